@@ -1,0 +1,1 @@
+"""Pure functions: schedules, samplers, guidance, colour spaces, distances."""
