@@ -1,0 +1,100 @@
+"""What every condition is: one object that is read from pictures, asked for by wishes, and measured in paintings."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+from PIL import Image
+from torch import Tensor, nn
+
+from danqing.parts.contract import Key
+from danqing.words import Picture
+
+V = TypeVar("V")
+Pixels = UInt8[np.ndarray, "height width channels"]
+"""A decoded picture: uint8, 1, 3 or 4 channels, straight (not premultiplied) alpha."""
+
+
+class Encoded:
+    """What a network sees of one condition.
+
+    Args:
+        tokens: (batch, count, width); count may be 0.
+        mask: True where a token is real.
+        vector: one summary per picture.
+    """
+
+    __slots__ = ("mask", "tokens", "vector")
+
+    def __init__(
+        self,
+        tokens: Float[Tensor, "batch count width"],
+        mask: Bool[Tensor, "batch count"],
+        vector: Float[Tensor, "batch width"],
+    ) -> None:
+        self.tokens, self.mask, self.vector = tokens, mask, vector
+
+
+class Encoder(nn.Module, ABC):
+    """The part of a condition that learns. `collate` turns values into tensors; `forward` turns those into `Encoded`."""
+
+    @abstractmethod
+    def collate(self, values: list[Any]) -> tuple[Tensor, ...]:
+        """Tensors on the CPU for these values, one row each; `None` is a picture without this condition."""
+
+    @abstractmethod
+    def forward(self, *collated: Tensor) -> Encoded:
+        """What the network sees of them."""
+
+
+class Condition(ABC, Generic[V]):
+    """One thing that is read from pictures, asked for by wishes, and measured in paintings."""
+
+    name: ClassVar[str]
+    unit: ClassVar[str]
+    """What `miss` is measured in."""
+
+    @abstractmethod
+    def read(self, picture: Picture, pixels: Pixels) -> V | None:
+        """The value of a picture of the set, or `None` where it has none."""
+
+    def draw(self, value: V, key: Key) -> V:
+        """The value to train on this time, where a picture has several (captions); otherwise the value itself."""
+        return value
+
+    @abstractmethod
+    def parse(self, text: str) -> V:
+        """The value a user wrote.
+
+        Raises:
+            WishError: it cannot be read as one.
+        """
+
+    @abstractmethod
+    def encoder(self, width: int) -> Encoder:
+        """A fresh encoder whose tokens and vectors have `width` numbers."""
+
+    @abstractmethod
+    def miss(self, asked: V, painted: Pixels) -> float | None:
+        """How far the painting is from what was asked, in `unit`; `None` where only a judge could say."""
+
+    @abstractmethod
+    def show(self, value: V) -> Image.Image:
+        """The value as a picture, for a page or a report."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """JSON-ready facts that `revive` needs."""
+
+    @classmethod
+    @abstractmethod
+    def revive(cls, state: dict[str, Any]) -> Condition[V]:
+        """The condition a painter was trained with, from its `state`."""
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, pictures: list[Picture]) -> Condition[V] | None:
+        """The condition as this set needs it (its vocabulary, its style names), or `None` where the set has nothing of it."""

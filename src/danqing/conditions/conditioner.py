@@ -1,0 +1,85 @@
+"""The Conditioner: any subset of conditions as tokens and a vector, for any family."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from danqing.conditions.condition import Condition, Encoded, Encoder
+from danqing.conditions.palette import PaletteCondition
+from danqing.conditions.style import StyleCondition
+from danqing.conditions.text import TextCondition
+from danqing.errors import WishError, choices
+from danqing.parts.contract import Keys, Values
+from danqing.words import Picture
+
+CONDITIONS: dict[str, type[Condition[Any]]] = {kind.name: kind for kind in (TextCondition, StyleCondition, PaletteCondition)}
+
+ALONE = 0.1
+"""Share of pictures trained with no condition at all, for classifier-free guidance (Ho & Salimans 2022, algorithm 1)."""
+DROPPED = {"text": 0.1, "style": 0.1, "palette": 0.5}
+"""Share of the others in which each condition is left out, so that any subset of them works."""
+
+
+def fit(pictures: list[Picture]) -> dict[str, Condition[Any]]:
+    """The conditions that this set has something of."""
+    found = {name: kind.fit(pictures) for name, kind in CONDITIONS.items()}
+    return {name: condition for name, condition in found.items() if condition is not None}
+
+
+def revive(states: Mapping[str, dict[str, Any]]) -> dict[str, Condition[Any]]:
+    """The conditions of a painter, from the states saved beside its weights."""
+    return {name: CONDITIONS[name].revive(state) for name, state in states.items()}
+
+
+def parse(conditions: Mapping[str, Condition[Any]], asked: Mapping[str, str]) -> dict[str, Any]:
+    """What a user wrote, as values.
+
+    Raises:
+        WishError: the painter knows no such condition, or the text cannot be read as one.
+    """
+    unknown = next((name for name in asked if name not in conditions), None)
+    if unknown is not None:
+        raise WishError(f"this painter knows no condition '{unknown}': {choices(unknown, conditions)}")
+    return {name: conditions[name].parse(text) for name, text in asked.items()}
+
+
+def drop(values: Values, keys: Keys) -> dict[str, list[Any]]:
+    """Leave conditions out at random, each picture by its own key: all with `ALONE`, else each with its share of `DROPPED`."""
+    luck = keys.uniform(1 + len(values)).tolist()
+    dropped: dict[str, list[Any]] = {}
+    for place, (name, column) in enumerate(sorted(values.items()), start=1):
+        share = DROPPED.get(name, 0.1)
+        dropped[name] = [None if row[0] < ALONE or row[place] < share else v for v, row in zip(column, luck, strict=True)]
+    return dropped
+
+
+class Conditioner(nn.Module):
+    """Encodes whatever subset of its conditions a batch brings. A submodule of the learner that uses it."""
+
+    def __init__(self, conditions: Mapping[str, Condition[Any]], width: int) -> None:
+        super().__init__()
+        self.width = width
+        self.encoders = nn.ModuleDict({name: condition.encoder(width) for name, condition in sorted(conditions.items())})
+
+    def collate(self, values: Values, count: int) -> dict[str, tuple[Tensor, ...]]:
+        """Tensors on this module's device for `count` pictures; a condition that `values` does not name is absent for all."""
+        collated = {}
+        for name, encoder in self.encoders.items():
+            assert isinstance(encoder, Encoder)
+            column: Sequence[Any] = values.get(name) or [None] * count
+            device = next(encoder.parameters()).device
+            collated[name] = tuple(part.to(device) for part in encoder.collate(list(column)))
+        return collated
+
+    def forward(self, collated: Mapping[str, tuple[Tensor, ...]], count: int) -> Encoded:
+        """All tokens side by side, and the sum of the vectors. Without any condition: one masked token of zeros."""
+        if not self.encoders:
+            tokens = torch.zeros(count, 1, self.width)
+            return Encoded(tokens, torch.zeros(count, 1, dtype=torch.bool), tokens[:, 0])
+        parts = [encoder(*collated[name]) for name, encoder in self.encoders.items()]
+        vector = torch.stack([part.vector for part in parts]).sum(0)
+        return Encoded(torch.cat([p.tokens for p in parts], dim=1), torch.cat([p.mask for p in parts], dim=1), vector)

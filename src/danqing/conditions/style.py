@@ -1,0 +1,105 @@
+"""Style: the named hands of a set, each alone or several mixed with weights."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor, nn
+
+from danqing.conditions.condition import Condition, Encoded, Encoder, Pixels
+from danqing.errors import WishError, choices
+from danqing.words import Picture
+
+Mix = tuple[tuple[str, float], ...]
+"""Style names with weights that sum to 1."""
+
+
+class StyleCondition(Condition[Mix]):
+    """The style names of the set."""
+
+    name: ClassVar[str] = "style"
+    unit: ClassVar[str] = "agreement (needs a judge)"
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+
+    @classmethod
+    def fit(cls, pictures: list[Picture]) -> StyleCondition | None:
+        """Every style that the set names."""
+        names = tuple(sorted({picture.style for picture in pictures if picture.style}))
+        return cls(names) if names else None
+
+    def read(self, picture: Picture, pixels: Pixels) -> Mix | None:
+        """The picture's own style."""
+        return ((picture.style, 1.0),) if picture.style in self.names else None
+
+    def parse(self, text: str) -> Mix:
+        """`noto`, or `noto:0.7,twemoji:0.3`; weights are scaled to sum to 1."""
+        mix: dict[str, float] = {}
+        for part in (part.strip() for part in text.split(",")):
+            name, _, weight = part.partition(":")
+            if name not in self.names:
+                raise WishError(f"there is no style '{name}': {choices(name, self.names)}")
+            mix[name] = mix.get(name, 0.0) + _weight(part, weight)
+        total = sum(mix.values())
+        return tuple((name, weight / total) for name, weight in mix.items())
+
+    def encoder(self, width: int) -> StyleEncoder:
+        """One token: the weighted mean of the styles' embeddings."""
+        return StyleEncoder(self, width)
+
+    def miss(self, asked: Mix, painted: Pixels) -> float | None:
+        """Only a judge of styles can say."""
+        return None
+
+    def show(self, value: Mix) -> Image.Image:
+        """The names and shares on white."""
+        image = Image.new("RGB", (256, 32), "white")
+        ImageDraw.Draw(image).text((4, 8), ", ".join(f"{name} {share:.0%}" for name, share in value), fill="black")
+        return image
+
+    def state(self) -> dict[str, Any]:
+        """The names in order."""
+        return {"names": list(self.names)}
+
+    @classmethod
+    def revive(cls, state: dict[str, Any]) -> StyleCondition:
+        """From `state`."""
+        return cls(tuple(state["names"]))
+
+
+class StyleEncoder(Encoder):
+    """An embedding for each style."""
+
+    def __init__(self, condition: StyleCondition, width: int) -> None:
+        super().__init__()
+        self.names = condition.names
+        self.styles = nn.Parameter(torch.randn(len(condition.names), width) * 0.3)
+        self.absent = nn.Parameter(torch.zeros(width))
+
+    def collate(self, values: list[Mix | None]) -> tuple[Tensor, ...]:
+        """Shares (batch, styles); a row of zeros has no style."""
+        shares = torch.zeros(len(values), len(self.names))
+        for row, value in enumerate(values):
+            for name, share in value or ():
+                shares[row, self.names.index(name)] = share
+        return (shares,)
+
+    def forward(self, *collated: Tensor) -> Encoded:
+        """One token per picture."""
+        (shares,) = collated
+        present = shares.sum(1, keepdim=True) > 0
+        vector = torch.where(present, shares @ self.styles, self.absent)
+        return Encoded(vector[:, None], present, vector)
+
+
+def _weight(part: str, text: str) -> float:
+    try:
+        weight = float(text) if text else 1.0
+    except ValueError:
+        weight = 0.0
+    if not 0 < weight < float("inf"):
+        raise WishError(f"the style '{part}' has no weight above 0: write it as noto:0.7,twemoji:0.3")
+    return weight

@@ -1,0 +1,158 @@
+"""Words: captions in any language, read as word pieces by an encoder that is trained with the painter."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any, ClassVar
+
+import torch
+from PIL import Image, ImageDraw
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from torch import Tensor, nn
+
+from danqing.conditions.condition import Condition, Encoded, Encoder, Pixels
+from danqing.errors import WishError
+from danqing.parts.contract import Key
+from danqing.parts.text_encoder import TextEncoder, TextEncoderConfig
+from danqing.words import Picture
+
+VOCABULARY = 6000
+WEIGHTED = re.compile(r"\(([^():]+):\s*([0-9]*\.?[0-9]+)\)")
+ARTICLES = re.compile(r"^(?:an?|the)\s+", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Words:
+    """What a caption or a prompt says: alternatives by language when read from a picture, weighted parts when drawn or asked.
+
+    `parts` are (text, weight) in order. `alternatives` hold the captions of one language each, the best first.
+    """
+
+    parts: tuple[tuple[str, float], ...] = ()
+    alternatives: tuple[tuple[str, ...], ...] = ()
+
+    def __str__(self) -> str:
+        return "".join(text if weight == 1 else f"({text}:{weight:g})" for text, weight in self.parts)
+
+
+class TextCondition(Condition[Words]):
+    """The words of a picture.
+
+    In training one language is drawn, then its first caption with probability `LABEL`, else another; so tags and
+    other names are learnt too. No single word of a caption is lost: unknown words fall back to bytes.
+    """
+
+    name: ClassVar[str] = "text"
+    unit: ClassVar[str] = "agreement (needs a judge)"
+    LABEL: ClassVar[float] = 0.7
+
+    def __init__(self, tokenizer: Tokenizer, config: TextEncoderConfig | None = None) -> None:
+        self.tokenizer, self.config = tokenizer, config or TextEncoderConfig()
+
+    @classmethod
+    def fit(cls, pictures: list[Picture]) -> TextCondition | None:
+        """Learn the pieces (byte-level BPE, Sennrich et al. 2016; Radford et al. 2019) from the captions of the set."""
+        captions = [caption for picture in pictures for group in picture.captions.values() for caption in group]
+        if not captions:
+            return None
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation("isolated"), pre_tokenizers.ByteLevel(use_regex=False)]
+        )
+        tokenizer.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(
+            vocab_size=VOCABULARY,
+            min_frequency=2,
+            special_tokens=["[pad]"],
+            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+            show_progress=False,
+        )
+        tokenizer.train_from_iterator(captions, trainer)
+        return cls(tokenizer)
+
+    def read(self, picture: Picture, pixels: Pixels) -> Words | None:
+        """Every caption, grouped by language."""
+        groups = tuple(group for _, group in sorted(picture.captions.items()) if group)
+        return Words(alternatives=groups) if groups else None
+
+    def draw(self, value: Words, key: Key) -> Words:
+        """One caption of one language."""
+        language, label, other = key.uniform(3).tolist()
+        group = value.alternatives[int(language * len(value.alternatives))]
+        caption = group[0] if label < self.LABEL else group[int(other * len(group))]
+        return Words(((caption, 1.0),))
+
+    def parse(self, text: str) -> Words:
+        """`a (red:1.3) apple`: plain words, and words with a weight. Leading articles are dropped, as captions have none."""
+        parts: list[tuple[str, float]] = []
+        end = 0
+        plain = ARTICLES.sub("", text.strip())
+        for match in WEIGHTED.finditer(plain):
+            parts += [(plain[end : match.start()], 1.0), (match[1], float(match[2]))]
+            end = match.end()
+        parts.append((plain[end:], 1.0))
+        kept = tuple((part, weight) for part, weight in parts if part.strip())
+        wrong = next((weight for _, weight in kept if weight > 10), None)
+        if wrong is not None:
+            raise WishError(f"a word was given the weight {wrong:g}: weights lie between 0 and 10, for example (red:1.3)")
+        return Words(kept)
+
+    def pieces(self, value: Words) -> list[tuple[int, float]]:
+        """Piece numbers with their weights, at most the encoder's length."""
+        found = [(piece, weight) for text, weight in value.parts for piece in self.tokenizer.encode(text).ids]
+        return found[: self.config.length]
+
+    def encoder(self, width: int) -> TextConditionEncoder:
+        """Tokens for the pieces; the vector is their mean."""
+        return TextConditionEncoder(self, width)
+
+    def miss(self, asked: Words, painted: Pixels) -> float | None:
+        """Only a judge that knows words and pictures can say."""
+        return None
+
+    def show(self, value: Words) -> Image.Image:
+        """The words on white."""
+        image = Image.new("RGB", (256, 32), "white")
+        ImageDraw.Draw(image).text((4, 8), str(value), fill="black")
+        return image
+
+    def state(self) -> dict[str, Any]:
+        """The tokenizer and the encoder's settings."""
+        return {"tokenizer": self.tokenizer.to_str(), "encoder": self.config.plain()}
+
+    @classmethod
+    def revive(cls, state: dict[str, Any]) -> TextCondition:
+        """From `state`."""
+        return cls(Tokenizer.from_str(state["tokenizer"]), TextEncoderConfig.read(state["encoder"], "text encoder"))
+
+
+class TextConditionEncoder(Encoder):
+    """Word pieces through a small transformer."""
+
+    def __init__(self, condition: TextCondition, width: int) -> None:
+        super().__init__()
+        self.condition = condition
+        self.network = TextEncoder(condition.config, condition.tokenizer.get_vocab_size(), width)
+        self.absent = nn.Parameter(torch.zeros(width))
+
+    def collate(self, values: list[Words | None]) -> tuple[Tensor, ...]:
+        """Piece numbers, weights and mask, each (batch, length)."""
+        length = self.condition.config.length
+        pieces, weights = torch.zeros(len(values), length, dtype=torch.long), torch.ones(len(values), length)
+        mask = torch.zeros(len(values), length, dtype=torch.bool)
+        for row, value in enumerate(values):
+            found = self.condition.pieces(value) if value is not None else []
+            for place, (piece, weight) in enumerate(found):
+                pieces[row, place], weights[row, place], mask[row, place] = piece, weight, True
+        return pieces, weights, mask
+
+    def forward(self, *collated: Tensor) -> Encoded:
+        """Tokens (batch, length, width); pictures without words have the learnt vector `absent` and no token."""
+        pieces, weights, mask = collated
+        # A row without words would attend to nothing: let it see its padding, which nobody reads.
+        tokens = self.network(pieces, weights, mask | ~mask.any(1, keepdim=True))
+        count = mask.sum(1, keepdim=True)
+        mean = (tokens * mask[..., None]).sum(1) / count.clamp(min=1)
+        return Encoded(tokens, mask, torch.where(count > 0, mean, self.absent.to(mean.dtype)))

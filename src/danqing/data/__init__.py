@@ -1,0 +1,1 @@
+"""Pictures in: sources, checks, duplicates, rights, shards, export."""

@@ -1,0 +1,83 @@
+"""The order of pictures in training: a function of the seed and of how many were seen, so there is nothing to restore."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+
+from danqing.parts.contract import Batch, Key, Keys
+
+Draw = Callable[[str, Any, Key], Any]
+"""`draw(condition's name, value read from the picture, key)`: the value to train on this time."""
+Augment = Callable[[torch.Tensor, Keys], torch.Tensor]
+AHEAD = 2
+"""Batches prepared while the network is at work."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Stream:
+    """Batches of a prepared set.
+
+    Args:
+        pixels: (pictures, channels, height, width) uint8, memory-mapped.
+        values: what each condition read from each picture.
+        draw: chooses among a picture's values.
+        seed: of the order and of every choice.
+        augment: changes pictures by their keys; `None` leaves them alone.
+    """
+
+    pixels: UInt8[np.ndarray, "pictures channels height width"]
+    values: Mapping[str, Sequence[Any]]
+    draw: Draw
+    seed: int
+    augment: Augment | None = None
+
+    def order(self, epoch: int) -> list[int]:
+        """Every picture once, in the order of this epoch."""
+        return _order(self.seed, epoch, len(self.pixels))
+
+    def batch(self, rows: range) -> Batch:
+        """The pictures drawn as numbers `rows` since the training began."""
+        epochs = {row // len(self.pixels) for row in rows}
+        orders = {epoch: self.order(epoch) for epoch in epochs}
+        picked = [orders[row // len(self.pixels)][row % len(self.pixels)] for row in rows]
+        keys = Keys(tuple(Key(self.seed).at("draw", row) for row in rows))
+        # numpy, not torch: torch would start a second team of threads here and slow the network down.
+        pictures = torch.from_numpy(np.stack([self.pixels[index] for index in picked]).astype(np.float32) / 127.5 - 1.0)
+        if self.augment is not None:
+            pictures = self.augment(pictures, keys.at("augment"))
+        conditions = {
+            name: [None if column[i] is None else self.draw(name, column[i], key.at(name)) for i, key in zip(picked, keys.keys)]
+            for name, column in self.values.items()
+        }
+        return Batch(pictures, conditions, tuple(rows))
+
+    def batches(self, seen: int, until: int, size: int, share: slice) -> Iterator[tuple[int, Batch]]:
+        """From `seen` until at least `until`: (pictures seen before, this process's share of a whole batch), made ahead in a thread."""
+        waiting: deque[tuple[int, Future[Batch]]] = deque()
+        with ThreadPoolExecutor(1, thread_name_prefix="pictures") as pool:
+            for first in range(seen, until, size):
+                rows = range(first, first + size)[share]
+                waiting.append((first, pool.submit(self.batch, rows)))
+                if len(waiting) > AHEAD:
+                    yield _result(waiting.popleft())
+            while waiting:
+                yield _result(waiting.popleft())
+
+
+def _result(item: tuple[int, Future[Batch]]) -> tuple[int, Batch]:
+    return item[0], item[1].result()
+
+
+@lru_cache(maxsize=4)
+def _order(seed: int, epoch: int, count: int) -> list[int]:
+    order: list[int] = torch.randperm(count, generator=Key(seed).at("order", epoch).generator()).tolist()
+    return order

@@ -1,0 +1,193 @@
+"""Diffusion: pictures are noised until nothing is left of them; a network learns the way back, and painting walks it.
+
+x_t = α·x + σ·ε, and the network's task is the picture x (flow matching, Lipman et al. 2023, in the x-prediction form of Li &
+He 2025), the noise ε (Ho et al. 2020, equation 14) or v (Salimans & Ho 2022, appendix D). Conditions are dropped at random
+in training, so that classifier-free guidance (Ho & Salimans 2022) works for every subset of them. Painting is one pure
+sampler step after another (`danqing.maths.samplers`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor, nn
+
+from danqing.conditions.condition import Condition
+from danqing.conditions.conditioner import Conditioner, drop
+from danqing.config import Config
+from danqing.errors import WishError, choices
+from danqing.maths.guidance import guide, within
+from danqing.maths.samplers import SAMPLERS
+from danqing.maths.schedules import Betas, DiscreteSchedule, FlowSchedule, Prediction, Schedule, noised, target, to_picture
+from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Loss, Plan, Player, Values
+from danqing.parts.rates import trapezoid
+from danqing.parts.transformer import Transformer, TransformerConfig
+from danqing.parts.unet import UNet, UNetConfig
+
+# --- config ------------------------------------------------------------------------------------------------------------
+
+
+class DiffusionConfig(Config):
+    """Settings of the diffusion family.
+
+    Args:
+        objective: "flow" predicts the picture along a straight path; "epsilon" and "v" are DDPM's on `betas`.
+        backbone: the network; `{kind = "unet"}` or `{kind = "transformer"}` with their own settings.
+        focus: mean and deviation of the logit of the flow's training times (Esser et al. 2024, equation 19).
+        nearest: the flow's loss is that of the velocity, (x̂ − x) / σ; σ is taken as at least this (Li & He 2025).
+        lr, warmup, cooldown: highest learning rate; pictures until it is reached; share of training in which it falls to 0.
+        average: half-life, in pictures, of the averaged weights that paint.
+        sampler, steps, guidance, interval: how it paints where a wish does not say; `interval` bounds the noise levels
+            at which guidance is on (Kynkäänniemi et al. 2024).
+    """
+
+    objective: Literal["flow", "epsilon", "v"] = "flow"
+    betas: Betas = "cosine"
+    backbone: UNetConfig | TransformerConfig = Field(default_factory=UNetConfig, discriminator="kind")
+    focus: tuple[float, float] = (-0.4, 0.8)
+    nearest: float = Field(0.05, gt=0, le=1)
+    lr: float = Field(1.5e-3, gt=0)
+    betas_adam: tuple[float, float] = (0.9, 0.99)
+    decay: float = Field(0.01, ge=0)
+    clip: float = Field(1.0, gt=0)
+    warmup: int = Field(12_800, ge=0)
+    cooldown: float = Field(0.4, ge=0, le=1)
+    average: int = Field(20_000, ge=1)
+    sampler: str = "dpm++2m"
+    steps: int = Field(16, ge=1)
+    guidance: float = Field(3.0, ge=0)
+    interval: tuple[float, float] = (0.0, 1.0)
+
+
+# --- family ------------------------------------------------------------------------------------------------------------
+
+
+class Diffusion(Family):
+    """A family of one player.
+
+    Args:
+        config: its settings.
+        conditions: what it can be asked for.
+        channels: 1, 3 or 4.
+        length: pictures the whole training will see, for the learning rate.
+    """
+
+    def __init__(self, config: DiffusionConfig, conditions: Mapping[str, Condition[Any]], channels: int, length: int) -> None:
+        super().__init__()
+        if config.sampler not in SAMPLERS:
+            raise WishError(f"there is no sampler '{config.sampler}': {choices(config.sampler, SAMPLERS)}")
+        self.config, self.channels, self.length = config, channels, length
+        self.accepts, self.guidance = frozenset(conditions), config.guidance
+        flow = config.objective == "flow"
+        self.schedule: Schedule = FlowSchedule() if flow else DiscreteSchedule.named(config.betas)
+        self.predicts: Prediction = "x" if flow else "epsilon" if config.objective == "epsilon" else "v"
+        backbone = config.backbone
+        self.conditioner = Conditioner(conditions, backbone.embedding)
+        self.network: nn.Module = UNet(backbone, channels) if isinstance(backbone, UNetConfig) else Transformer(backbone, channels)
+
+    def players(self) -> dict[str, Player]:
+        """The painter, alone."""
+        c = self.config
+        rate = trapezoid(c.lr, c.warmup, self.length, c.cooldown)
+        mine = list(self.parameters())
+        return {"painter": Player(mine, rate, c.betas_adam, c.decay, c.clip, averages=(c.average,))}
+
+    def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
+        """The squared error of the prediction; for the flow weighted to be that of the velocity."""
+        keys = batch.keys(key)
+        x = batch.pictures
+        noise = keys.at("noise").normal(*x.shape[1:]).to(x)
+        times = self._times(keys.at("time")).to(x.device)
+        alpha, sigma = self.schedule.coefficients(times)
+        out = self.predict(noised(x, noise, alpha, sigma), times, drop(batch.conditions, keys.at("drop")))
+        error = (out - target(self.predicts, x, noise, alpha, sigma)).square().mean(dim=(1, 2, 3))
+        weight = 1.0 / sigma.clamp(min=self.config.nearest).square() if self.config.objective == "flow" else 1.0
+        return Loss({"velocity" if self.config.objective == "flow" else self.predicts: error * weight})
+
+    def predict(
+        self, x_t: Float[Tensor, "batch channels height width"], times: Float[Tensor, " batch"], values: Values
+    ) -> Float[Tensor, "batch channels height width"]:
+        """What the network says of noised pictures at the schedule's times, in float32."""
+        seen = self.conditioner(self.conditioner.collate(values, len(x_t)), len(x_t))
+        clock = times.float() if self.config.objective == "flow" else (times.float() + 1) / 1000
+        out: Tensor = self.network(x_t, clock, seen.vector, seen.tokens, seen.mask)
+        return out.float()
+
+    def _times(self, keys: Keys) -> Float[Tensor, " batch"]:
+        if self.config.objective == "flow":
+            mean, deviation = self.config.focus
+            return torch.sigmoid(mean + deviation * keys.normal(1)[:, 0])
+        return self.schedule.draw(keys.uniform(1)[:, 0])
+
+    def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:
+        """Pure noise, or the start picture noised up to `plan.strength`."""
+        sampler = plan.sampler or self.config.sampler
+        if sampler not in SAMPLERS:
+            raise WishError(f"there is no sampler '{sampler}': {choices(sampler, SAMPLERS)}")
+        device = next(self.parameters()).device
+        strength = plan.strength if asked.start is not None else 1.0
+        grid = self.schedule.grid(plan.steps or self.config.steps, strength)
+        noise = keys.at("noise").normal(self.channels, *plan.size).to(device)
+        first = self.schedule.point(grid[0])
+        x = noise if asked.start is None else noised(asked.start.to(device), noise, first.alpha, first.sigma)
+        return Canvas({"x": x, "shown": torch.zeros_like(x)}, grid, 0, keys, sampler)
+
+    def step(self, canvas: Canvas, asked: Asked) -> Canvas:
+        """One step of the canvas's sampler; where a mask keeps pixels, they are put back at the new noise level."""
+        shown = canvas.tensors["shown"]
+
+        def denoise(x_t: Tensor, time: float) -> Tensor:
+            nonlocal shown
+            shown = self.denoise(x_t, time, asked)
+            return shown
+
+        def noise() -> Tensor:
+            x = canvas.tensors["x"]
+            return canvas.keys.at("step", canvas.step).normal(*x.shape[1:]).to(x)
+
+        state = {name: tensor for name, tensor in canvas.tensors.items() if name != "shown"}
+        after = SAMPLERS[canvas.sampler].step(state, self.schedule, canvas.grid, canvas.step, denoise, noise)
+        if asked.mask is not None and asked.start is not None:
+            after["x"] = self._keep(after["x"], asked, canvas)
+        return dataclasses.replace(canvas, tensors={**after, "shown": shown}, step=canvas.step + 1)
+
+    def denoise(self, x_t: Tensor, time: float, asked: Asked) -> Tensor:
+        """The picture predicted at one time, with guidance, held within [-1, 1]."""
+        point, count = self.schedule.point(time), len(x_t)
+        times = torch.full((count,), time, device=x_t.device)
+        if bool((asked.guidance == 1).all()) or not within(point, self.config.interval):
+            out = self.predict(x_t, times, asked.conditions)
+        else:
+            both = {name: [*_column(asked.conditions, name, count), *_column(asked.against, name, count)] for name in self.accepts}
+            with_it, without = self.predict(x_t.repeat(2, 1, 1, 1), times.repeat(2), both).chunk(2)
+            out = guide(with_it, without, asked.guidance.to(x_t.device))
+        return to_picture(self.predicts, out, x_t, point.alpha, point.sigma).clamp(-1, 1)
+
+    def _keep(self, x: Tensor, asked: Asked, canvas: Canvas) -> Tensor:
+        assert asked.mask is not None and asked.start is not None
+        then = self.schedule.point(canvas.grid[canvas.step + 1])
+        noise = canvas.keys.at("noise").normal(*x.shape[1:]).to(x)
+        known = noised(asked.start.to(x), noise, then.alpha, then.sigma)
+        return torch.where(asked.mask.to(x) > 0.5, x, known)
+
+    def show(self, canvas: Canvas) -> Float[Tensor, "batch channels height width"]:
+        """What the network last thought the picture to be; at the end, the picture."""
+        return (canvas.tensors["x"] if canvas.done else canvas.tensors["shown"]).clamp(-1, 1)
+
+
+def _column(values: Values, name: str, count: int) -> list[Any]:
+    return list(values.get(name) or [None] * count)
+
+
+# --- presets -----------------------------------------------------------------------------------------------------------
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "small": {"backbone": {"kind": "unet", "widths": [32, 64, 128], "depths": [1, 1, 1], "embedding": 128}},
+    "medium": {},
+}
+"""Differences from the defaults by name; `benchmarks/` measures them."""

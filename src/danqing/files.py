@@ -1,0 +1,35 @@
+"""Where Danqing keeps things, and the one way it writes a file: whole or not at all."""
+
+import os
+import secrets
+from pathlib import Path
+
+import platformdirs
+
+from danqing.errors import OutputError
+
+
+def home() -> Path:
+    """`$DANQING_HOME`, or the platform's user-data folder; it need not exist yet."""
+    given = os.environ.get("DANQING_HOME")
+    return Path(given) if given else Path(platformdirs.user_data_dir("danqing", appauthor=False))
+
+
+def write_atomically(path: Path, content: bytes) -> Path:
+    """Write `content` beside `path`, flush it to disk, then rename: a reader sees the old file or the new, never half.
+
+    Raises:
+        OutputError: the folder is missing and cannot be made, or cannot be written to.
+    """
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True) if path.parent.is_dir() else None
+        raise OutputError(f"'{path}' cannot be written ({error.strerror or error}): give a file in a folder that is yours") from error
+    return path

@@ -1,0 +1,318 @@
+"""Painting: wishes in, paintings out, step by step where one wants to watch, change or stop.
+
+`load("emoji").paint("a red apple")` is the short way; `Session.begin` gives a `Work` that is stepped, shown, saved, resumed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from PIL import Image
+
+import danqing
+from danqing.conditions.conditioner import parse
+from danqing.data.checks import decode
+from danqing.data.resample import fitted
+from danqing.errors import PictureError, WishError, choices
+from danqing.maths.colour import from_network, to_network
+from danqing.maths.samplers import SAMPLERS
+from danqing.painters.canvas_file import read_canvas, write_canvas
+from danqing.painters.painter import Painter, open_painter
+from danqing.parts.contract import Asked, Canvas, Key, Keys, Plan
+from danqing.records.record import Record, pixels_sha256, texts
+from danqing.words import MAX_SIZE, Painting, Wish
+
+SMALLEST = 8
+PIXELS_AT_ONCE = 64 * 64 * 64
+"""Wishes are painted in batches of at most this many pixels, so that memory stays bounded."""
+
+Many = UInt8[np.ndarray, "pictures height width channels"]
+
+
+def load(name: str = "emoji", device: str | None = None) -> Session:
+    """A painter ready to paint.
+
+    Args:
+        name: of a painter at home or in the box, or the path of a painter's folder.
+        device: "cpu", "cuda", ...; by default the fastest there is.
+
+    Raises:
+        PainterError: there is no such painter, or its files are damaged.
+    """
+    chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    return Session(open_painter(name, chosen), chosen)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Work:
+    """Paintings of one batch under way. Immutable: `step` gives the next.
+
+    Args:
+        session: who paints.
+        wishes: resolved, all of one size, sampler and number of steps.
+        asked: what the family is asked for.
+        canvas: how far it is.
+        kept: the start pictures' own pixels where a mask keeps them, with the mask.
+    """
+
+    session: Session
+    wishes: tuple[Wish, ...]
+    asked: Asked
+    canvas: Canvas
+    kept: tuple[Many, Many] | None
+
+    @property
+    def done(self) -> bool:
+        """Whether it is finished."""
+        return self.canvas.done
+
+    def step(self) -> Self:
+        """The same after one more step."""
+        with torch.inference_mode():
+            return dataclasses.replace(self, canvas=self.session.painter.family.step(self.canvas, self.asked))
+
+    def change(self, **changes: Any) -> Self:
+        """The same with other words, negative words, conditions or guidance from here on.
+
+        Args:
+            changes: fields of `Wish` among words, negative, conditions, guidance.
+
+        Raises:
+            WishError: something else was named; size, seed, steps and painter are fixed once begun.
+        """
+        wrong = next((name for name in changes if name not in ("words", "negative", "conditions", "guidance")), None)
+        if wrong is not None:
+            allowed = ("words", "negative", "conditions", "guidance")
+            raise WishError(f"'{wrong}' cannot be changed while painting: {choices(wrong, allowed)}")
+        wishes = tuple(dataclasses.replace(wish, **changes) for wish in self.wishes)
+        asked = dataclasses.replace(self.session.asked(wishes), start=self.asked.start, mask=self.asked.mask)
+        return dataclasses.replace(self, wishes=wishes, asked=asked)
+
+    def show(self) -> list[Image.Image]:
+        """The pictures as far as they are painted."""
+        with torch.inference_mode():
+            pixels = from_network(self.session.painter.family.show(self.canvas))
+        if self.kept is not None:
+            pixels = np.where(self.kept[1] > 127, pixels, self.kept[0])
+        return [_image(picture) for picture in pixels]
+
+    def save(self, path: str | Path) -> Path:
+        """Save the work to go on later with `Session.resume`.
+
+        Raises:
+            OutputError: the place cannot be written to.
+        """
+        return write_canvas(Path(path), self.canvas, [wish.to_json() for wish in self.wishes], self.session.numerics())
+
+    def finish(self) -> list[Painting]:
+        """Paint to the end."""
+        work = self
+        while not work.done:
+            work = work.step()
+        return [self.session.painting(image, wish, len(work.wishes)) for image, wish in zip(work.show(), work.wishes, strict=True)]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Session:
+    """A painter that paints."""
+
+    painter: Painter
+    device: torch.device
+
+    def paint(self, words: str = "", **wish: Any) -> Painting:
+        """Paint one picture.
+
+        Args:
+            words: what to paint.
+            wish: any other field of `danqing.Wish`: seed=7, conditions={"style": "noto"}, size=(64, 64), ...
+
+        Raises:
+            WishError: the wish cannot be painted by this painter.
+        """
+        return self.paint_all([_wish(words, wish)])[0]
+
+    def previews(self, words: str = "", **wish: Any) -> Iterator[Image.Image]:
+        """The picture after each step; the last is the painting."""
+        work = self.begin([_wish(words, wish)])
+        while not work.done:
+            work = work.step()
+            yield work.show()[0]
+
+    def paint_all(self, wishes: Sequence[Wish]) -> list[Painting]:
+        """Paint many wishes, like with like in one batch; the paintings come in the order of the wishes.
+
+        Raises:
+            WishError: one of the wishes cannot be painted; nothing is painted then.
+        """
+        resolved = [self.resolve(wish) for wish in wishes]
+        groups: dict[Any, list[int]] = {}
+        for place, wish in enumerate(resolved):
+            groups.setdefault((wish.size, wish.steps, wish.sampler, wish.strength, wish.init, wish.mask), []).append(place)
+        paintings: dict[int, Painting] = {}
+        for places in groups.values():
+            size = resolved[places[0]].size or (1, 1)
+            most = max(1, PIXELS_AT_ONCE // (size[0] * size[1]))
+            for start in range(0, len(places), most):
+                part = places[start : start + most]
+                paintings |= dict(zip(part, self.begin([resolved[place] for place in part]).finish(), strict=True))
+        return [paintings[place] for place in range(len(wishes))]
+
+    def begin(self, wishes: Sequence[Wish]) -> Work:
+        """Begin a batch of wishes that share size, steps, sampler, start picture, mask and strength.
+
+        Raises:
+            WishError: a wish cannot be painted, or they do not share what they must.
+        """
+        wishes = tuple(self.resolve(wish) for wish in wishes)
+        shared = {(w.size, w.steps, w.sampler, w.strength, w.init, w.mask) for w in wishes}
+        if len(shared) != 1:
+            raise WishError("wishes of one batch must share size, steps, sampler, start picture, mask and strength: use paint_all")
+        wish, (width, height) = wishes[0], wishes[0].size or (0, 0)
+        start, mask = self._inputs(wish)
+        asked = self.asked(wishes)
+        if start is not None:
+            asked = dataclasses.replace(asked, start=_repeat(to_network(start), len(wishes)))
+        if mask is not None:
+            asked = dataclasses.replace(asked, mask=_repeat(to_network(mask) > 0, len(wishes)).float())
+        plan = Plan((height, width), wish.steps, wish.sampler, wish.strength or 1.0)
+        keys = Keys(tuple(Key(wish.seed).at("paint") for wish in wishes))
+        with torch.inference_mode():
+            canvas = self.painter.family.start(asked, plan, keys)
+        kept = None if start is None or mask is None else (start[None], mask[None])
+        return Work(self, wishes, asked, canvas, kept)
+
+    def resume(self, path: str | Path) -> Work:
+        """Go on with a saved work.
+
+        Raises:
+            PictureError: the file is no canvas, or another painter began it.
+        """
+        canvas, plain, facts = read_canvas(Path(path))
+        if facts["weights"] != self.painter.weights_sha256:
+            raise PictureError(f"'{path}' was begun by another painter ('{facts['painter']}'): load that one to go on")
+        begun = self.begin([Wish.from_json(wish) for wish in plain])
+        tensors = {name: tensor.to(self.device) for name, tensor in canvas.tensors.items()}
+        return dataclasses.replace(begun, canvas=dataclasses.replace(canvas, tensors=tensors))
+
+    def resolve(self, wish: Wish) -> Wish:
+        """The wish with every default filled in.
+
+        Raises:
+            WishError: it cannot be painted by this painter; one sentence says why and what is allowed.
+        """
+        facts, family = self.painter.facts, self.painter.family
+        model = facts.model
+        size = wish.size or (facts.size[1], facts.size[0])
+        if not all(SMALLEST <= side <= MAX_SIZE // 4 for side in size):
+            raise WishError(f"a picture of {size[0]}×{size[1]} was asked for: sides lie between {SMALLEST} and {MAX_SIZE // 4} pixels")
+        if wish.seed < 0:
+            raise WishError(f"the seed {wish.seed} was given: a seed is a whole number, 0 or more")
+        if wish.steps is not None and not 1 <= wish.steps <= 1000:
+            raise WishError(f"{wish.steps} steps were asked for: give 1 to 1000")
+        if wish.guidance is not None and not 0 <= wish.guidance <= 100:
+            raise WishError(f"a guidance of {wish.guidance:g} was asked for: give 0 to 100; 1 is none")
+        if wish.sampler is not None and wish.sampler not in SAMPLERS:
+            raise WishError(f"there is no sampler '{wish.sampler}': {choices(wish.sampler, SAMPLERS)}")
+        _check_start(wish)
+        parse(self.painter.conditions, self._texts(wish.words, wish.conditions))
+        parse(self.painter.conditions, self._texts(wish.negative, {}))
+        return dataclasses.replace(
+            wish,
+            size=size,
+            steps=wish.steps or model.get("steps"),
+            sampler=wish.sampler or model.get("sampler"),
+            guidance=family.guidance if wish.guidance is None else wish.guidance,
+            strength=(wish.strength or (1.0 if wish.mask else 0.6)) if wish.init else None,
+        )
+
+    def asked(self, wishes: Sequence[Wish]) -> Asked:
+        """What the family is asked for, without start pictures."""
+        conditions = [parse(self.painter.conditions, self._texts(wish.words, wish.conditions)) for wish in wishes]
+        against = [parse(self.painter.conditions, self._texts(wish.negative, {})) for wish in wishes]
+        names = sorted(self.painter.conditions)
+        guidance = torch.tensor([1.0 if wish.guidance is None else wish.guidance for wish in wishes])
+        return Asked(
+            {name: [row.get(name) for row in conditions] for name in names},
+            {name: [row.get(name) for row in against] for name in names},
+            guidance,
+        )
+
+    def _texts(self, words: str, others: Mapping[str, str]) -> dict[str, str]:
+        """Everything asked, as text by condition; empty words ask for nothing."""
+        return {**({"text": words} if words.strip() else {}), **others}
+
+    def _inputs(self, wish: Wish) -> tuple[Any, Any]:
+        """Start picture and mask at the wish's size, uint8 (height, width, channels), or `None`."""
+        if wish.init is None or wish.size is None:
+            return None, None
+        size = (wish.size[1], wish.size[0])
+        start = fitted(_read(wish.init), size, self.painter.facts.channels)
+        mask = None if wish.mask is None else fitted(_read(wish.mask), size, 1, background="#000000")
+        return start, mask
+
+    def numerics(self) -> dict[str, Any]:
+        """What bit-identity depends on, beside the wish."""
+        return {
+            "danqing": danqing.__version__,
+            "torch": torch.__version__,
+            "painter": self.painter.name,
+            "weights": self.painter.weights_sha256,
+            "device": str(self.device),
+            "threads": torch.get_num_threads(),
+        }
+
+    def painting(self, image: Image.Image, wish: Wish, batch: int) -> Painting:
+        """A finished picture with its scores and record."""
+        inputs = {name: _sha256(path) for name, path in (("init", wish.init), ("mask", wish.mask)) if path}
+        record = Record.read(
+            {**self.numerics(), "wish": wish.to_json(), "inputs": inputs, "batch": batch, "pixels": pixels_sha256(image)}
+        )
+        pixels = np.asarray(image).reshape(image.height, image.width, -1)
+        values = parse(self.painter.conditions, self._texts(wish.words, wish.conditions))
+        misses = {name: self.painter.conditions[name].miss(value, pixels) for name, value in values.items()}
+        scores = {name: miss for name, miss in misses.items() if miss is not None}
+        return Painting(image, wish, scores, record.plain(), texts(record))
+
+
+def _wish(words: str, others: Mapping[str, Any]) -> Wish:
+    wrong = next((name for name in others if name not in Wish.__slots__), None)
+    if wrong is not None:
+        raise WishError(f"a wish has no '{wrong}': {choices(wrong, Wish.__slots__)}")
+    return Wish(words, **others)
+
+
+def _check_start(wish: Wish) -> None:
+    if wish.init is None and (wish.mask is not None or wish.strength is not None):
+        raise WishError("a mask or a strength was given without a picture to start from: add --init FILE")
+    if wish.strength is not None and not 0 < wish.strength <= 1:
+        raise WishError(f"a strength of {wish.strength:g} was given: it lies above 0 and at most 1, where 1 forgets the start picture")
+    for path in (wish.init, wish.mask):
+        if path is not None:
+            _read(path)
+
+
+def _read(path: str) -> Any:
+    """Pixels of a picture a wish names."""
+    try:
+        return decode(Path(path).read_bytes()).pixels
+    except (OSError, PictureError) as error:
+        raise WishError(f"'{path}' cannot be used as a picture ({error}): give a PNG, JPEG, WebP or another picture file") from error
+
+
+def _sha256(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def _repeat(tensor: torch.Tensor, count: int) -> torch.Tensor:
+    return tensor.expand(count, *tensor.shape)
+
+
+def _image(pixels: UInt8[np.ndarray, "height width channels"]) -> Image.Image:
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else np.ascontiguousarray(pixels))

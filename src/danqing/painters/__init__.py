@@ -1,0 +1,1 @@
+"""Where a painter is registered, saved and opened."""

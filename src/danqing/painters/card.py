@@ -1,0 +1,38 @@
+"""The card of a painter: a Hugging Face model card that says what it is, what it was trained on, and by whose leave."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from danqing.config import write_toml
+from danqing.painters.painter import PainterFacts
+
+
+def card(facts: PainterFacts, attributions: str, settings: Mapping[str, Any]) -> dict[str, bytes]:
+    """`README.md`, `ATTRIBUTIONS.md` and the recipe that trains it, by file name."""
+    trained = facts.trained
+    licences = "\n".join(f"| {licence or 'not stated'} | {count} |" for licence, count in trained["licences"].items())
+    words = ", ".join(sorted(facts.conditions)) or "nothing"
+    text = f"""---
+library_name: danqing
+tags: [text-to-image, {facts.family}]
+---
+# {facts.name}
+
+A {facts.family} painter of {facts.size[1]}×{facts.size[0]} pictures with {facts.channels} channels, to be asked by: {words}.
+
+    danqing paint "…" --painter {facts.name}
+
+## What it was trained on
+
+The set `{trained["set"]}` (fingerprint `{trained["fingerprint"][:16]}`), {trained["pictures"]} pictures, of which it saw
+{trained["seen"]} in all. `recipe.toml` beside this card trains it again; `ATTRIBUTIONS.md` names whose pictures these are.
+
+| licence | pictures of the set |
+|---|---|
+{licences}
+
+## What it cannot do
+
+It knows the pictures of its set and little else. No score is claimed here: `danqing train` prints plain distances only.
+"""
+    return {"README.md": text.encode(), "ATTRIBUTIONS.md": attributions.encode(), "recipe.toml": write_toml(settings)}

@@ -1,0 +1,170 @@
+"""A painter on disk and in memory: weights, settings, conditions, tokenizer, card. Never pickle, never code."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from danqing.conditions.condition import Condition
+from danqing.conditions.conditioner import revive
+from danqing.config import Config
+from danqing.errors import PainterError, choices
+from danqing.files import home, write_atomically
+from danqing.painters.registry import build, settings
+from danqing.parts.contract import Family
+
+BUNDLED = Path(__file__).parent / "bundled"
+FORMAT = 1
+
+
+class PainterFacts(Config):
+    """What `config.json` says.
+
+    Args:
+        size: (height, width) it was trained at.
+        model: its family's settings, whole.
+        conditions: the state of each condition; the tokenizer lies beside, in `tokenizer.json`.
+        trained: on what and for how long: set, fingerprint, pictures, licences, seen, versions.
+    """
+
+    format: int = FORMAT
+    name: str
+    family: str
+    model: dict[str, Any]
+    channels: int
+    size: tuple[int, int]
+    conditions: dict[str, dict[str, Any]]
+    trained: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Painter:
+    """A painter in memory.
+
+    Args:
+        facts: what its `config.json` says.
+        family: the network, in evaluation mode.
+        conditions: what it can be asked for, by name.
+        weights_sha256: of its weights file; names exactly this painter in a replay record.
+        folder: where it lies.
+    """
+
+    facts: PainterFacts
+    family: Family
+    conditions: Mapping[str, Condition[Any]]
+    weights_sha256: str
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.facts.name
+
+
+def write(
+    folder: Path, facts: PainterFacts, weights: Mapping[str, Tensor], files: Mapping[str, bytes], half: bool = False
+) -> None:
+    """Write a painter's folder, file by file, each whole or not at all; `config.json` comes last and makes it one.
+
+    Args:
+        folder: where; made if missing.
+        facts: its settings; a condition's "tokenizer" is put into `tokenizer.json`.
+        weights: by name.
+        files: other files by name (the card, attributions, scores).
+        half: store weights as float16: half the size, and no visible difference.
+    """
+    dtype = torch.float16 if half else torch.float32
+    tensors = {name: (t.to(dtype) if t.is_floating_point() else t).cpu().contiguous() for name, t in weights.items()}
+    plain = facts.plain()
+    tokenizer = plain["conditions"].get("text", {}).pop("tokenizer", None)
+    write_atomically(folder / "weights.safetensors", save_tensors(tensors))
+    if tokenizer is not None:
+        write_atomically(folder / "tokenizer.json", tokenizer.encode())
+    for name, content in files.items():
+        write_atomically(folder / name, content)
+    write_atomically(folder / "config.json", json.dumps(plain, indent=1, ensure_ascii=False).encode())
+
+
+def names() -> dict[str, Path]:
+    """Every painter there is, by name: those in `$DANQING_HOME/painters`, and the bundled ones."""
+    found: dict[str, Path] = {}
+    for root in (BUNDLED, home() / "painters"):
+        if root.is_dir():
+            found |= {path.parent.name: path.parent for path in sorted(root.glob("*/config.json"))}
+    return found
+
+
+def find(name: str) -> Path:
+    """The folder of a painter, from its name or the path of its folder.
+
+    Raises:
+        PainterError: there is none.
+    """
+    known = names()
+    if name in known:
+        return known[name]
+    if (Path(name) / "config.json").is_file():
+        return Path(name)
+    raise PainterError(f"there is no painter '{name}': {choices(name, known)}; or give the path of a painter's folder")
+
+
+def read_facts(folder: Path) -> PainterFacts:
+    """The settings of the painter in a folder.
+
+    Raises:
+        PainterError: they cannot be read, or come from a newer Danqing.
+    """
+    try:
+        plain = json.loads((folder / "config.json").read_text(encoding="utf8"))
+        if (folder / "tokenizer.json").is_file():
+            plain["conditions"]["text"]["tokenizer"] = (folder / "tokenizer.json").read_text(encoding="utf8")
+        facts = PainterFacts.read(plain, f"{folder}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PainterError(f"the painter in '{folder}' is damaged ({error}): import or train it again") from error
+    if facts.format > FORMAT:
+        raise PainterError(f"the painter in '{folder}' has format {facts.format}: this Danqing reads up to {FORMAT}; update it")
+    return facts
+
+
+def open_painter(name: str, device: torch.device | None = None) -> Painter:
+    """A painter ready to paint, by name or folder.
+
+    Raises:
+        PainterError: there is none, or its files are damaged.
+    """
+    folder = find(name)
+    facts = read_facts(folder)
+    try:
+        content = (folder / "weights.safetensors").read_bytes()
+        conditions = revive(facts.conditions)
+        config = settings(facts.family, facts.model)
+        family = build(facts.family, config, conditions, facts.channels, int(facts.trained.get("length", 0)))
+        family.load_state_dict({key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in load_tensors(content).items()})
+    except (OSError, RuntimeError, KeyError, safetensors.SafetensorError) as error:
+        raise PainterError(f"the painter in '{folder}' is damaged ({error}): import or train it again") from error
+    family = family.eval().requires_grad_(False).to(device or torch.device("cpu"))
+    return Painter(facts, family, conditions, hashlib.sha256(content).hexdigest(), folder)
+
+
+def remove(name: str) -> None:
+    """Delete a painter of one's own.
+
+    Raises:
+        PainterError: there is none of this name at home; a bundled painter cannot be removed.
+    """
+    folder = home() / "painters" / name
+    if not (folder / "config.json").is_file():
+        own = [path.parent.name for path in (home() / "painters").glob("*/config.json")]
+        raise PainterError(f"there is no painter '{name}' of your own to remove: {choices(name, own)}")
+    shutil.rmtree(folder)

@@ -1,0 +1,65 @@
+"""The table of families: what each is built from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from danqing.conditions.condition import Condition
+from danqing.config import Config, merge
+from danqing.errors import ConfigError, choices
+from danqing.families.diffusion import PRESETS as DIFFUSION_PRESETS
+from danqing.families.diffusion import Diffusion, DiffusionConfig
+from danqing.parts.contract import Family
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Entry:
+    """A family's class, the class of its settings, and its presets (differences from the defaults, by name)."""
+
+    family: type[Diffusion]
+    config: type[DiffusionConfig]
+    presets: Mapping[str, Mapping[str, Any]]
+
+
+FAMILIES: Mapping[str, Entry] = {"diffusion": Entry(Diffusion, DiffusionConfig, DIFFUSION_PRESETS)}
+
+
+def entry(name: str) -> Entry:
+    """The family of this name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if name not in FAMILIES:
+        raise ConfigError(f"there is no family '{name}': {choices(name, FAMILIES)}")
+    return FAMILIES[name]
+
+
+def settings(family: str, facts: Mapping[str, Any]) -> Config:
+    """A family's settings from plain values, on top of the preset that `facts["preset"]` names.
+
+    Raises:
+        ConfigError: an unknown family, preset or setting.
+    """
+    found, rest = entry(family), dict(facts)
+    preset = str(rest.pop("preset", "medium"))
+    if preset not in found.presets:
+        raise ConfigError(f"{family} has no preset '{preset}': {choices(preset, found.presets)}")
+    return found.config.read(merge(found.presets[preset], rest), f"model ({family})")
+
+
+def build(family: str, config: Config, conditions: Mapping[str, Condition[Any]], channels: int, length: int) -> Family:
+    """A fresh learner of this family.
+
+    Args:
+        family: its name.
+        config: from `settings`.
+        conditions: what it can be asked for.
+        channels: 1, 3 or 4.
+        length: pictures its whole training will see.
+    """
+    found = entry(family)
+    assert isinstance(config, found.config)
+    return found.family(config, conditions, channels, length)

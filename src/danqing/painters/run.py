@@ -1,0 +1,266 @@
+"""A run: one training on disk, from its settings to the painter it leaves.
+
+    runs/NAME/settings.toml        the resolved settings, whole
+    runs/NAME/snapshot-*           all that going on needs
+    runs/NAME/sheets/*.png         what it painted on the way
+    runs/NAME/log/                 curves for TensorBoard
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field, field_validator
+
+import danqing
+from danqing.conditions.condition import Condition
+from danqing.conditions.conditioner import fit
+from danqing.config import Config, merge, read_toml, write_toml
+from danqing.data.picture_set import PictureSet
+from danqing.data.prepare import Preparation, Prepared, augment, prepare
+from danqing.data.proposals import propose
+from danqing.data.rights import ledger
+from danqing.data.stream import Stream
+from danqing.errors import TrainingError, choices
+from danqing.files import home, write_atomically
+from danqing.painters.card import card
+from danqing.painters.painter import PainterFacts, open_painter, write
+from danqing.painters.registry import build, settings
+from danqing.parts.contract import Family, Key
+
+FREE = frozenset({"pictures_seen", "threads", "micro_batch", "save_minutes", "sheets", "precision"})
+"""Settings that may change when a run goes on; every other change needs a new name."""
+
+
+class Settings(Config):
+    """Everything a training is told. What a user leaves out is proposed from the data.
+
+    Args:
+        data: name of the set.
+        name: of the run and its painter.
+        family: which family.
+        size: (height, width), or one number for both.
+        channels: 1 gray, 3 colour, 4 colour with transparency.
+        pictures_seen: how long to train.
+        batch: pictures per update, over all processes.
+        micro_batch: pictures computed at once; fewer need less memory and change nothing else.
+        seed: of the order of pictures, the first weights and every draw.
+        threads: of the processor.
+        precision: "auto" computes in bfloat16 where the device does that in hardware.
+        conditions: which of the set's conditions to learn; by default all.
+        held_out: keep the held-out tenth of the set out of training.
+        groups: where the set names groups (emoji), only these; by default all.
+        flip: share of pictures mirrored; shift: pixels moved at most.
+        fit, background, denoise, segment: see `danqing.data.prepare.Preparation`.
+        save_minutes: time between snapshots.
+        sheets: sample sheets over the whole training.
+        start_from: a painter to start from instead of fresh weights; its conditions and settings are taken over.
+        half: store the painter's weights as float16.
+        model: the family's own settings.
+    """
+
+    data: str
+    name: str
+    family: str = "diffusion"
+    size: tuple[int, int]
+    channels: Literal[1, 3, 4]
+    pictures_seen: int = Field(ge=1)
+    batch: int = Field(64, ge=1)
+    micro_batch: int | None = Field(None, ge=1)
+    seed: int = Field(0, ge=0)
+    threads: int = Field(ge=1)
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    conditions: tuple[str, ...] | None = None
+    held_out: bool = True
+    groups: tuple[str, ...] | None = None
+    flip: float = Field(0.0, ge=0, le=1)
+    shift: int = Field(0, ge=0)
+    fit: Literal["pad", "crop"] = "pad"
+    background: str = "#ffffff"
+    denoise: float = Field(0.0, ge=0)
+    segment: Literal["none", "alpha", "grabcut"] = "none"
+    save_minutes: float = Field(2.0, ge=0)
+    sheets: int = Field(8, ge=0)
+    start_from: str | None = None
+    half: bool = False
+    model: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("size", mode="before")
+    @classmethod
+    def _square(cls, size: Any) -> Any:
+        return (size, size) if isinstance(size, int) else size
+
+    @field_validator("size")
+    @classmethod
+    def _sensible(cls, size: tuple[int, int]) -> tuple[int, int]:
+        if not all(8 <= side <= 1024 for side in size):
+            raise ValueError("sides lie between 8 and 1024 pixels")
+        return size
+
+    def bound(self) -> dict[str, Any]:
+        """What may not change when the run goes on."""
+        return {key: value for key, value in self.plain().items() if key not in FREE}
+
+
+def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, tuple[str, ...]]:
+    """Settings from what a user gave, the rest proposed from the data; and the reasons for the proposals."""
+    proposal = propose(pictures)
+    proposed = {
+        "data": pictures.name,
+        "name": f"{pictures.name}-{given.get('family', 'diffusion')}",
+        "size": proposal.size,
+        "channels": proposal.channels,
+        "pictures_seen": proposal.pictures_seen,
+        "batch": proposal.batch,
+        "threads": proposal.threads,
+        "fit": proposal.fit,
+        "model": {"preset": proposal.model},
+    }
+    facts = merge(proposed, given)
+    settings(str(facts.get("family", "diffusion")), facts["model"])  # a wrong model setting is told before anything is read
+    return Settings.read(facts), proposal.reasons
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Run:
+    """A training made ready: its stream of pictures, its learner, and where it is kept.
+
+    Args:
+        settings: resolved.
+        folder: on disk.
+        prepared: the pictures at the run's size.
+        chosen: numbers of the pictures trained on; the first of `sample` are painted on sheets.
+        conditions: by name.
+        values: what each condition read from each chosen picture.
+        family: in training.
+    """
+
+    settings: Settings
+    folder: Path
+    pictures: PictureSet
+    prepared: Prepared
+    chosen: np.ndarray[Any, np.dtype[np.int64]]
+    conditions: Mapping[str, Condition[Any]]
+    values: Mapping[str, list[Any]]
+    family: Family
+
+    def stream(self) -> Stream:
+        """The order of pictures."""
+        s = self.settings
+        change = (lambda pictures, keys: augment(pictures, keys, s.flip, s.shift)) if s.flip or s.shift else None
+        pixels = self.prepared.pixels[self.chosen]
+        return Stream(pixels, self.values, lambda name, value, key: self.conditions[name].draw(value, key), s.seed, change)
+
+    def sample(self, count: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], dict[str, list[Any]]]:
+        """Pictures whose conditions the sheets ask for, the same all through the run: their places, and their values."""
+        key = Key(self.settings.seed).at("sheet")
+        places = np.array(key.generator().initial_seed() % len(self.chosen) + np.arange(count) * 7919) % len(self.chosen)
+        drawn = {
+            name: [None if column[p] is None else self.conditions[name].draw(column[p], key.at(name, int(p))) for p in places]
+            for name, column in self.values.items()
+        }
+        return places, drawn
+
+    def straight(self, numbers: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """These pictures of the set at the run's size, (pictures, height, width, channels) uint8 with straight alpha."""
+        return np.stack([self.prepared.straight(number) for number in numbers.tolist()])
+
+    def painter_facts(self, seen: int) -> PainterFacts:
+        """What the painter's `config.json` says after `seen` pictures."""
+        s = self.settings
+        states = {name: condition.state() for name, condition in self.conditions.items()}
+        trained = {
+            "set": self.pictures.name,
+            "fingerprint": self.pictures.manifest.fingerprint,
+            "pictures": len(self.chosen),
+            "seen": seen,
+            "length": s.pictures_seen,
+            "seed": s.seed,
+            "licences": dict(ledger(self.pictures).licences),
+            "danqing": danqing.__version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        }
+        model = settings(s.family, s.model).plain()
+        return PainterFacts(
+            name=s.name, family=s.family, model=model, channels=s.channels, size=s.size, conditions=states, trained=trained
+        )
+
+    def leave(self, weights: Mapping[str, torch.Tensor], seen: int) -> Path:
+        """Write the painter as it is now to `$DANQING_HOME/painters`; returns its folder."""
+        folder, facts = home() / "painters" / self.settings.name, self.painter_facts(seen)
+        write(folder, facts, weights, card(facts, ledger(self.pictures).attributions(), self.settings.plain()), self.settings.half)
+        return folder
+
+
+def make_ready(pictures: PictureSet, s: Settings) -> Run:
+    """Prepare pictures, read conditions and build the learner.
+
+    Raises:
+        TrainingError: nothing is left to train on, or the run exists with other settings.
+    """
+    folder = home() / "runs" / s.name
+    _remember(folder, s)
+    torch.manual_seed(Key(s.seed).at("weights").generator().initial_seed())  # first weights are drawn by torch's own layers
+    torch.set_num_threads(s.threads)
+    preparation = Preparation(
+        size=s.size, channels=s.channels, fit=s.fit, background=s.background, denoise=s.denoise, segment=s.segment
+    )
+    prepared = prepare(pictures, preparation)
+    chosen = _choose(pictures, s)
+    base = open_painter(s.start_from) if s.start_from else None
+    conditions = dict(base.conditions) if base else fit([pictures.pictures[i] for i in chosen])
+    if s.conditions is not None:
+        wrong = next((name for name in s.conditions if name not in conditions), None)
+        if wrong is not None:
+            raise TrainingError(f"the set '{s.data}' has no condition '{wrong}': {choices(wrong, conditions)}")
+        conditions = {name: conditions[name] for name in s.conditions}
+    values = {name: [c.read(pictures.pictures[i], prepared.straight(i)) for i in chosen.tolist()] for name, c in conditions.items()}
+    if base is not None:
+        family = build(s.family, settings(base.facts.family, base.facts.model), conditions, s.channels, s.pictures_seen)
+        family.load_state_dict(base.family.state_dict())
+    else:
+        family = build(s.family, settings(s.family, s.model), conditions, s.channels, s.pictures_seen)
+    return Run(s, folder, pictures, prepared, chosen, conditions, values, family)
+
+
+def _choose(pictures: PictureSet, s: Settings) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Numbers of the pictures to train on."""
+    chosen = pictures.split("train") if s.held_out else np.arange(len(pictures))
+    if s.groups is not None:
+        known = {picture.facts["group"] for picture in pictures.pictures if "group" in picture.facts}
+        wrong = next((group for group in s.groups if group not in known), None)
+        if wrong is not None:
+            raise TrainingError(f"the set '{s.data}' has no group '{wrong}': {choices(wrong, known)}")
+        chosen = np.array([i for i in chosen if pictures.pictures[i].facts.get("group") in s.groups], dtype=np.int64)
+    if not len(chosen):
+        raise TrainingError(f"the set '{s.data}' has no picture to train on: add pictures, or set held_out=false")
+    return chosen
+
+
+def _remember(folder: Path, s: Settings) -> None:
+    """Write the settings of a new run; refuse to go on with others."""
+    path = folder / "settings.toml"
+    if path.is_file():
+        before = Settings.read(read_toml(path), str(path)).bound()
+        changed = sorted(key for key in before.keys() | s.bound().keys() if before.get(key) != s.bound().get(key))
+        if changed:
+            raise TrainingError(
+                f"the run '{s.name}' was begun with another '{changed[0]}' ({before.get(changed[0])!r}, now "
+                f"{s.bound().get(changed[0])!r}): give the same settings to go on, or --name for a new run"
+            )
+    write_atomically(path, write_toml(s.plain()))
+
+
+def fingerprint(s: Settings) -> str:
+    """A hash of what may not change, kept in every snapshot."""
+    return hashlib.sha256(json.dumps(s.bound(), sort_keys=True).encode()).hexdigest()
+

@@ -1,0 +1,72 @@
+"""Sample sheets: what a painter in training paints now, beside how far that is from the set in plain statistics."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from PIL import Image
+
+from danqing.maths.colour import from_network
+from danqing.maths.statistics import colour_distance, pixel_distance
+from danqing.parts.contract import Asked, Family, Key, Keys, Plan
+
+Many = UInt8[np.ndarray, "pictures height width channels"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Distances:
+    """(pixel, colour) distances to the set: of the painted sheet, and of what it must beat and cannot beat."""
+
+    painted: tuple[float, float]
+    noise: tuple[float, float]
+    mean: tuple[float, float]
+    real: tuple[float, float]
+
+    def sentence(self) -> str:
+        """All four, for a log."""
+        rows = [("painted", self.painted), ("noise", self.noise), ("the mean picture", self.mean), ("other real pictures", self.real)]
+        return "; ".join(f"{name} {pixel:.1f} in pixels, {colour:.1f} in colours" for name, (pixel, colour) in rows)
+
+
+@torch.no_grad()
+def paint_values(family: Family, values: Mapping[str, list[Any]], count: int, size: tuple[int, int], key: Key) -> Many:
+    """Paintings for rows of condition values, uint8 with straight alpha; `size` is (height, width)."""
+    asked = Asked(values, {}, torch.full((count,), family.guidance))
+    canvas = family.start(asked, Plan(size), Keys(tuple(key.at(row) for row in range(count))))
+    while not canvas.done:
+        canvas = family.step(canvas, asked)
+    return from_network(family.show(canvas).float().cpu())
+
+
+def distances(painted: Many, reference: Many, real: Many, key: Key) -> Distances:
+    """Measure a sheet against `reference`; `real` are other pictures of the set, as many as were painted."""
+    noise = (key.uniform(*painted.shape).numpy() * 255.99).astype(np.uint8)
+    mean = np.rint(reference.mean(0, keepdims=True)).astype(np.uint8).repeat(len(painted), axis=0)
+    rows = [(pixel_distance(p, reference), colour_distance(p, reference)) for p in (painted, noise, mean, real)]
+    return Distances(*rows)
+
+
+def grid(pictures: Many, scale: int = 1) -> Image.Image:
+    """Pictures side by side, about twice as wide as high, enlarged without smoothing; transparency stays."""
+    columns = min(len(pictures), max(1, math.ceil(math.sqrt(2 * len(pictures)))))
+    rows = math.ceil(len(pictures) / columns)
+    _, height, width, channels = pictures.shape
+    padded = np.zeros((rows * columns, height, width, channels), np.uint8)
+    padded[: len(pictures)] = pictures
+    sheet = padded.reshape(rows, columns, height, width, channels).swapaxes(1, 2).reshape(rows * height, columns * width, channels)
+    image = Image.fromarray(sheet[..., 0] if channels == 1 else sheet)
+    return image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
+
+
+def png(image: Image.Image) -> bytes:
+    """The bytes of a PNG."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,1 @@
+"""Networks with weights, and the contract they serve."""

@@ -1,0 +1,274 @@
+"""The contract: what the training loop and the painting verb know of every learner and every family.
+
+The loop knows players, not families; whatever a family needs of it is said here. Shapes are written in jaxtyping's
+letters and checked under pytest.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+Values = Mapping[str, Sequence[Any]]
+"""Conditions of a batch: name of the condition to one value per picture; `None` where a picture has none."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Key:
+    """A name for one draw of randomness. There is no random state to save: a key always draws the same numbers.
+
+    `Key(7).at("noise", 12)` names the noise of row 12 under seed 7. Numbers are drawn on the CPU, so that a picture is
+    the same on every device.
+    """
+
+    path: tuple[int | str, ...]
+
+    def __init__(self, *path: int | str) -> None:
+        object.__setattr__(self, "path", path)
+
+    def at(self, *names: int | str) -> Key:
+        """The key of a part."""
+        return Key(*self.path, *names)
+
+    def generator(self) -> torch.Generator:
+        """A fresh generator seeded with the first 8 bytes of BLAKE2b of the path."""
+        digest = hashlib.blake2b(repr(self.path).encode(), digest_size=8).digest()
+        return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
+
+    def normal(self, *shape: int) -> Tensor:
+        """Standard normal numbers, float32, on the CPU."""
+        return torch.randn(shape, generator=self.generator())
+
+    def uniform(self, *shape: int) -> Tensor:
+        """Uniform numbers in [0, 1), float32, on the CPU."""
+        return torch.rand(shape, generator=self.generator())
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Keys:
+    """One key per picture of a batch, so that no picture's draws depend on its neighbours."""
+
+    keys: tuple[Key, ...]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def at(self, *names: int | str) -> Keys:
+        """The keys of a part, picture by picture."""
+        return Keys(tuple(key.at(*names) for key in self.keys))
+
+    def normal(self, *shape: int) -> Tensor:
+        """(batch, *shape) standard normal numbers."""
+        return torch.stack([key.normal(*shape) for key in self.keys])
+
+    def uniform(self, *shape: int) -> Tensor:
+        """(batch, *shape) uniform numbers in [0, 1)."""
+        return torch.stack([key.uniform(*shape) for key in self.keys])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Clock:
+    """What time it is in a training: pictures seen before this step, and updates this player has made."""
+
+    seen: int
+    turn: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Player:
+    """Who updates which parameters, and how. Every trainable parameter belongs to exactly one player.
+
+    Args:
+        parameters: what it owns.
+        lr: learning rate as a function of pictures seen.
+        betas: Adam's decay rates.
+        decay: decoupled weight decay (AdamW), applied to tensors of two or more dimensions.
+        clip: largest gradient norm; infinity leaves gradients alone.
+        every: it moves on every `every`-th step of the loop.
+        turns: updates it makes each time it moves.
+        averages: half-lives, in pictures seen, of the exponential averages kept of its parameters.
+    """
+
+    parameters: Sequence[nn.Parameter]
+    lr: Callable[[int], float]
+    betas: tuple[float, float] = (0.9, 0.99)
+    decay: float = 0.0
+    clip: float = float("inf")
+    every: int = 1
+    turns: int = 1
+    averages: tuple[int, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Loss:
+    """What one call of `loss` gives.
+
+    Args:
+        parts: named losses, one number per picture; the loop descends the mean over pictures of their sum, and logs each.
+        stats: named tensors for `after`, reduced by the loop over micro-batches and processes: "sum" adds them, "gather"
+            concatenates them along the first dimension in the order of the pictures.
+    """
+
+    parts: Mapping[str, Float[Tensor, " batch"]]
+    stats: Mapping[str, tuple[Tensor, Literal["sum", "gather"]]] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Batch:
+    """Pictures with their conditions.
+
+    Args:
+        pictures: (batch, channels, height, width) in [-1, 1]; 1, 3 or 4 channels. With 4, colours are premultiplied by
+            alpha, so a transparent pixel is -1 in every channel.
+        conditions: one value per picture and condition.
+        rows: a number per picture that names its draws; in training, how many pictures were drawn before it.
+    """
+
+    pictures: Float[Tensor, "batch channels height width"]
+    conditions: Values
+    rows: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def keys(self, key: Key) -> Keys:
+        """One key per picture, named by its row: the same draws however the batch is cut."""
+        return Keys(tuple(key.at(row) for row in self.rows))
+
+    def split(self, size: int) -> Iterator[Batch]:
+        """The batch in pieces of at most `size` pictures."""
+        for start in range(0, len(self), size):
+            part = slice(start, start + size)
+            conditions = {name: values[part] for name, values in self.conditions.items()}
+            yield Batch(self.pictures[part], conditions, self.rows[part])
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch with its pictures on `device`."""
+        return dataclasses.replace(self, pictures=self.pictures.to(device, non_blocking=True))
+
+
+class Learner(nn.Module, ABC):
+    """Anything the loop can train."""
+
+    couples: ClassVar[bool] = False
+    """True where the loss ties the pictures of a batch together (contrastive): then there are no micro-batches."""
+
+    @abstractmethod
+    def players(self) -> dict[str, Player]:
+        """Who moves, in the order of their turns."""
+
+    @abstractmethod
+    def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
+        """This player's losses, picture by picture. Changes no buffer; draws only from `key`, by row."""
+
+    def after(self, player: str, stats: Mapping[str, Tensor], key: Key, clock: Clock) -> None:  # noqa: B027
+        """Called after this player's update with the reduced stats: the only place that changes buffers."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Asked:
+    """All that the paintings of one batch ask for. Unlike the canvas it may be changed between two steps.
+
+    Args:
+        conditions: what is asked, one value per picture and condition.
+        against: negative prompts, likewise; a condition left out is absent.
+        guidance: one weight per picture; 1 is none.
+        start: pictures to start from or to keep where `mask` is 0, in [-1, 1], premultiplied; `None` where there are none.
+        mask: 1 where to paint, 0 where to keep.
+    """
+
+    conditions: Values
+    against: Values
+    guidance: Float[Tensor, " batch"]
+    start: Float[Tensor, "batch channels height width"] | None = None
+    mask: Float[Tensor, "batch 1 height width"] | None = None
+
+    def __len__(self) -> int:
+        return len(self.guidance)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """How a batch of paintings will be made; fixed once begun.
+
+    Args:
+        size: (height, width) in pixels.
+        steps: sampling steps; `None` is the family's default.
+        sampler: name of a sampler; `None` is the family's default.
+        strength: share of the way to go when there is a start picture, in (0, 1].
+    """
+
+    size: tuple[int, int]
+    steps: int | None = None
+    sampler: str | None = None
+    strength: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Canvas:
+    """A batch of paintings under way: pure data, which can be saved, looked at and resumed.
+
+    Args:
+        tensors: what the family keeps between steps; the first dimension of each is the picture.
+        grid: the times still known to the family, `grid[step]` being now; done at the last.
+        step: steps made.
+        keys: one key per picture.
+        sampler: name of the sampler.
+    """
+
+    tensors: Mapping[str, Tensor]
+    grid: tuple[float, ...]
+    step: int
+    keys: Keys
+    sampler: str = ""
+
+    @property
+    def done(self) -> bool:
+        """Whether the last step has been made."""
+        return self.step >= len(self.grid) - 1
+
+
+class Family(Learner):
+    """A learner that paints. `start`, `step` and `show` are called without gradients, in evaluation mode."""
+
+    accepts: frozenset[str]
+    """Names of the conditions it can use."""
+    guidance: float = 1.0
+    """The guidance it paints with where a wish does not say; 1 is none."""
+
+    @abstractmethod
+    def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:
+        """A canvas before its first step."""
+
+    @abstractmethod
+    def step(self, canvas: Canvas, asked: Asked) -> Canvas:
+        """The canvas after one more step. Pure: a canvas in, a new canvas out."""
+
+    @abstractmethod
+    def show(self, canvas: Canvas) -> Float[Tensor, "batch channels height width"]:
+        """The pictures as far as they are painted, in [-1, 1], at any time."""
+
+
+def check_players(players: Mapping[str, Player], learner: nn.Module) -> None:
+    """Every trainable parameter has exactly one player, and players own nothing else.
+
+    Raises:
+        ValueError: a parameter is owned twice, by nobody, or is foreign; a mistake of the learner's author.
+    """
+    names = {parameter: name for name, parameter in learner.named_parameters() if parameter.requires_grad}
+    owned: Iterable[nn.Parameter] = [parameter for player in players.values() for parameter in player.parameters]
+    counts: dict[nn.Parameter, int] = dict.fromkeys(names, 0)
+    for parameter in owned:
+        if parameter not in counts:
+            raise ValueError("a player owns a parameter that is not a trainable one of its learner")
+        counts[parameter] += 1
+    wrong = [names[parameter] for parameter, count in counts.items() if count != 1]
+    if wrong:
+        raise ValueError(f"each trainable parameter needs exactly one player; not so: {', '.join(wrong[:5])}")

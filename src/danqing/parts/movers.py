@@ -1,0 +1,70 @@
+"""What the loop keeps for each player: its optimiser, its averages, its turns; and how all of that is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from danqing.parts.contract import Player
+
+RAMP = 0.05
+"""An average looks back at most this share of the training so far (Karras et al. 2020, "Training GANs with limited data")."""
+
+
+class Mover:
+    """A player with its AdamW moments (Loshchilov & Hutter 2019) and averages of its parameters.
+
+    Args:
+        player: who.
+        names: a name for each of its parameters, stable over runs.
+    """
+
+    def __init__(self, player: Player, names: Iterable[str]) -> None:
+        self.player, self.turn = player, 0
+        self.names = list(names)
+        self.parameters = list(player.parameters)
+        matrices = [p for p in self.parameters if p.ndim >= 2]
+        others = [p for p in self.parameters if p.ndim < 2]
+        groups = [{"params": matrices, "weight_decay": player.decay}, {"params": others, "weight_decay": 0.0}]
+        self.optimiser = torch.optim.AdamW([g for g in groups if g["params"]], lr=1.0, betas=player.betas, fused=True)
+        self.averages = {life: [p.detach().clone() for p in self.parameters] for life in player.averages}
+
+    def gradient_norm(self) -> Tensor:
+        """The norm of all gradients together, after they were clipped to the player's `clip`."""
+        return nn.utils.clip_grad_norm_(self.parameters, self.player.clip)
+
+    def move(self, seen: int) -> None:
+        """One update at the learning rate of `seen` pictures."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.player.lr(seen)
+        self.optimiser.step()
+        self.turn += 1
+
+    @torch.no_grad()
+    def follow(self, seen: int, batch: int) -> None:
+        """Move each average towards the parameters: after `life` pictures a parameter's old value counts half."""
+        for life, average in self.averages.items():
+            life_now = max(1.0, min(life, seen * RAMP))
+            torch._foreach_lerp_(average, [p.detach() for p in self.parameters], 1.0 - 0.5 ** (batch / life_now))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Moments and averages by name, to be saved."""
+        saved: dict[str, Tensor] = {}
+        for name, parameter in zip(self.names, self.parameters, strict=True):
+            for what, value in self.optimiser.state.get(parameter, {}).items():
+                saved[f"{what}.{name}"] = value
+        for life, average in self.averages.items():
+            saved |= {f"average-{life}.{name}": value for name, value in zip(self.names, average, strict=True)}
+        return saved
+
+    def restore(self, saved: Mapping[str, Tensor], turn: int) -> None:
+        """The inverse of `tensors`."""
+        self.turn = turn
+        for index, (name, parameter) in enumerate(zip(self.names, self.parameters, strict=True)):
+            state = {what: saved[f"{what}.{name}"] for what in ("step", "exp_avg", "exp_avg_sq") if f"{what}.{name}" in saved}
+            if state:
+                self.optimiser.state[parameter] = {what: value.to(parameter.device) for what, value in state.items()}
+            for life, average in self.averages.items():
+                average[index].copy_(saved[f"average-{life}.{name}"])

@@ -1,0 +1,328 @@
+"""The one training loop, and the verb around it.
+
+The loop knows players, not families. It reads from top to bottom: `Loop.step` is one batch, `Loop.run` is many, `train` opens
+the set, builds the learner, resumes, runs, and leaves a painter behind.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from danqing.data.picture_set import PictureSet
+from danqing.errors import TrainingError
+from danqing.files import write_atomically
+from danqing.painters.run import Run, Settings, fingerprint, make_ready, resolve
+from danqing.painters.sheet import Distances, distances, grid, paint_values, png
+from danqing.painters.snapshot import Snapshot, newest
+from danqing.parts.contract import Batch, Clock, Family, Key, Learner, Loss, check_players
+from danqing.parts.movers import Mover
+from danqing.parts.processes import World
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+def reduced_precision(device: torch.device, precision: Precision) -> bool:
+    """Whether to compute in bfloat16: if told so, or on "auto" where the device multiplies it in hardware."""
+    if precision != "auto":
+        return precision == "bfloat16"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and torch.cpu._is_amx_tile_supported()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Progress:
+    """What the loop tells after a step: pictures seen, mean of each named loss since the last word, pictures per second."""
+
+    seen: int
+    losses: Mapping[str, float]
+    speed: float
+
+
+class Loop:
+    """A learner in training.
+
+    Args:
+        learner: what is trained; moved to `device`.
+        seed: of every draw.
+        micro_batch: pictures computed at once; gradients do not depend on it.
+        precision: see `reduced_precision`.
+        world: the processes that train together; a batch is shared equally among them.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        *,
+        seed: int,
+        micro_batch: int | None = None,
+        precision: Precision = "float32",
+        device: torch.device | None = None,
+        world: World | None = None,
+    ) -> None:
+        self.device, self.world = device or torch.device("cpu"), world or World()
+        self.learner = learner.to(self.device)
+        self.key, self.micro_batch = Key(seed), micro_batch
+        self.reduced = reduced_precision(self.device, precision)
+        players = learner.players()
+        check_players(players, learner)
+        names = {parameter: name for name, parameter in learner.named_parameters()}
+        self.movers = {name: Mover(player, [names[p] for p in player.parameters]) for name, player in players.items()}
+        self.seen = self.steps = 0
+
+    def step(self, batch: Batch) -> dict[str, float]:
+        """Let every player whose turn it is move once per turn; returns the mean of each named loss."""
+        batch, count = batch.to(self.device), len(batch) * self.world.size
+        self.learner.train()
+        told: dict[str, float] = {}
+        for name, mover in self.movers.items():
+            if self.steps % mover.player.every:
+                continue
+            for _ in range(mover.player.turns):
+                told |= {f"{name}/{part}": value for part, value in self._turn(name, mover, batch, count).items()}
+            mover.follow(self.seen + count, count)
+        self.seen, self.steps = self.seen + count, self.steps + 1
+        return told
+
+    def _turn(self, name: str, mover: Mover, batch: Batch, count: int) -> dict[str, float]:
+        clock, key = Clock(self.seen, mover.turn), self.key.at(name, mover.turn)
+        # Only this player's gradients are on: the others are scenery.
+        for parameter in self.learner.parameters():
+            parameter.grad = None
+            parameter.requires_grad_(False)
+        for parameter in mover.parameters:
+            parameter.requires_grad_(True)
+        sums, stats = self._gradients(name, batch, key, clock, count)
+        norm = float(mover.gradient_norm())
+        if not all(map(math.isfinite, (norm, *sums.values()))):
+            raise TrainingError(self._blame(name, batch, sums))
+        mover.move(self.seen)
+        with torch.no_grad():
+            self.learner.after(name, stats, key, clock)
+        return {part: value / count for part, value in sums.items()} | {"gradient": norm}
+
+    def _gradients(
+        self, name: str, batch: Batch, key: Key, clock: Clock, count: int
+    ) -> tuple[dict[str, float], dict[str, Tensor]]:
+        """Leave the gradient of the mean loss in the parameters; return sums of losses and stats, over all processes."""
+        whole = self.learner.couples or self.micro_batch is None
+        losses: list[Loss] = []
+        for piece in batch.split(len(batch) if whole else self.micro_batch or len(batch)):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced):
+                loss = self.learner.loss(piece, name, key, clock)
+            total = torch.stack([part.float().sum() for part in loss.parts.values()]).sum()
+            (total / count).backward()  # type: ignore[no-untyped-call]
+            losses.append(Loss({part: value.detach() for part, value in loss.parts.items()}, loss.stats))
+        self.world.sum_gradients(self.movers[name].parameters)
+        parts = torch.stack([torch.cat([loss.parts[part] for loss in losses]).double().sum() for part in losses[0].parts])
+        sums = dict(zip(losses[0].parts, self.world.sum(parts).tolist(), strict=True))
+        return sums, {stat: self._reduce([loss.stats[stat] for loss in losses]) for stat in losses[0].stats}
+
+    def _reduce(self, pieces: list[tuple[Tensor, Literal["sum", "gather"]]]) -> Tensor:
+        tensors = [tensor.detach() for tensor, _ in pieces]
+        if pieces[0][1] == "sum":
+            return self.world.sum(torch.stack(tensors).sum(0))
+        return self.world.gather(torch.cat(tensors))
+
+    def _blame(self, player: str, batch: Batch, sums: Mapping[str, float]) -> str:
+        """One sentence for a loss or gradient that is no number: the step, the player and the first cause found."""
+        named = self.learner.named_parameters()
+        bad_weight = next((n for n, p in named if not bool(torch.isfinite(p).all())), None)
+        named = self.learner.named_parameters()
+        bad_gradient = next((n for n, p in named if p.grad is not None and not bool(torch.isfinite(p.grad).all())), None)
+        bad_part = next((part for part, value in sums.items() if not math.isfinite(value)), None)
+        if not bool(torch.isfinite(batch.pictures).all()):
+            cause = "the pictures of the batch hold values that are no numbers; check the set with `danqing data check`"
+        elif bad_weight:
+            cause = f"the weight '{bad_weight}' is no number any more; go on from an earlier snapshot with a lower learning rate"
+        elif bad_part:
+            cause = f"its loss '{bad_part}' is no number; lower the learning rate or train in float32"
+        else:
+            cause = f"the gradient of '{bad_gradient}' is no number; lower the learning rate or train in float32"
+        return f"training stopped at step {self.steps} ({self.seen} pictures seen), player '{player}': {cause}"
+
+    def run(self, batches: Iterator[tuple[int, Batch]], tell: float = 1.0) -> Iterator[Progress]:
+        """Step through the batches; a word of progress every `tell` seconds and after the last."""
+        sums: dict[str, list[float]] = {}
+        began, began_seen = time.monotonic(), self.seen
+        for _, batch in batches:
+            for part, value in self.step(batch).items():
+                sums.setdefault(part, []).append(value)
+            passed = time.monotonic() - began
+            if passed >= tell:
+                yield Progress(self.seen, _means(sums), (self.seen - began_seen) / passed)
+                sums, began, began_seen = {}, time.monotonic(), self.seen
+        if sums:
+            yield Progress(self.seen, _means(sums), (self.seen - began_seen) / max(1e-9, time.monotonic() - began))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Parameters, buffers, moments and averages: with `facts`, all there is to save."""
+        saved = {f"learner.{name}": tensor for name, tensor in self.learner.state_dict().items()}
+        for player, mover in self.movers.items():
+            saved |= {f"player.{player}.{name}": tensor for name, tensor in mover.tensors().items()}
+        return saved
+
+    def facts(self) -> dict[str, Any]:
+        """The clocks."""
+        turns = {name: mover.turn for name, mover in self.movers.items()}
+        return {"seen": self.seen, "steps": self.steps, "turns": turns}
+
+    def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """The inverse of `tensors` and `facts`."""
+        self.learner.load_state_dict(_under("learner", tensors))
+        for name, mover in self.movers.items():
+            mover.restore(_under(f"player.{name}", tensors), facts["turns"][name])
+        self.seen, self.steps = facts["seen"], facts["steps"]
+
+    def averaged(self) -> dict[str, Tensor]:
+        """The learner's state with each player's first average in place of its parameters; buffers as they are."""
+        state = dict(self.learner.state_dict())
+        for mover in self.movers.values():
+            if mover.averages:
+                first = next(iter(mover.averages.values()))
+                state |= dict(zip(mover.names, first, strict=True))
+        return state
+
+
+def _means(sums: Mapping[str, list[float]]) -> dict[str, float]:
+    return {part: sum(values) / len(values) for part, values in sums.items()}
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    start = f"{prefix}."
+    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
+
+
+# --- the verb ----------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Begun:
+    """The training is ready: its settings, why they are so, how many pictures it trains on, and how many it has seen."""
+
+    settings: Settings
+    reasons: tuple[str, ...]
+    pictures: int
+    seen: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sheet:
+    """A sample sheet was painted."""
+
+    path: Path
+    seen: int
+    distances: Distances
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Done:
+    """The training is over; the painter is here."""
+
+    painter: Path
+    seen: int
+
+
+def train(data: str, given: Mapping[str, Any]) -> Iterator[Begun | Progress | Sheet | Done]:
+    """Train a painter on a set; the same call goes on where it was stopped.
+
+    Args:
+        data: name or folder of a prepared set.
+        given: settings that differ from what is proposed from the data; see `Settings`.
+
+    Yields:
+        What happens, as it happens. Between two yields the loop works; whoever stops listening stops the training.
+
+    Raises:
+        DataError, ConfigError, TrainingError: it cannot start or go on.
+    """
+    pictures = PictureSet.open(data)
+    settings, reasons = resolve(pictures, given)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    world = World.join(device)
+    if settings.batch % world.size:
+        raise TrainingError(f"a batch of {settings.batch} cannot be shared by {world.size} processes: give a multiple of it")
+    run = make_ready(pictures, settings)
+    loop = Loop(
+        run.family, seed=settings.seed, micro_batch=settings.micro_batch, precision=settings.precision, device=device, world=world
+    )
+    _resume(loop, run)
+    yield Begun(settings, reasons, len(run.chosen), loop.seen)
+    try:
+        yield from _work(loop, run)
+    finally:
+        world.leave()
+    yield Done(run.leave(loop.averaged(), loop.seen), loop.seen)
+
+
+def _resume(loop: Loop, run: Run) -> None:
+    snapshot = newest(run.folder)
+    if snapshot is None:
+        return
+    if snapshot.facts["settings"] != fingerprint(run.settings):
+        raise TrainingError(f"the snapshots in '{run.folder}' belong to other settings: give --name for a new run")
+    loop.restore(snapshot.tensors, snapshot.facts)
+
+
+def _work(loop: Loop, run: Run) -> Iterator[Progress | Sheet]:
+    """The loop with its clockwork around it: curves, sheets, snapshots. Only the first process writes."""
+    s, first = run.settings, loop.world.rank == 0
+    curves = SummaryWriter(str(run.folder / "log"), purge_step=loop.seen) if first else None
+    batches = run.stream().batches(loop.seen, s.pictures_seen, s.batch, loop.world.share(s.batch))
+    saved = time.monotonic()
+    due = _next_sheet(loop.seen, s)
+    for progress in loop.run(batches):
+        yield progress
+        if curves is None:
+            continue
+        for name, value in progress.losses.items():
+            curves.add_scalar(name, value, progress.seen)
+        curves.add_scalar("pictures per second", progress.speed, progress.seen)
+        if progress.seen >= due:
+            yield from _sheets(loop, run, curves)
+            due = _next_sheet(progress.seen, s)
+        if time.monotonic() - saved >= s.save_minutes * 60 or progress.seen >= s.pictures_seen:
+            _save(loop, run)
+            saved = time.monotonic()
+    if curves is not None:
+        curves.close()
+
+
+def _save(loop: Loop, run: Run) -> None:
+    Snapshot(loop.tensors(), loop.facts() | {"settings": fingerprint(run.settings)}).write(run.folder)
+
+
+def _next_sheet(seen: int, s: Settings) -> float:
+    """When the next sheet is due: `sheets` of them, evenly spread, the last at the end."""
+    if not s.sheets:
+        return math.inf
+    apart = s.pictures_seen / s.sheets
+    return apart * (math.floor(seen / apart + 1e-9) + 1)
+
+
+def _sheets(loop: Loop, run: Run, curves: SummaryWriter, count: int = 64) -> Iterator[Sheet]:
+    """Paint a sheet with the averaged weights, measure it, write it."""
+    if not isinstance(loop.learner, Family):
+        return
+    painter = copy.deepcopy(loop.learner).eval()
+    painter.load_state_dict(loop.averaged())
+    key = Key(run.settings.seed).at("sheet")
+    places, values = run.sample(count)
+    painted = paint_values(painter, values, count, run.settings.size, key)
+    real = run.straight(run.chosen[places])
+    told = distances(painted, run.straight(run.chosen[:: max(1, len(run.chosen) // 1000)]), real, key)
+    picture = grid(painted, scale=max(1, 96 // max(run.settings.size)))
+    path = write_atomically(run.folder / "sheets" / f"{loop.seen:09d}.png", png(picture))
+    curves.add_scalar("sheet/pixels", told.painted[0], loop.seen)
+    curves.add_scalar("sheet/colours", told.painted[1], loop.seen)
+    yield Sheet(path, loop.seen, told)

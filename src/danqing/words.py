@@ -1,0 +1,120 @@
+"""The vocabulary: what a picture, a wish and a painting are. No torch here: the web process and the command line read it."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, PngImagePlugin
+
+from danqing.errors import OutputError
+from danqing.files import write_atomically
+
+MAX_SIZE = 4096
+"""The largest side, in pixels, a wish may ask for."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Picture:
+    """One image of a set, as far as words describe it; its pixels live in the set's shards.
+
+    `captions` maps a language ("en", "zh", or "" where nobody said which) to alternatives, the best first.
+    `concept` names what several pictures share (one emoji in eight hands), so that splits keep them together.
+    `facts` holds what a source knows exactly (on `shapes`: colour, form, number, place, size).
+    """
+
+    sha256: str
+    captions: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    style: str = ""
+    licence: str = ""
+    creator: str = ""
+    source: str = ""
+    concept: str = ""
+    facts: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wish:
+    """Everything asked of one painting. `None` means: the painter's own default.
+
+    Args:
+        words: what to paint, in any language the painter learnt; parts may be weighted, `(red:1.3)`.
+        negative: words to keep away from.
+        conditions: the other conditions as a user writes them, e.g. `{"style": "noto:0.5,twemoji:0.5", "palette": "#c0392b"}`.
+        size: (width, height) in pixels.
+        seed: 0 or more; the same wish with the same seed is the same picture.
+        steps: how many sampling steps.
+        guidance: classifier-free guidance weight; 1 is none.
+        sampler: name of a sampler in `danqing.maths.samplers.SAMPLERS`.
+        init: a file to start from (image to image), kept the more the smaller `strength` in (0, 1] is.
+        mask: a file whose white parts are painted anew; black parts of `init` stay bit-equal.
+    """
+
+    words: str = ""
+    negative: str = ""
+    conditions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    size: tuple[int, int] | None = None
+    seed: int = 0
+    steps: int | None = None
+    guidance: float | None = None
+    sampler: str | None = None
+    init: str | None = None
+    strength: float | None = None
+    mask: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The wish as JSON-ready values, without what was not asked."""
+        facts = dataclasses.asdict(self)
+        facts["conditions"] = dict(self.conditions)
+        return {name: value for name, value in facts.items() if value not in (None, "", {})}
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> Wish:
+        """The inverse of `to_json`."""
+        size = facts.get("size")
+        return cls(**{**facts, "size": tuple(size) if size else None})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Painting:
+    """A finished picture.
+
+    `scores` maps a condition asked for to its `miss`; `record` is all that painting it again needs; `texts` is what
+    its file carries (PNG text chunks, composed by `danqing.records`).
+    """
+
+    image: Image.Image
+    wish: Wish
+    scores: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    record: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    texts: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def png(self) -> bytes:
+        """The picture as PNG bytes with its texts inside."""
+        info = PngImagePlugin.PngInfo()
+        for name, text in self.texts.items():
+            info.add_itxt(name, text)
+        buffer = io.BytesIO()
+        self.image.save(buffer, "PNG", pnginfo=info)
+        return buffer.getvalue()
+
+    def save(self, path: str | Path) -> Path:
+        """Write the PNG, whole or not at all.
+
+        Raises:
+            OutputError: the place cannot be written to, or the name is no PNG's.
+        """
+        if Path(path).suffix.lower() != ".png":
+            raise OutputError(f"a painting cannot be saved as '{path}': its record needs a PNG; give a name ending in .png")
+        return write_atomically(Path(path), self.png())
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows: small pictures are enlarged without smoothing so that one sees the pixels."""
+        factor = max(1, 256 // max(self.image.size))
+        shown = self.image.resize((self.image.width * factor, self.image.height * factor), resample=Image.Resampling.NEAREST)
+        buffer = io.BytesIO()
+        shown.save(buffer, "PNG")
+        return buffer.getvalue()
