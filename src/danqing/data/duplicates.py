@@ -14,8 +14,8 @@ from jaxtyping import Float, UInt8
 Pixels = UInt8[np.ndarray, "height width channels"]
 
 DISTANCE = 2
-"""Bits by which the fingerprints of near duplicates may differ: on 3,330 emoji this finds 97 % of resized and 96 % of
-recompressed copies, and hardly a pair that an eye would keep apart."""
+"""Bits by which the fingerprints of near duplicates may differ: on 3,330 emoji 2 finds 97 % of halved and 96 % of
+recompressed copies, and takes 5 % for copies that are not, such as two medals or two faces; 4 finds 99 % and takes 10 %."""
 
 _SIDE = 32
 _FORM = 48
