@@ -26,7 +26,8 @@ class Style:
     Args:
         join: "chars" by `chars.json`, "names" by the icons' names, "files" by files named after code points.
         chars: style whose `chars.json` is used where the package's own is empty.
-        oversample: drawn this many times larger, then shrunk: resvg shades small gradients coarsely.
+        oversample: drawn this many times larger, then shrunk. Fluent clips its gradients, and clips come out jagged. At
+            128 px twice as large lies 0.6 of 255 gray levels from 8 times on average, 4 times 0.2 at 2.6 times the time.
     """
 
     package: str
@@ -40,7 +41,7 @@ class Style:
 
 STYLES = {
     "emojione": Style("@iconify-json/emojione", "1.2.3", "CC-BY-4.0", "Emoji One", "names"),
-    "fluent": Style("@iconify-json/fluent-emoji", "1.2.7", "MIT", "Microsoft Corporation", "chars", "fluent-flat", 4),
+    "fluent": Style("@iconify-json/fluent-emoji", "1.2.7", "MIT", "Microsoft Corporation", "chars", "fluent-flat", 2),
     "fluent-3d": Style("@lobehub/fluent-emoji-3d", "1.1.0", "MIT", "Microsoft Corporation", "files"),
     "fluent-flat": Style("@iconify-json/fluent-emoji-flat", "1.2.6", "MIT", "Microsoft Corporation", "chars"),
     "fxemoji": Style("@iconify-json/fxemoji", "1.2.2", "Apache-2.0", "Mozilla", "names"),

@@ -27,6 +27,7 @@ from jaxtyping import Int64
 
 from danqing.config import Config
 from danqing.data.checks import Limits, decode
+from danqing.data.duplicates import near, perceptual_hash
 from danqing.data.resample import Pixels, clear_hidden, shrink
 from danqing.data.shards import Row, Workshop, shard_file
 from danqing.data.source import Item, LeftOut, Source
@@ -35,18 +36,6 @@ from danqing.files import home, write_atomically
 from danqing.words import Picture
 
 FORMAT = 1
-
-
-def perceptual_hash(pixels: Pixels) -> int:
-    """For now."""
-    return 0
-
-
-def near(hashes: list[int]) -> list[tuple[int, int]]:
-    """For now."""
-    return []
-
-
 STORE = 256
 """The longest side, in pixels, that an import keeps unless told otherwise."""
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from danqing.config import Config
 from danqing.data.picture_set import PictureSet, Progress
-from danqing.data.resample import Pixels, flatten, opaque_gray, premultiply, resize_premultiplied, straighten
+from danqing.data.resample import Pixels, fitted_premultiplied, straighten
 from danqing.errors import OutputError
 from danqing.parts.contract import Keys
 
@@ -83,7 +83,9 @@ def prepare(pictures: PictureSet, preparation: Preparation, progress: Progress |
 def prepare_one(pixels: Pixels, preparation: Preparation) -> UInt8[np.ndarray, "channels height width"]:
     """One picture, straight alpha in, as `prepare` stores it: channels first, premultiplied."""
     pixels = _segment(_denoise(pixels, preparation.denoise), preparation.segment)
-    fitted = _fit(premultiply(_with_channels(pixels, preparation)), preparation)
+    fitted = fitted_premultiplied(
+        pixels, preparation.size, preparation.channels, fit=preparation.fit, background=preparation.background
+    )
     return np.ascontiguousarray(fitted.transpose(2, 0, 1))
 
 
@@ -169,39 +171,3 @@ def _cut_out(pixels: Pixels) -> Pixels:
     if not front.any():
         return pixels
     return np.concatenate([colours, np.where(front, 255, 0).astype(np.uint8)[:, :, None]], axis=2)
-
-
-def _with_channels(pixels: Pixels, preparation: Preparation) -> Pixels:
-    if preparation.channels != 4:
-        pixels = flatten(pixels, _rgb(preparation.background))
-    if preparation.channels == 1:
-        return opaque_gray(pixels)
-    if pixels.shape[2] == 1:
-        pixels = np.repeat(pixels, 3, axis=2)
-    if preparation.channels == 4 and pixels.shape[2] == 3:
-        return np.concatenate([pixels, np.full_like(pixels[:, :, :1], 255)], axis=2)
-    return pixels
-
-
-def _fit(pixels: Pixels, preparation: Preparation) -> Pixels:
-    """Premultiplied pixels at the size asked for: scaled with their aspect kept, then padded or cut about the middle."""
-    (height, width), (tall, wide) = pixels.shape[:2], preparation.size
-    scales = (tall / height, wide / width)
-    scale = min(scales) if preparation.fit == "pad" else max(scales)
-    scaled = resize_premultiplied(pixels, max(1, round(height * scale)), max(1, round(width * scale)))
-    colour = _rgb(preparation.background)
-    fill = {
-        1: np.array([round(colour[0] * 0.299 + colour[1] * 0.587 + colour[2] * 0.114)]),
-        3: np.array(colour),
-        4: np.zeros(4),
-    }
-    canvas = np.empty((tall, wide, preparation.channels), np.uint8)
-    canvas[:] = fill[preparation.channels]
-    top, left = (tall - scaled.shape[0]) // 2, (wide - scaled.shape[1]) // 2
-    inside = scaled[max(0, -top) : max(0, -top) + tall, max(0, -left) : max(0, -left) + wide]
-    canvas[max(0, top) : max(0, top) + inside.shape[0], max(0, left) : max(0, left) + inside.shape[1]] = inside
-    return canvas
-
-
-def _rgb(text: str) -> tuple[int, int, int]:
-    return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
@@ -78,9 +80,61 @@ def flatten(pixels: Pixels, background: tuple[int, int, int]) -> Pixels:
     return np.minimum(premultiply(pixels)[:, :, :3] + under, 255).astype(np.uint8)
 
 
-def opaque_gray(pixels: Pixels) -> Pixels:
+def with_channels(pixels: Pixels, channels: int, background: str) -> Pixels:
+    """The picture with 1, 3 or 4 channels: transparency is laid over the background (`#rrggbb`) or made wholly opaque."""
+    if channels != 4:
+        pixels = flatten(pixels, rgb(background))
+    if channels == 1:
+        return _gray(pixels)
+    if pixels.shape[2] == 1:
+        pixels = np.repeat(pixels, 3, axis=2)
+    if channels == 4 and pixels.shape[2] == 3:
+        return np.concatenate([pixels, np.full_like(pixels[:, :, :1], 255)], axis=2)
+    return pixels
+
+
+def fitted(
+    pixels: Pixels, size: tuple[int, int], channels: int, *, fit: Literal["pad", "crop"] = "pad", background: str = "#ffffff"
+) -> Pixels:
+    """The picture at exactly one size, its aspect kept.
+
+    Args:
+        pixels: straight alpha where there is one.
+        size: (height, width) in pixels.
+        channels: 1, 3 or 4.
+        fit: "pad" keeps all of it and fills the rest with the background (with nothing where there is alpha); "crop"
+            fills the size and cuts what stands over on both sides alike.
+        background: `#rrggbb`.
+    """
+    return straighten(fitted_premultiplied(pixels, size, channels, fit=fit, background=background))
+
+
+def fitted_premultiplied(
+    pixels: Pixels, size: tuple[int, int], channels: int, *, fit: Literal["pad", "crop"] = "pad", background: str = "#ffffff"
+) -> Pixels:
+    """As `fitted`, but with the colours multiplied by alpha where there is one."""
+    pixels = premultiply(with_channels(pixels, channels, background))
+    (height, width), (tall, wide) = pixels.shape[:2], size
+    scales = (tall / height, wide / width)
+    scale = min(scales) if fit == "pad" else max(scales)
+    scaled = resize_premultiplied(pixels, max(1, round(height * scale)), max(1, round(width * scale)))
+    colour = np.array(rgb(background), np.uint8)[None, None]
+    fill = {1: _gray(colour), 3: colour, 4: np.uint8(0)}[channels]
+    canvas = np.broadcast_to(fill, (tall, wide, channels)).copy()
+    top, left = (tall - scaled.shape[0]) // 2, (wide - scaled.shape[1]) // 2
+    inside = scaled[max(0, -top) : max(0, -top) + tall, max(0, -left) : max(0, -left) + wide]
+    canvas[max(0, top) : max(0, top) + inside.shape[0], max(0, left) : max(0, left) + inside.shape[1]] = inside
+    return canvas
+
+
+def rgb(text: str) -> tuple[int, int, int]:
+    """`#rrggbb` as numbers."""
+    return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
+
+
+def _gray(pixels: Pixels) -> Pixels:
     """RGB → one gray channel by Rec. 601 luma; one channel comes back unchanged."""
     if pixels.shape[2] == 1:
         return pixels
     weights = np.array([299, 587, 114], np.uint32)
-    return ((pixels[:, :, :3] @ weights + 500) // 1000).astype(np.uint8)[:, :, None]
+    return ((pixels @ weights + 500) // 1000).astype(np.uint8)[:, :, None]

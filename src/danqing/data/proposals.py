@@ -1,0 +1,128 @@
+"""What to train with when nobody says: read off the pictures and the machine, with a reason in plain words for each."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from danqing.data.picture_set import PictureSet
+from danqing.data.resample import Pixels
+
+SECONDS = 300
+"""How long a first training should take."""
+RATE = 50.0
+"""Pictures per second and thread that the small U-Net learns from at 32 × 32 pixels (measured: 100 on two)."""
+SIZES = (16, 32, 64, 128)
+ENOUGH = 20_000
+"""Pictures to be seen before shapes appear; a size at which the time does not suffice for so many is too large."""
+_SAMPLE = 256
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Proposal:
+    """Settings for a first training.
+
+    Args:
+        size: (height, width) in pixels.
+        channels: 1 gray, 3 colour, 4 colour with transparency.
+        fit: how pictures of other shapes are brought to the size.
+        batch: pictures per update.
+        model: the size of the network.
+        pictures_seen: how long to train.
+        threads: of the processor.
+        reasons: a sentence for each.
+    """
+
+    size: tuple[int, int]
+    channels: Literal[1, 3, 4]
+    fit: Literal["pad", "crop"]
+    batch: int
+    model: Literal["small", "medium"]
+    pictures_seen: int
+    threads: int
+    reasons: tuple[str, ...]
+
+
+def propose(pictures: PictureSet, threads: int | None = None) -> Proposal:
+    """Look at the set (at most 256 of its pictures) and at the machine.
+
+    Args:
+        pictures: the set.
+        threads: processor threads to count on; all of the machine's by default.
+    """
+    threads = threads or _threads()
+    shapes = pictures.shapes()
+    sample = [pictures.raw(int(i)) for i in np.linspace(0, len(pictures) - 1, min(_SAMPLE, len(pictures)))]
+    side, why_side = _side(int(np.median(shapes[:, :2].max(1))), threads)
+    channels, why_channels = _channels(sample)
+    fit, why_fit = _fit(shapes, channels)
+    seen = max(1000, round(_rate(side, threads) * SECONDS, -3))
+    batch = 64 if len(pictures) >= 256 else 16
+    model: Literal["small", "medium"] = "medium" if threads >= 8 and len(pictures) >= 5000 else "small"
+    why_seen = (
+        f"{seen:,} pictures seen: about {SECONDS // 60} minutes on {threads} threads, {seen / len(pictures):.1f} times the set"
+    )
+    why_batch = f"batches of {batch}: the set holds {len(pictures):,} pictures"
+    why_model = f"the {model} model: " + (
+        "many pictures and threads" if model == "medium" else "quick to learn its first shapes"
+    )
+    reasons = (why_side, why_channels, why_fit, why_batch, why_model, why_seen)
+    return Proposal((side, side), channels, fit, batch, model, int(seen), threads, reasons)
+
+
+def _side(median: int, threads: int) -> tuple[int, str]:
+    """The smallest size that shows the pictures whole, or the largest the time suffices for."""
+    wanted = next((side for side in SIZES if side >= median * 0.8), SIZES[-1])
+    possible = [side for side in SIZES if _rate(side, threads) * SECONDS >= ENOUGH] or [SIZES[0]]
+    side = min(wanted, possible[-1])
+    why = f"{side} × {side} pixels: half of the pictures have a longest side of {median} or more"
+    if side < wanted:
+        why += f", but at {side * 2} pixels {threads} threads would see too few of them in {SECONDS // 60} minutes"
+    return side, why
+
+
+def _channels(sample: Sequence[Pixels]) -> tuple[Literal[1, 3, 4], str]:
+    clear = float(np.mean([p.shape[2] == 4 and bool((p[:, :, 3] < 255).any()) for p in sample]))
+    gray = float(np.mean([_is_gray(p) for p in sample]))
+    if clear >= 0.1:
+        return 4, f"4 channels: {clear:.0%} of the pictures are transparent somewhere, so the painter learns that too"
+    if gray >= 0.95:
+        return 1, f"1 channel: {gray:.0%} of the pictures are gray"
+    return 3, f"3 channels: the pictures are in colour and {'hardly any' if clear else 'none'} of them is transparent"
+
+
+def _is_gray(pixels: Pixels) -> bool:
+    """Whether no colour is further than 8 of 255 from gray, which JPEG leaves on gray scans."""
+    if pixels.shape[2] == 1:
+        return True
+    colours = pixels[:, :, :3].astype(np.int16)
+    return bool((colours.max(2) - colours.min(2)).max() <= 8)
+
+
+def _fit(shapes: np.ndarray[tuple[int, int], np.dtype[np.int64]], channels: int) -> tuple[Literal["pad", "crop"], str]:
+    kept = float(np.median(shapes[:, :2].min(1) / shapes[:, :2].max(1)))
+    if kept > 0.95:
+        return "pad", "padded to a square: most are square already, so nearly nothing is added"
+    if channels == 4:
+        return "pad", "padded to a square: transparent pictures have nothing around them"
+    if kept >= 0.6:
+        return (
+            "crop",
+            f"cut to a square about the middle: half of the pictures keep {kept:.0%} or more, and bars are not learnt",
+        )
+    return "pad", f"padded to a square: cutting would take {1 - kept:.0%} off half of the pictures"
+
+
+def _rate(side: int, threads: int) -> float:
+    """Pictures per second: the work grows with the area."""
+    return RATE * threads * (32 / side) ** 2
+
+
+def _threads() -> int:
+    """Processors this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
