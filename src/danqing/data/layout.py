@@ -108,9 +108,7 @@ class TreeSource(Source):
 
     def describe(self) -> str:
         """The tree and what was given for all its pictures."""
-        fields = dataclasses.asdict(self.given)
-        said = "".join(f", {name} {value}" for name, value in fields.items() if value)
-        return self.tree.describe() + said
+        return self.tree.describe() + self.given.said()
 
     def items(self) -> Iterator[Item | LeftOut]:
         """Every picture in the order of its name; everything else with the reason why it is none.
@@ -161,8 +159,7 @@ class TreeSource(Source):
         else:
             found = found.over(Described(by_language([caption_from_name(name)])))
         found = found.over(of_class).over(self.given).over(Described(source=self.tree.title))
-        fields = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
-        return Item(name, functools.partial(self.tree.read, name, MAX_FILE), **fields)
+        return found.item(name, functools.partial(self.tree.read, name, MAX_FILE))
 
     def _text(self, name: str) -> str:
         try:

@@ -7,10 +7,11 @@ import dataclasses
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from danqing.data.captions import LANGUAGES, by_language, merged
+from danqing.data.source import Item
 from danqing.errors import DataError
 
 _TEXT = re.compile(r"(?:text|captions?|prompt|description)(?:[_-]([a-z]{2})(?:[_-]\w+)?)?", re.IGNORECASE)
@@ -47,6 +48,15 @@ class Described:
         """This, with what it leaves open taken from `other`; captions of both."""
         fields = {name: getattr(self, name) or getattr(other, name) for name in _FIELDS}
         return Described(merged(self.captions, other.captions), facts={**other.facts, **self.facts}, **fields)
+
+    def item(self, place: str, load: Callable[[], bytes]) -> Item:
+        """The picture it describes."""
+        return Item(place, load, **{field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
+
+    def said(self) -> str:
+        """What is given here, as a stable text: ", licence CC0-1.0"."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return "".join(f", {name} {value}" for name, value in fields.items() if value)
 
 
 def read_table(name: str, content: bytes) -> list[Line]:
