@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import platform
@@ -155,7 +156,7 @@ class Run:
     def stream(self) -> Stream:
         """The order of pictures."""
         s = self.settings
-        change = (lambda pictures, keys: augment(pictures, keys, s.flip, s.shift)) if s.flip or s.shift else None
+        change = functools.partial(augment, flip=s.flip, shift=s.shift) if s.flip or s.shift else None
         pixels = self.prepared.pixels[self.chosen]
         return Stream(pixels, self.values, lambda name, value, key: self.conditions[name].draw(value, key), s.seed, change)
 
