@@ -6,7 +6,6 @@ from danqing.errors import DanqingError
 from danqing.words import Painting, Picture, Wish
 
 if TYPE_CHECKING:
-    from danqing.paint import Studio as Studio
     from danqing.paint import load as load
 
 __version__ = "0.1.0"

@@ -31,5 +31,7 @@ def write_atomically(path: Path, content: bytes) -> Path:
         os.replace(partial, path)
     except OSError as error:
         partial.unlink(missing_ok=True) if path.parent.is_dir() else None
-        raise OutputError(f"'{path}' cannot be written ({error.strerror or error}): give a file in a folder that is yours") from error
+        raise OutputError(
+            f"'{path}' cannot be written ({error.strerror or error}): give a file in a folder that is yours"
+        ) from error
     return path

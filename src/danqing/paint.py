@@ -116,7 +116,9 @@ class Work:
         work = self
         while not work.done:
             work = work.step()
-        return [self.session.painting(image, wish, len(work.wishes)) for image, wish in zip(work.show(), work.wishes, strict=True)]
+        return [
+            self.session.painting(image, wish, len(work.wishes)) for image, wish in zip(work.show(), work.wishes, strict=True)
+        ]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -173,7 +175,9 @@ class Session:
         wishes = tuple(self.resolve(wish) for wish in wishes)
         shared = {(w.size, w.steps, w.sampler, w.strength, w.init, w.mask) for w in wishes}
         if len(shared) != 1:
-            raise WishError("wishes of one batch must share size, steps, sampler, start picture, mask and strength: use paint_all")
+            raise WishError(
+                "wishes of one batch must share size, steps, sampler, start picture, mask and strength: use paint_all"
+            )
         wish, (width, height) = wishes[0], wishes[0].size or (0, 0)
         start, mask = self._inputs(wish)
         asked = self.asked(wishes)
@@ -211,7 +215,9 @@ class Session:
         model = facts.model
         size = wish.size or (facts.size[1], facts.size[0])
         if not all(SMALLEST <= side <= MAX_SIZE // 4 for side in size):
-            raise WishError(f"a picture of {size[0]}×{size[1]} was asked for: sides lie between {SMALLEST} and {MAX_SIZE // 4} pixels")
+            raise WishError(
+                f"a picture of {size[0]}×{size[1]} was asked for: sides lie between {SMALLEST} and {MAX_SIZE // 4} pixels"
+            )
         if wish.seed < 0:
             raise WishError(f"the seed {wish.seed} was given: a seed is a whole number, 0 or more")
         if wish.steps is not None and not 1 <= wish.steps <= 1000:
@@ -292,7 +298,9 @@ def _check_start(wish: Wish) -> None:
     if wish.init is None and (wish.mask is not None or wish.strength is not None):
         raise WishError("a mask or a strength was given without a picture to start from: add --init FILE")
     if wish.strength is not None and not 0 < wish.strength <= 1:
-        raise WishError(f"a strength of {wish.strength:g} was given: it lies above 0 and at most 1, where 1 forgets the start picture")
+        raise WishError(
+            f"a strength of {wish.strength:g} was given: it lies above 0 and at most 1, where 1 forgets the start picture"
+        )
     for path in (wish.init, wish.mask):
         if path is not None:
             _read(path)
@@ -303,7 +311,9 @@ def _read(path: str) -> Any:
     try:
         return decode(Path(path).read_bytes()).pixels
     except (OSError, PictureError) as error:
-        raise WishError(f"'{path}' cannot be used as a picture ({error}): give a PNG, JPEG, WebP or another picture file") from error
+        raise WishError(
+            f"'{path}' cannot be used as a picture ({error}): give a PNG, JPEG, WebP or another picture file"
+        ) from error
 
 
 def _sha256(path: str) -> str:

@@ -10,7 +10,7 @@ import copy
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,8 +36,8 @@ def reduced_precision(device: torch.device, precision: Precision) -> bool:
     if precision != "auto":
         return precision == "bfloat16"
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and torch.cpu._is_amx_tile_supported()
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type == "cpu" and bool(torch.cpu._is_amx_tile_supported())
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -144,7 +144,9 @@ class Loop:
         if not bool(torch.isfinite(batch.pictures).all()):
             cause = "the pictures of the batch hold values that are no numbers; check the set with `danqing data check`"
         elif bad_weight:
-            cause = f"the weight '{bad_weight}' is no number any more; go on from an earlier snapshot with a lower learning rate"
+            cause = (
+                f"the weight '{bad_weight}' is no number any more; go on from an earlier snapshot with a lower learning rate"
+            )
         elif bad_part:
             cause = f"its loss '{bad_part}' is no number; lower the learning rate or train in float32"
         else:
@@ -254,7 +256,12 @@ def train(data: str, given: Mapping[str, Any]) -> Iterator[Begun | Progress | Sh
         raise TrainingError(f"a batch of {settings.batch} cannot be shared by {world.size} processes: give a multiple of it")
     run = make_ready(pictures, settings)
     loop = Loop(
-        run.family, seed=settings.seed, micro_batch=settings.micro_batch, precision=settings.precision, device=device, world=world
+        run.family,
+        seed=settings.seed,
+        micro_batch=settings.micro_batch,
+        precision=settings.precision,
+        device=device,
+        world=world,
     )
     _resume(loop, run)
     yield Begun(settings, reasons, len(run.chosen), loop.seen)

@@ -55,13 +55,16 @@ class Stream:
         if self.augment is not None:
             pictures = self.augment(pictures, keys.at("augment"))
         conditions = {
-            name: [None if column[i] is None else self.draw(name, column[i], key.at(name)) for i, key in zip(picked, keys.keys)]
+            name: [self._drawn(name, column[index], key) for index, key in zip(picked, keys.keys, strict=True)]
             for name, column in self.values.items()
         }
         return Batch(pictures, conditions, tuple(rows))
 
+    def _drawn(self, name: str, value: Any, key: Key) -> Any:
+        return None if value is None else self.draw(name, value, key.at(name))
+
     def batches(self, seen: int, until: int, size: int, share: slice) -> Iterator[tuple[int, Batch]]:
-        """From `seen` until at least `until`: (pictures seen before, this process's share of a whole batch), made ahead in a thread."""
+        """From `seen` until at least `until`: (pictures seen before, this process's share of the batch), made in a thread."""
         waiting: deque[tuple[int, Future[Batch]]] = deque()
         with ThreadPoolExecutor(1, thread_name_prefix="pictures") as pool:
             for first in range(seen, until, size):

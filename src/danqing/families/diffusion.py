@@ -88,7 +88,9 @@ class Diffusion(Family):
         self.predicts: Prediction = "x" if flow else "epsilon" if config.objective == "epsilon" else "v"
         backbone = config.backbone
         self.conditioner = Conditioner(conditions, backbone.embedding)
-        self.network: nn.Module = UNet(backbone, channels) if isinstance(backbone, UNetConfig) else Transformer(backbone, channels)
+        self.network: nn.Module = (
+            UNet(backbone, channels) if isinstance(backbone, UNetConfig) else Transformer(backbone, channels)
+        )
 
     def players(self) -> dict[str, Player]:
         """The painter, alone."""
@@ -153,7 +155,7 @@ class Diffusion(Family):
         state = {name: tensor for name, tensor in canvas.tensors.items() if name != "shown"}
         after = SAMPLERS[canvas.sampler].step(state, self.schedule, canvas.grid, canvas.step, denoise, noise)
         if asked.mask is not None and asked.start is not None:
-            after["x"] = self._keep(after["x"], asked, canvas)
+            after["x"] = self._keep(after["x"], asked.start, asked.mask, canvas)
         return dataclasses.replace(canvas, tensors={**after, "shown": shown}, step=canvas.step + 1)
 
     def denoise(self, x_t: Tensor, time: float, asked: Asked) -> Tensor:
@@ -163,17 +165,19 @@ class Diffusion(Family):
         if bool((asked.guidance == 1).all()) or not within(point, self.config.interval):
             out = self.predict(x_t, times, asked.conditions)
         else:
-            both = {name: [*_column(asked.conditions, name, count), *_column(asked.against, name, count)] for name in self.accepts}
+            both = {
+                name: [*_column(asked.conditions, name, count), *_column(asked.against, name, count)] for name in self.accepts
+            }
             with_it, without = self.predict(x_t.repeat(2, 1, 1, 1), times.repeat(2), both).chunk(2)
             out = guide(with_it, without, asked.guidance.to(x_t.device))
         return to_picture(self.predicts, out, x_t, point.alpha, point.sigma).clamp(-1, 1)
 
-    def _keep(self, x: Tensor, asked: Asked, canvas: Canvas) -> Tensor:
-        assert asked.mask is not None and asked.start is not None
+    def _keep(self, x: Tensor, start: Tensor, mask: Tensor, canvas: Canvas) -> Tensor:
+        """`x` where the mask paints, the start picture at the same noise level where it keeps."""
         then = self.schedule.point(canvas.grid[canvas.step + 1])
         noise = canvas.keys.at("noise").normal(*x.shape[1:]).to(x)
-        known = noised(asked.start.to(x), noise, then.alpha, then.sigma)
-        return torch.where(asked.mask.to(x) > 0.5, x, known)
+        known = noised(start.to(x), noise, then.alpha, then.sigma)
+        return torch.where(mask.to(x) > 0.5, x, known)
 
     def show(self, canvas: Canvas) -> Float[Tensor, "batch channels height width"]:
         """What the network last thought the picture to be; at the end, the picture."""

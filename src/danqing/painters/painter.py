@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,12 @@ from torch import Tensor
 from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import revive
 from danqing.config import Config
-from danqing.errors import PainterError, choices
-from danqing.files import home, write_atomically
+from danqing.errors import PainterError
+from danqing.files import write_atomically
 from danqing.painters.registry import build, settings
+from danqing.painters.shelf import find
 from danqing.parts.contract import Family
 
-BUNDLED = Path(__file__).parent / "bundled"
 FORMAT = 1
 
 
@@ -96,29 +95,6 @@ def write(
     write_atomically(folder / "config.json", json.dumps(plain, indent=1, ensure_ascii=False).encode())
 
 
-def names() -> dict[str, Path]:
-    """Every painter there is, by name: those in `$DANQING_HOME/painters`, and the bundled ones."""
-    found: dict[str, Path] = {}
-    for root in (BUNDLED, home() / "painters"):
-        if root.is_dir():
-            found |= {path.parent.name: path.parent for path in sorted(root.glob("*/config.json"))}
-    return found
-
-
-def find(name: str) -> Path:
-    """The folder of a painter, from its name or the path of its folder.
-
-    Raises:
-        PainterError: there is none.
-    """
-    known = names()
-    if name in known:
-        return known[name]
-    if (Path(name) / "config.json").is_file():
-        return Path(name)
-    raise PainterError(f"there is no painter '{name}': {choices(name, known)}; or give the path of a painter's folder")
-
-
 def read_facts(folder: Path) -> PainterFacts:
     """The settings of the painter in a folder.
 
@@ -150,21 +126,11 @@ def open_painter(name: str, device: torch.device | None = None) -> Painter:
         conditions = revive(facts.conditions)
         config = settings(facts.family, facts.model)
         family = build(facts.family, config, conditions, facts.channels, int(facts.trained.get("length", 0)))
-        family.load_state_dict({key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in load_tensors(content).items()})
+        weights = load_tensors(content)
+        family.load_state_dict(
+            {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in weights.items()}
+        )
     except (OSError, RuntimeError, KeyError, safetensors.SafetensorError) as error:
         raise PainterError(f"the painter in '{folder}' is damaged ({error}): import or train it again") from error
     family = family.eval().requires_grad_(False).to(device or torch.device("cpu"))
     return Painter(facts, family, conditions, hashlib.sha256(content).hexdigest(), folder)
-
-
-def remove(name: str) -> None:
-    """Delete a painter of one's own.
-
-    Raises:
-        PainterError: there is none of this name at home; a bundled painter cannot be removed.
-    """
-    folder = home() / "painters" / name
-    if not (folder / "config.json").is_file():
-        own = [path.parent.name for path in (home() / "painters").glob("*/config.json")]
-        raise PainterError(f"there is no painter '{name}' of your own to remove: {choices(name, own)}")
-    shutil.rmtree(folder)

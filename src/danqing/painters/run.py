@@ -1,9 +1,9 @@
 """A run: one training on disk, from its settings to the painter it leaves.
 
-    runs/NAME/settings.toml        the resolved settings, whole
-    runs/NAME/snapshot-*           all that going on needs
-    runs/NAME/sheets/*.png         what it painted on the way
-    runs/NAME/log/                 curves for TensorBoard
+runs/NAME/settings.toml        the resolved settings, whole
+runs/NAME/snapshot-*           all that going on needs
+runs/NAME/sheets/*.png         what it painted on the way
+runs/NAME/log/                 curves for TensorBoard
 """
 
 from __future__ import annotations
@@ -198,7 +198,9 @@ class Run:
     def leave(self, weights: Mapping[str, torch.Tensor], seen: int) -> Path:
         """Write the painter as it is now to `$DANQING_HOME/painters`; returns its folder."""
         folder, facts = home() / "painters" / self.settings.name, self.painter_facts(seen)
-        write(folder, facts, weights, card(facts, ledger(self.pictures).attributions(), self.settings.plain()), self.settings.half)
+        write(
+            folder, facts, weights, card(facts, ledger(self.pictures).attributions(), self.settings.plain()), self.settings.half
+        )
         return folder
 
 
@@ -224,7 +226,9 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
         if wrong is not None:
             raise TrainingError(f"the set '{s.data}' has no condition '{wrong}': {choices(wrong, conditions)}")
         conditions = {name: conditions[name] for name in s.conditions}
-    values = {name: [c.read(pictures.pictures[i], prepared.straight(i)) for i in chosen.tolist()] for name, c in conditions.items()}
+    values = {
+        name: [c.read(pictures.pictures[i], prepared.straight(i)) for i in chosen.tolist()] for name, c in conditions.items()
+    }
     if base is not None:
         family = build(s.family, settings(base.facts.family, base.facts.model), conditions, s.channels, s.pictures_seen)
         family.load_state_dict(base.family.state_dict())
@@ -264,4 +268,3 @@ def _remember(folder: Path, s: Settings) -> None:
 def fingerprint(s: Settings) -> str:
     """A hash of what may not change, kept in every snapshot."""
     return hashlib.sha256(json.dumps(s.bound(), sort_keys=True).encode()).hexdigest()
-

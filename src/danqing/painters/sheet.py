@@ -31,7 +31,12 @@ class Distances:
 
     def sentence(self) -> str:
         """All four, for a log."""
-        rows = [("painted", self.painted), ("noise", self.noise), ("the mean picture", self.mean), ("other real pictures", self.real)]
+        rows = [
+            ("painted", self.painted),
+            ("noise", self.noise),
+            ("the mean picture", self.mean),
+            ("other real pictures", self.real),
+        ]
         return "; ".join(f"{name} {pixel:.1f} in pixels, {colour:.1f} in colours" for name, (pixel, colour) in rows)
 
 
@@ -60,7 +65,9 @@ def grid(pictures: Many, scale: int = 1) -> Image.Image:
     _, height, width, channels = pictures.shape
     padded = np.zeros((rows * columns, height, width, channels), np.uint8)
     padded[: len(pictures)] = pictures
-    sheet = padded.reshape(rows, columns, height, width, channels).swapaxes(1, 2).reshape(rows * height, columns * width, channels)
+    sheet = (
+        padded.reshape(rows, columns, height, width, channels).swapaxes(1, 2).reshape(rows * height, columns * width, channels)
+    )
     image = Image.fromarray(sheet[..., 0] if channels == 1 else sheet)
     return image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
 

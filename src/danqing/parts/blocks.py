@@ -84,9 +84,7 @@ class ContextAttention(nn.Module):
         """The same shape; tokens whose mask is False are not attended to."""
         batch, channels, height, width = x.shape
         heads, places = channels // self.head, height * width
-        query, key, value = (
-            self.picture(self.norm(x)).view(batch, 3, heads, self.head, places).permute(1, 0, 2, 4, 3).unbind(0)
-        )
+        query, key, value = self.picture(self.norm(x)).view(batch, 3, heads, self.head, places).permute(1, 0, 2, 4, 3).unbind(0)
         far_key, far_value = self.context(tokens).view(batch, -1, 2, heads, self.head).permute(2, 0, 3, 1, 4).unbind(0)
         # Additive, because the CPU's fused kernel takes no boolean mask that broadcasts over queries.
         bias = F.pad(torch.where(mask, 0.0, -1e9).to(query.dtype), (places, 0))[:, None, None, :]

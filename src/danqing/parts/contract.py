@@ -168,7 +168,7 @@ class Learner(nn.Module, ABC):
     def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
         """This player's losses, picture by picture. Changes no buffer; draws only from `key`, by row."""
 
-    def after(self, player: str, stats: Mapping[str, Tensor], key: Key, clock: Clock) -> None:  # noqa: B027
+    def after(self, player: str, stats: Mapping[str, Tensor], key: Key, clock: Clock) -> None:
         """Called after this player's update with the reduced stats: the only place that changes buffers."""
 
 

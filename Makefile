@@ -1,0 +1,48 @@
+# Two commands: `make paint PROMPT="a red apple"` sets everything up and paints; `make test` sets everything up and tests.
+# On Linux, PyTorch from the default index brings several GB of CUDA; for the CPU build (200 MB) add
+#   TORCH_INDEX=https://download.pytorch.org/whl/cpu
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+PROMPT ?= a red apple
+TORCH_INDEX ?=
+
+.PHONY: paint test test-long check format benchmark clean
+
+paint: $(VENV)/.installed
+	$(BIN)/danqing paint "$(PROMPT)"
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest
+
+test-long: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m long
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_house.py
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV) || { echo "Python cannot make an environment: on Debian, 'apt-get install python3-venv'"; exit 1; }
+
+# torch first and alone: pinned by exact version it is the same build everywhere the index has one.
+$(VENV)/.torch: constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) "$$(grep '^torch==' constraints.txt)" -c constraints.txt
+	touch $@
+
+$(VENV)/.installed: pyproject.toml constraints.txt $(VENV)/.torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt $(VENV)/.torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) build dist
