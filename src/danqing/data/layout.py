@@ -153,7 +153,9 @@ class TreeSource(Source):
 
     def _item(self, name: str, found: Described, beside: Sequence[str], of_class: Described) -> Item:
         for side in beside:
-            found = found.over(Described(by_language(self._text(side).splitlines())))
+            known = {caption for same in found.captions.values() for caption in same}
+            lines = [line for line in self._text(side).splitlines() if " ".join(line.split()) not in known]
+            found = found.over(Described(by_language(lines)))
         if found.captions:
             of_class = dataclasses.replace(of_class, captions={})
         else:

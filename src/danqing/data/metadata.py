@@ -14,7 +14,7 @@ from danqing.data.captions import LANGUAGES, by_language, merged
 from danqing.data.source import Item
 from danqing.errors import DataError
 
-_TEXT = re.compile(r"(?:text|captions?|prompt|description)(?:[_-]([a-z]{2})(?:[_-]\w+)?)?", re.IGNORECASE)
+_TEXT = re.compile(r"(?:text|captions?|prompt|description)(?:[_-]([a-z]{2}|und)(?:[_-]\w+)?)?", re.IGNORECASE)
 _FIELDS = {
     "style": ("style",),
     "licence": ("licence", "license"),
@@ -77,9 +77,11 @@ def read_table(name: str, content: bytes) -> list[Line]:
 
 def describe(values: Mapping[str, Any], skip: tuple[str, ...] = ()) -> Described:
     """Columns sorted by what they mean. `text`, `caption`, `prompt` and `description` are captions, `text_zh` a caption in
-    that language; a list gives alternatives. Whatever has no meaning of its own becomes a fact.
+    that language; a list gives alternatives. What `text` repeats of `text_zh` is not guessed anew. Whatever has no meaning
+    of its own becomes a fact.
     """
-    captions: dict[str, tuple[str, ...]] = {}
+    told: dict[str, tuple[str, ...]] = {}
+    guessed: dict[str, tuple[str, ...]] = {}
     fields: dict[str, str] = {}
     facts: dict[str, str] = {}
     for column, value in values.items():
@@ -88,13 +90,29 @@ def describe(values: Mapping[str, Any], skip: tuple[str, ...] = ()) -> Described
         field = next((field for field, names in _FIELDS.items() if name in names), None)
         if name in skip or value is None or value == "":
             continue
-        if text:
-            captions = merged(captions, _captions(value, (text[1] or "").lower()))
+        if text and text[1]:
+            told = merged(told, _captions(value, text[1].lower()))
+        elif text:
+            guessed = merged(guessed, _captions(value, ""))
         elif field:
             fields[field] = fields.get(field) or _plain(value)
         else:
-            facts[name] = _plain(value)
+            facts |= _facts(name, value)
+    known = {caption for same in told.values() for caption in same}
+    fresh = {language: tuple(text for text in same if text not in known) for language, same in guessed.items()}
+    captions = merged(told, {language: same for language, same in fresh.items() if same})
     return Described(captions, facts=facts, **fields)
+
+
+def _facts(name: str, value: Any) -> dict[str, str]:
+    """One fact; or several, from the column `facts` that an export of Danqing's has."""
+    try:
+        several = json.loads(value) if name == "facts" and isinstance(value, str) else value
+    except ValueError:
+        several = value
+    if name == "facts" and isinstance(several, dict):
+        return {str(key): _plain(part) for key, part in several.items()}
+    return {name: _plain(value)}
 
 
 def _captions(value: Any, language: str) -> dict[str, tuple[str, ...]]:
