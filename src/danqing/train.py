@@ -269,7 +269,7 @@ def train(data: str, given: Mapping[str, Any]) -> Iterator[Begun | Progress | Sh
         yield from _work(loop, run)
     finally:
         world.leave()
-    yield Done(run.leave(loop.averaged(), loop.seen), loop.seen)
+    yield Done(run.leave(loop.averaged(), loop.seen) if world.rank == 0 else run.folder, loop.seen)
 
 
 def _resume(loop: Loop, run: Run) -> None:
@@ -306,7 +306,9 @@ def _work(loop: Loop, run: Run) -> Iterator[Progress | Sheet]:
 
 
 def _save(loop: Loop, run: Run) -> None:
+    """A snapshot to go on from, and the painter as it is, to try while it learns."""
     Snapshot(loop.tensors(), loop.facts() | {"settings": fingerprint(run.settings)}).write(run.folder)
+    run.leave(loop.averaged(), loop.seen)
 
 
 def _next_sheet(seen: int, s: Settings) -> float:
