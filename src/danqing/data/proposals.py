@@ -60,18 +60,18 @@ def propose(pictures: PictureSet, threads: int | None = None) -> Proposal:
     side, why_side = _side(int(np.median(shapes[:, :2].max(1))), threads)
     channels, why_channels = _channels(sample)
     fit, why_fit = _fit(shapes, channels)
-    seen = max(1000, round(_rate(side, threads) * SECONDS, -3))
+    seen = max(1000, int(_rate(side, threads) * SECONDS) // 1000 * 1000)
     batch = 64 if len(pictures) >= 256 else 16
     model: Literal["small", "medium"] = "medium" if threads >= 8 and len(pictures) >= 5000 else "small"
-    why_seen = (
-        f"{seen:,} pictures seen: about {SECONDS // 60} minutes on {threads} threads, {seen / len(pictures):.1f} times the set"
+    reasons = (
+        why_side,
+        why_channels,
+        why_fit,
+        f"batches of {batch}: the set holds {len(pictures):,} pictures",
+        f"the {model} model: {'pictures and threads are many' if model == 'medium' else 'it learns first shapes quickly'}",
+        f"{seen:,} pictures seen: {SECONDS // 60} minutes on {threads} threads, {seen / len(pictures):.1f} times the set",
     )
-    why_batch = f"batches of {batch}: the set holds {len(pictures):,} pictures"
-    why_model = f"the {model} model: " + (
-        "many pictures and threads" if model == "medium" else "quick to learn its first shapes"
-    )
-    reasons = (why_side, why_channels, why_fit, why_batch, why_model, why_seen)
-    return Proposal((side, side), channels, fit, batch, model, int(seen), threads, reasons)
+    return Proposal((side, side), channels, fit, batch, model, seen, threads, reasons)
 
 
 def _side(median: int, threads: int) -> tuple[int, str]:
@@ -110,10 +110,7 @@ def _fit(shapes: np.ndarray[tuple[int, int], np.dtype[np.int64]], channels: int)
     if channels == 4:
         return "pad", "padded to a square: transparent pictures have nothing around them"
     if kept >= 0.6:
-        return (
-            "crop",
-            f"cut to a square about the middle: half of the pictures keep {kept:.0%} or more, and bars are not learnt",
-        )
+        return "crop", f"cut to a square about the middle: half of the pictures keep {kept:.0%} or more, without bars"
     return "pad", f"padded to a square: cutting would take {1 - kept:.0%} off half of the pictures"
 
 

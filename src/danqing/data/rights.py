@@ -74,9 +74,8 @@ def ledger(pictures: PictureSet) -> Ledger:
     """The ledger of a set."""
     rights = [(_told(p.source), _told(p.licence), _told(p.creator)) for p in pictures.pictures]
     entries = tuple(Entry(*key, count) for key, count in _sorted(Counter(rights)).items())
-    return Ledger(
-        entries, _sorted(Counter(licence for _, licence, _ in rights)), _sorted(Counter(source for source, _, _ in rights))
-    )
+    sources, licences = Counter(source for source, _, _ in rights), Counter(licence for _, licence, _ in rights)
+    return Ledger(entries, _sorted(licences), _sorted(sources))
 
 
 def _line(entry: Entry) -> str:

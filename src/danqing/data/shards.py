@@ -9,10 +9,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import secrets
 import shutil
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
+from danqing.data.index import Row, read_index
 from danqing.data.resample import Pixels
 from danqing.data.source import LeftOut
 from danqing.files import write_atomically
@@ -23,29 +25,6 @@ CHUNK = 256
 """Items between two flushes: what a killed import may have to do again."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Row:
-    """One line of a set's index: what `Picture` says in JSON where it is nested, and where its pixels lie."""
-
-    sha256: str
-    captions: str
-    style: str
-    licence: str
-    creator: str
-    source: str
-    concept: str
-    facts: str
-    shard: int
-    offset: int
-    height: int
-    width: int
-    channels: int
-    place: str
-    notes: str
-    likeness: int
-    excluded: bool = False
-
-
 def shard_file(folder: Path, number: int) -> Path:
     """The raw file of a set that holds the shard of this number."""
     return folder / f"{number:05}.shard"
@@ -54,15 +33,21 @@ def shard_file(folder: Path, number: int) -> Path:
 class Workshop:
     """The partial folder of an import: what is finished so far, and room for more.
 
-    `rows` and `left_out` hold the finished items, those of earlier processes too; `done` their places.
+    `rows` and `left_out` hold the finished items, those of earlier processes too; `done` holds their places.
+
+    Args:
+        folder: where to work; a folder begun with another heading starts anew.
+        heading: what makes two imports the same.
+        base: a set whose pictures come first.
     """
 
-    def __init__(self, folder: Path, heading: dict[str, Any]) -> None:
-        self.folder, self.heading = folder, heading
+    def __init__(self, folder: Path, heading: dict[str, Any], base: Path | None = None) -> None:
+        self.folder, self.heading, self.base = folder, heading, base
         self.rows: list[Row] = []
         self.left_out: list[LeftOut] = []
         self.done: set[str] = set()
         self._pending: list[str] = []
+        self._number = self._offset = 0
         self._recover()
         self._journal: TextIO = self._journal_path.open("a", encoding="utf8", newline="\n")
         self._shard: BinaryIO = self._open_shard()
@@ -103,9 +88,16 @@ class Workshop:
         self._shard.close()
         self._journal.close()
 
-    def drop_journal(self) -> None:
-        """The closed folder without its journal: the index takes its place."""
+    def publish(self, folder: Path) -> None:
+        """Put the closed workshop in its place, without its journal; a set that is there already makes way."""
         self._journal_path.unlink()
+        if folder.exists():
+            old = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.old")
+            os.replace(folder, old)
+            os.replace(self.folder, folder)
+            shutil.rmtree(old)
+        else:
+            os.replace(self.folder, folder)
 
     def _note(self, place: str, line: dict[str, Any]) -> None:
         self.done.add(place)
@@ -119,14 +111,14 @@ class Workshop:
         return file
 
     def _recover(self) -> None:
-        """Read what an earlier process finished; a folder begun from another source or with other settings starts anew."""
+        """Read what an earlier process finished, or begin."""
         lines = self._journal_lines()
         if not lines or lines[0] != self.heading:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            self.folder.mkdir(parents=True)
-            lines = [self.heading]
+            lines = [self.heading, *self._begin()]
         for line in lines[1:]:
-            if "row" in line:
+            if "base" in line:
+                self.rows.append(Row(**line["base"]))
+            elif "row" in line:
                 self.rows.append(Row(**line["row"]))
                 self.done.add(line["row"]["place"])
             else:
@@ -134,12 +126,22 @@ class Workshop:
                 self.done.add(line["left_out"]["place"])
         whole = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         write_atomically(self._journal_path, whole.encode())
-        last = self.rows[-1] if self.rows else None
-        self._number = last.shard if last else 0
-        self._offset = last.offset + last.height * last.width * last.channels if last else 0
+        if self.rows:
+            last = max(self.rows, key=lambda row: (row.shard, row.offset))
+            self._number, self._offset = last.shard, last.offset + last.height * last.width * last.channels
         for path in self.folder.glob("*.shard"):
             if int(path.stem) > self._number:
                 path.unlink()
+
+    def _begin(self) -> list[dict[str, Any]]:
+        """An empty folder, or one with the shards of the base, whose rows are the first lines of the journal."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        if self.base is None:
+            return []
+        for path in self.base.glob("*.shard"):
+            shutil.copyfile(path, self.folder / path.name)
+        return [{"base": dataclasses.asdict(row)} for row in read_index(self.base)[1]]
 
     def _journal_lines(self) -> list[dict[str, Any]]:
         """The journal's whole lines; a last line cut short by a crash is not one."""

@@ -1,0 +1,77 @@
+"""Proposals: read off the pictures, possible on the machine, and each with its reason."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from danqing.data.picture_set import import_pictures
+from danqing.data.proposals import ENOUGH, SECONDS, Proposal, propose
+from danqing.data.rendering import png
+from danqing.data.source import Item, LeftOut, Source
+
+
+class Noise(Source):
+    def __init__(self, count: int, shape: tuple[int, int, int], alpha: int = 255) -> None:
+        self.count, self.shape, self.alpha = count, shape, alpha
+
+    def describe(self) -> str:
+        return f"{self.count} of {self.shape}"
+
+    def items(self) -> Iterator[Item | LeftOut]:
+        for number in range(self.count):
+            pixels = np.random.default_rng(number).integers(0, 256, self.shape, np.uint8)
+            pixels[0, 0, 3:] = self.alpha
+            yield Item(str(number), lambda pixels=pixels: png(pixels))  # type: ignore[misc]
+
+
+def proposal(folder: Path, count: int, shape: tuple[int, int, int], threads: int = 2) -> Proposal:
+    return propose(import_pictures(Noise(count, shape), folder / "set"), threads)
+
+
+@pytest.mark.parametrize(("channels", "expected"), [(1, 1), (3, 3), (4, 4)])
+def test_channels_follow_the_pictures(tmp_path: Path, channels: int, expected: int) -> None:
+    assert proposal(tmp_path, 20, (40, 40, channels)).channels == expected
+
+
+def test_gray_pictures_stored_in_colour_are_gray(tmp_path: Path) -> None:
+    class Gray(Noise):
+        def items(self) -> Iterator[Item | LeftOut]:
+            for number in range(self.count):
+                gray = np.random.default_rng(number).integers(0, 250, (30, 30, 1), np.uint8)
+                pixels = np.concatenate([gray, gray + np.uint8(3), gray], axis=2)
+                yield Item(str(number), lambda pixels=pixels: png(pixels))  # type: ignore[misc]
+
+    assert propose(import_pictures(Gray(12, (30, 30, 3)), tmp_path / "set"), 2).channels == 1
+
+
+@pytest.mark.parametrize(("side", "threads", "size"), [(8, 2, 16), (28, 2, 32), (128, 2, 32), (128, 16, 64), (128, 64, 128)])
+def test_size_follows_pictures_and_machine(tmp_path: Path, side: int, threads: int, size: int) -> None:
+    found = proposal(tmp_path, 12, (side, side, 3), threads)
+    assert found.size == (size, size)
+    assert found.pictures_seen >= ENOUGH
+    assert found.threads == threads
+
+
+def test_first_training_takes_minutes_on_two_threads(tmp_path: Path) -> None:
+    found = proposal(tmp_path, 300, (64, 64, 4))
+    assert found.size == (32, 32)
+    assert found.pictures_seen == 100 * SECONDS
+    assert found.batch == 64
+    assert found.model == "small"
+
+
+@pytest.mark.parametrize(
+    ("shape", "fit"), [((60, 60, 3), "pad"), ((60, 80, 3), "crop"), ((60, 80, 4), "pad"), ((20, 80, 3), "pad")]
+)
+def test_fit_follows_the_aspect(tmp_path: Path, shape: tuple[int, int, int], fit: str) -> None:
+    assert proposal(tmp_path, 12, shape).fit == fit
+
+
+def test_reasons_name_what_is_proposed(tmp_path: Path) -> None:
+    found = proposal(tmp_path, 12, (60, 80, 3))
+    text = " ".join(found.reasons)
+    for value in (f"{found.size[0]} × {found.size[1]}", f"{found.channels} channels", str(found.batch), found.model):
+        assert value in text
+    assert f"{found.pictures_seen:,}" in text
