@@ -142,7 +142,7 @@ def _raster(kind: str, content: bytes, limits: Limits) -> Decoded:
         raise
     except _FAILURES as error:
         said = str(error) or type(error).__name__
-        raise PictureError(f"is a damaged {kind} ({said[:120]})") from error
+        raise PictureError(f"is a {kind} that cannot be decoded ({said[:120]})") from error
 
 
 def _decode(kind: str, content: bytes, limits: Limits) -> Decoded:
@@ -153,15 +153,14 @@ def _decode(kind: str, content: bytes, limits: Limits) -> Decoded:
     notes: list[str] = []
     with _READERS[kind](io.BytesIO(content)) as image:
         check_size(*image.size, limits.max_pixels)
-        orientation = _orientation(image, notes)
         profile = image.info.get("icc_profile")
         if _is_wide(image):
             plain = _wide(content)
         else:
             image.load()
-            # Pillow turns TIFF upright by itself while loading.
-            orientation = 1 if kind == "TIFF" else orientation
             plain = _plain(image)
+        # TIFF is turned upright by its readers already.
+        orientation = 1 if kind == "TIFF" else _orientation(image, notes)
         check_size(*plain.size, limits.max_pixels)
         _note_frames(image, notes)
     pixels = _pixels(_srgb(plain, profile, notes))
