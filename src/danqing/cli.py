@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import sys
@@ -271,7 +272,9 @@ def _recipe(text: str) -> Path:
 def data_add(
     name: Annotated[str, typer.Argument(help="Name of the new set.")],
     source: Annotated[str, typer.Argument(help="A folder, a zip, a list of addresses, emoji, shapes, npm:PACKAGE or hf:NAME.")],
-    licence: Annotated[str | None, typer.Option(help="Licence of pictures whose source states none.")] = None,
+    licence: Annotated[str, typer.Option(help="Licence of pictures whose source states none.")] = "",
+    creator: Annotated[str, typer.Option(help="Creator, likewise.")] = "",
+    style: Annotated[str, typer.Option(help="Name of their style, likewise.")] = "",
     store: Annotated[int, typer.Option(help="Longest side kept, in pixels.")] = 256,
     drop_near: Annotated[bool, typer.Option("--drop-near", help="Leave near duplicates out too.")] = False,
 ) -> None:
@@ -280,7 +283,9 @@ def data_add(
     from danqing.data.sources import parse
 
     with _counting("pictures") as tell:
-        pictures = import_pictures(parse(source, licence=licence), name, store=store, drop_near=drop_near, progress=tell)
+        pictures = import_pictures(
+            parse(source, licence=licence, creator=creator, style=style), name, store=store, drop_near=drop_near, progress=tell
+        )
     _say(f"{name}: {len(pictures)} pictures")
     left_out = pictures.manifest.left_out
     for item in left_out:
@@ -299,10 +304,21 @@ def data_check(
 
     with _counting("files") as tell:
         report = check_pictures(parse(path), progress=tell)
+    facts = report.to_json()
     if json_:
-        _print(report.to_json())
-    else:
-        _say(report.text())
+        _print(facts)
+        return
+    for name, value in facts.items():
+        if not isinstance(value, list):
+            _say(f"{name.replace('_', ' ')}: {value}")
+    for group in facts["exact_duplicates"]:
+        _say(f"same pixels: {', '.join(group)}")
+    for group in facts["near_duplicates"]:
+        _say(f"look alike: {', '.join(group)}")
+    for note in facts["notes"]:
+        _say(f"note: {note['place']}: {note['note']}")
+    for item in facts["left_out"]:
+        _say(f"left out: {item['place']}: {item['reason']}")
 
 
 @data_app.command("list")
@@ -329,7 +345,7 @@ def data_show(name: Annotated[str, typer.Argument(help="Name of a set.")], json_
     pictures = PictureSet.open(name)
     rights = ledger(pictures)
     if json_:
-        _print({"manifest": pictures.manifest.plain(), "rights": rights.to_json()})
+        _print({"manifest": pictures.manifest.plain(), "rights": dataclasses.asdict(rights)})
         return
     splits = pictures.manifest.splits
     _say(f"{name}: {len(pictures)} pictures, {splits.held_out} of them held out by {splits.by}")
