@@ -25,7 +25,8 @@ def write_canvas(path: Path, canvas: Canvas, wishes: Sequence[Mapping[str, Any]]
         "wishes": list(wishes),
         "facts": dict(facts),
     }
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in canvas.tensors.items()}
+    # Cloned, because two names may share one tensor, which the format refuses.
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in canvas.tensors.items()}
     return write_atomically(path, save(tensors, metadata={"canvas": json.dumps(plain, ensure_ascii=False)}))
 
 

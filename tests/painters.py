@@ -1,0 +1,42 @@
+"""A painter small enough to paint in milliseconds, with weights that nobody trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from danqing.conditions.conditioner import fit
+from danqing.files import home
+from danqing.painters.painter import PainterFacts, write
+from danqing.painters.registry import build, settings
+from danqing.parts.contract import Key
+from danqing.words import Picture
+
+PICTURES = [
+    Picture("a", {"en": ("red apple", "fruit"), "zh": ("红苹果",)}, style="ink"),
+    Picture("b", {"en": ("blue fish", "animal"), "zh": ("蓝鱼",)}, style="oil"),
+]
+MODEL = {"preset": "small", "backbone": {"kind": "unet", "widths": [16, 32], "depths": [1, 1], "attention": [False, True]}}
+
+
+def make_painter(name: str = "tiny", channels: int = 4, size: tuple[int, int] = (16, 16), seed: int = 0) -> Path:
+    """Write a painter to `$DANQING_HOME/painters`; its weights are noise, so that every input matters."""
+    conditions = fit(PICTURES)
+    model = settings("diffusion", {**MODEL, "steps": 4})
+    family = build("diffusion", model, conditions, channels, 1)
+    with torch.no_grad():
+        for place, parameter in enumerate(family.parameters()):
+            parameter += 0.1 * Key(seed).at(place).normal(*parameter.shape)
+    facts = PainterFacts(
+        name=name,
+        family="diffusion",
+        model=model.plain(),
+        channels=channels,
+        size=size,
+        conditions={key: condition.state() for key, condition in conditions.items()},
+        trained={"set": "none", "fingerprint": "none", "pictures": 2, "seen": 0, "length": 1, "licences": {}},
+    )
+    folder = home() / "painters" / name
+    write(folder, facts, family.state_dict(), {})
+    return folder
