@@ -52,6 +52,10 @@ class Row:
     likeness: int
     excluded: bool = False
 
+    def plain(self) -> dict[str, str | int | bool]:
+        """The row as JSON-ready values."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
     def picture(self) -> Picture:
         """The row as the rest of Danqing knows it."""
         captions = {language: tuple(texts) for language, texts in json.loads(self.captions).items()}
@@ -120,7 +124,7 @@ def write_index(folder: Path, rows: Sequence[Row], manifest: Manifest) -> None:
         OutputError: the folder cannot be written to.
     """
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist([dataclasses.asdict(row) for row in rows], schema=_SCHEMA), sink, compression="zstd")
+    pq.write_table(pa.Table.from_pylist([row.plain() for row in rows], schema=_SCHEMA), sink, compression="zstd")
     write_atomically(folder / "index.parquet", sink.getvalue().to_pybytes())
     write_atomically(folder / "manifest.json", (json.dumps(manifest.plain(), ensure_ascii=False, indent=1) + "\n").encode())
 

@@ -266,7 +266,9 @@ def _make(item: Item, store: int, limits: Limits) -> tuple[Row, Pixels] | LeftOu
 
 def content_hash(pixels: Pixels) -> str:
     """SHA-256 of a picture as it is stored: its (height, width, channels), then its bytes."""
-    return hashlib.sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()
+    digest = hashlib.sha256(repr(pixels.shape).encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
 
 
 def _publish(workshop: Workshop, folder: Path, base: Manifest | None, drop_near: bool) -> None:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from danqing.config import Config
 from danqing.data.picture_set import PictureSet, Progress
-from danqing.data.resample import Pixels, fitted_premultiplied, straighten
+from danqing.data.resample import Fitted, Pixels, Recast, fitted_premultiplied, straighten
 from danqing.errors import OutputError
 from danqing.parts.contract import Keys
 
@@ -80,7 +80,7 @@ def prepare(pictures: PictureSet, preparation: Preparation, progress: Progress |
     return Prepared(np.load(folder / "pixels.npy", mmap_mode="r"), preparation)
 
 
-def prepare_one(pixels: Pixels, preparation: Preparation) -> UInt8[np.ndarray, "channels height width"]:
+def prepare_one(pixels: Pixels, preparation: Preparation) -> UInt8[np.ndarray, "new_channels new_height new_width"]:
     """One picture, straight alpha in, as `prepare` stores it: channels first, premultiplied."""
     pixels = _segment(_denoise(pixels, preparation.denoise), preparation.segment)
     fitted = fitted_premultiplied(
@@ -149,7 +149,7 @@ def _denoise(pixels: Pixels, strength: float) -> Pixels:
     return np.concatenate([colours, pixels[:, :, 3:]], axis=2)
 
 
-def _segment(pixels: Pixels, how: str) -> Pixels:
+def _segment(pixels: Pixels, how: str) -> Fitted:
     if how == "alpha" and pixels.shape[2] == 4:
         rows, columns = np.nonzero(pixels[:, :, 3].any(1))[0], np.nonzero(pixels[:, :, 3].any(0))[0]
         return pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] if len(rows) else pixels
@@ -158,7 +158,7 @@ def _segment(pixels: Pixels, how: str) -> Pixels:
     return pixels
 
 
-def _cut_out(pixels: Pixels) -> Pixels:
+def _cut_out(pixels: Pixels) -> Recast:
     """RGBA of what grabcut finds inside a frame a twentieth wide; the picture unchanged where it finds nothing."""
     height, width = pixels.shape[:2]
     colours = np.ascontiguousarray(np.broadcast_to(pixels[:, :, :3], (height, width, 3)))

@@ -9,7 +9,7 @@ from PIL import Image
 
 from danqing.data import svg
 from danqing.data.checks import Limits, decode
-from danqing.data.resample import Pixels, shrink
+from danqing.data.resample import Pixels, Recast, Resized, shrink
 
 
 def squared_icon(content: bytes, size: int, oversample: int = 1) -> bytes:
@@ -39,12 +39,12 @@ def png(pixels: Pixels) -> bytes:
     return buffer.getvalue()
 
 
-def _with_alpha(pixels: Pixels) -> Pixels:
+def _with_alpha(pixels: Pixels) -> Recast:
     colours = np.broadcast_to(pixels, (*pixels.shape[:2], 3))
     return np.concatenate([colours, np.full_like(colours[:, :, :1], 255)], axis=2)
 
 
-def _squared(pixels: Pixels) -> Pixels:
+def _squared(pixels: Pixels) -> Resized:
     height, width = pixels.shape[:2]
     side = max(height, width)
     square = np.zeros((side, side, pixels.shape[2]), np.uint8)

@@ -10,6 +10,10 @@ from PIL import Image
 
 Pixels = UInt8[np.ndarray, "height width channels"]
 """uint8, 1 (gray), 3 (RGB) or 4 (RGBA, straight alpha) channels."""
+Resized = UInt8[np.ndarray, "new_height new_width channels"]
+Recast = UInt8[np.ndarray, "height width new_channels"]
+Fitted = UInt8[np.ndarray, "new_height new_width new_channels"]
+"""Pictures that a function gives back at another size, with other channels, or both."""
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 # Pillow widens a filter by the scale when shrinking, so nothing aliases; Hamming's has no negative lobes, so flat colours
@@ -40,17 +44,19 @@ def clear_hidden(pixels: Pixels) -> Pixels:
     """The same picture with colours 0 where alpha is 0, so that what nobody can see does not tell two pictures apart."""
     if pixels.shape[2] != 4 or pixels[:, :, 3].all():
         return pixels
-    return np.asarray(np.where(pixels[:, :, 3:] == 0, np.uint8(0), pixels))
+    cleared = pixels.copy(order="C")
+    cleared.view(np.uint32)[pixels[:, :, 3] == 0] = 0  # all four channels of a pixel at once
+    return cleared
 
 
-def resize(pixels: Pixels, height: int, width: int) -> Pixels:
+def resize(pixels: Pixels, height: int, width: int) -> Resized:
     """The picture at another size, antialiased; RGBA is mixed premultiplied and comes back straight."""
     if pixels.shape[:2] == (height, width):
         return pixels
     return straighten(resize_premultiplied(premultiply(pixels), height, width))
 
 
-def resize_premultiplied(pixels: Pixels, height: int, width: int) -> Pixels:
+def resize_premultiplied(pixels: Pixels, height: int, width: int) -> Resized:
     """As `resize`, for pictures that are premultiplied already and stay so: no colour exceeds its alpha."""
     if pixels.shape[:2] == (height, width):
         return pixels
@@ -65,7 +71,7 @@ def resize_premultiplied(pixels: Pixels, height: int, width: int) -> Pixels:
     return resized
 
 
-def shrink(pixels: Pixels, longest: int) -> Pixels:
+def shrink(pixels: Pixels, longest: int) -> Resized:
     """The picture with its longest side at most `longest` pixels, its aspect kept; smaller pictures are unchanged."""
     height, width = pixels.shape[:2]
     scale = longest / max(height, width)
@@ -74,7 +80,7 @@ def shrink(pixels: Pixels, longest: int) -> Pixels:
     return resize(pixels, max(1, round(height * scale)), max(1, round(width * scale)))
 
 
-def flatten(pixels: Pixels, background: tuple[int, int, int]) -> Pixels:
+def flatten(pixels: Pixels, background: tuple[int, int, int]) -> Recast:
     """RGBA laid over a background colour → RGB; other channel counts come back unchanged."""
     if pixels.shape[2] != 4:
         return pixels
@@ -83,7 +89,7 @@ def flatten(pixels: Pixels, background: tuple[int, int, int]) -> Pixels:
     return np.asarray(np.minimum(premultiply(pixels)[:, :, :3] + under, 255), np.uint8)
 
 
-def with_channels(pixels: Pixels, channels: int, background: str) -> Pixels:
+def with_channels(pixels: Pixels, channels: int, background: str) -> Recast:
     """The picture with 1, 3 or 4 channels: transparency is laid over the background (`#rrggbb`) or made wholly opaque."""
     if channels != 4:
         pixels = flatten(pixels, rgb(background))
@@ -98,7 +104,7 @@ def with_channels(pixels: Pixels, channels: int, background: str) -> Pixels:
 
 def fitted(
     pixels: Pixels, size: tuple[int, int], channels: int, *, fit: Literal["pad", "crop"] = "pad", background: str = "#ffffff"
-) -> Pixels:
+) -> Fitted:
     """The picture at exactly one size, its aspect kept.
 
     Args:
@@ -114,7 +120,7 @@ def fitted(
 
 def fitted_premultiplied(
     pixels: Pixels, size: tuple[int, int], channels: int, *, fit: Literal["pad", "crop"] = "pad", background: str = "#ffffff"
-) -> Pixels:
+) -> Fitted:
     """As `fitted`, but with the colours multiplied by alpha where there is one."""
     pixels = premultiply(with_channels(pixels, channels, background))
     (height, width), (tall, wide) = pixels.shape[:2], size
@@ -136,7 +142,7 @@ def rgb(text: str) -> tuple[int, int, int]:
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
 
 
-def _gray(pixels: Pixels) -> Pixels:
+def _gray(pixels: Pixels) -> Recast:
     """RGB → one gray channel by Rec. 601 luma; one channel comes back unchanged."""
     if pixels.shape[2] == 1:
         return pixels

@@ -14,6 +14,8 @@ import shutil
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
+import numpy as np
+
 from danqing.data.index import Row, read_index
 from danqing.data.resample import Pixels
 from danqing.data.source import LeftOut
@@ -58,17 +60,17 @@ class Workshop:
 
     def add(self, row: Row, pixels: Pixels) -> None:
         """Take a finished picture; its place in the shards is filled in here."""
-        content = pixels.tobytes()
-        if self._offset and self._offset + len(content) > SHARD_BYTES:
+        content = np.ascontiguousarray(pixels).data
+        if self._offset and self._offset + content.nbytes > SHARD_BYTES:
             self.flush()
             self._shard.close()
             self._number, self._offset = self._number + 1, 0
             self._shard = self._open_shard()
         placed = dataclasses.replace(row, shard=self._number, offset=self._offset)
         self._shard.write(content)
-        self._offset += len(content)
+        self._offset += content.nbytes
         self.rows.append(placed)
-        self._note(placed.place, {"row": dataclasses.asdict(placed)})
+        self._note(placed.place, {"row": placed.plain()})
 
     def leave_out(self, left: LeftOut) -> None:
         """Note a picture that is not taken."""
@@ -141,7 +143,7 @@ class Workshop:
             return []
         for path in self.base.glob("*.shard"):
             shutil.copyfile(path, self.folder / path.name)
-        return [{"base": dataclasses.asdict(row)} for row in read_index(self.base)[1]]
+        return [{"base": row.plain()} for row in read_index(self.base)[1]]
 
     def _journal_lines(self) -> list[dict[str, Any]]:
         """The journal's whole lines; a last line cut short by a crash is not one."""
