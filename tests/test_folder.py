@@ -41,7 +41,7 @@ def as_folder(root: Path, files: Files) -> TreeSource:
 
 def as_zip(root: Path, files: Files) -> TreeSource:
     with zipfile.ZipFile(root / "set.zip", "w") as archive:
-        for name, content in reversed(files.items()):
+        for name, content in reversed(list(files.items())):
             archive.writestr(name, content)
     return ZipSource(root / "set.zip")
 
@@ -96,7 +96,7 @@ def test_hugging_face_csv_in_a_folder_of_its_own(tmp_path: Path, made: Make) -> 
 
 @both
 def test_text_files_beside_pictures(tmp_path: Path, made: Make) -> None:
-    files = {
+    files: Files = {
         "a.png": png(),
         "a.txt": "1girl, solo, blue_eyes\n一个女孩\n",
         "b.jpg.png": png(),
@@ -107,6 +107,7 @@ def test_text_files_beside_pictures(tmp_path: Path, made: Make) -> None:
     found = items(source)
     assert found["a.png"].captions == {"en": ("1girl, solo, blue_eyes",), "zh": ("一个女孩",)}
     assert found["b.jpg.png"].captions == {"en": ("a hat",)}
+    assert items(made(tmp_path, {**files, "cat.png": png(), "cat.txt": ""}))["cat.png"].captions == {}
     assert left_out(source) == {"c.txt": "is text, and no picture of that name lies beside it"}
 
 
@@ -153,7 +154,7 @@ def test_what_the_user_gives_fills_what_is_open(tmp_path: Path, made: Make) -> N
 @both
 def test_everything_else_is_listed_with_a_reason(tmp_path: Path, made: Make) -> None:
     rows = ['{"file_name": "gone.png"}', '{"file_name": "../secret.png"}', '{"file_name": "/etc/x.png"}']
-    files = {
+    files: Files = {
         "metadata.jsonl": "\n".join(rows),
         "really a picture.dat": png(),
         "README.md": "words",

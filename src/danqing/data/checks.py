@@ -221,6 +221,8 @@ def _plain(image: ImageFile.ImageFile) -> Image.Image:
         raise PictureError("holds numbers of 32 bits, whose range nobody said: save it with 8 or 16 bits")
     if image.mode in ("1", "L"):
         return image.convert("LA" if transparent else "L")
+    if image.mode == "P" and _is_gray(image):
+        return image.convert("LA" if transparent else "L")
     if image.mode in ("P", "RGB"):
         return image.convert("RGBA" if transparent else "RGB")
     if image.mode in ("LA", "RGBA", "CMYK"):
@@ -229,6 +231,12 @@ def _plain(image: ImageFile.ImageFile) -> Image.Image:
         found = ImageCms.profileToProfile(image, ImageCms.createProfile("LAB"), _standard(), outputMode="RGB")
         return found or image
     return image.convert("LA" if image.mode == "La" else "RGBA" if image.mode in ("PA", "RGBa") else "RGB")
+
+
+def _is_gray(image: ImageFile.ImageFile) -> bool:
+    """Whether a palette holds nothing but gray."""
+    palette = image.getpalette("RGB") or [0, 0, 0]
+    return palette[::3] == palette[1::3] == palette[2::3]
 
 
 def _gray16(image: ImageFile.ImageFile) -> Image.Image:

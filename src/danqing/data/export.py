@@ -167,15 +167,15 @@ def _onetrainer(pictures: PictureSet, folder: Path, progress: Progress) -> None:
 
 
 def _folder(pictures: PictureSet, folder: Path, below: str, progress: Progress) -> None:
-    """Pictures, a `.txt` beside each with one caption per line, and the rights in `metadata.jsonl`."""
+    """Pictures, a `.txt` beside each with one caption per line (none: kohya would take the folder's name), and all else in
+    `metadata.jsonl`."""
     (folder / below).mkdir(exist_ok=True)
     with (folder / "metadata.jsonl").open("w", encoding="utf8", newline="\n") as table:
         for number, picture, content in _pngs(pictures):
             name = f"{below}{number:06}"
             (folder / f"{name}.png").write_bytes(content)
-            texts = captions_of(picture)
-            if texts:
-                (folder / f"{name}.txt").write_text("\n".join(texts) + "\n", encoding="utf8", newline="\n")
+            lines = "".join(f"{text}\n" for text in captions_of(picture))
+            (folder / f"{name}.txt").write_text(lines, encoding="utf8", newline="\n")
             table.write(json.dumps({"file_name": f"{name}.png"} | columns(picture), ensure_ascii=False) + "\n")
             progress(number + 1)
 

@@ -3,7 +3,7 @@
 A folder and a zip differ only in how names are listed and bytes are read; that is a `Tree`. What says more wins:
 
 1. `metadata.jsonl` or `metadata.csv`: a row per picture, `file_name` relative to the table;
-2. a `.txt` or `.caption` beside the picture, one caption per line, comma tags as they are;
+2. a `.txt` or `.caption` beside the picture, one caption per line, comma tags as they are; an empty one says: none;
 3. the words in the file's name, and the name of its folder where folders are classes: where pictures lie in two or more
    folders, or in one named as kohya does, "10_red fox".
 
@@ -156,7 +156,7 @@ class TreeSource(Source):
             known = {caption for same in found.captions.values() for caption in same}
             lines = [line for line in self._text(side).splitlines() if " ".join(line.split()) not in known]
             found = found.over(Described(by_language(lines)))
-        if found.captions:
+        if found.captions or beside:
             of_class = dataclasses.replace(of_class, captions={})
         else:
             found = found.over(Described(by_language([caption_from_name(name)])))

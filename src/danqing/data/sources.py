@@ -56,7 +56,7 @@ def parse(text: str, *, licence: str = "", creator: str = "", style: str = "") -
 
 def _on_disk(text: str, given: Described) -> Source:
     path = Path(text).expanduser()
-    if path.is_dir():
+    if path.is_dir() and text.strip():
         return FolderSource(path, given)
     if path.is_file():
         if path.suffix.lower() in SUFFIXES:

@@ -26,7 +26,7 @@ from danqing.errors import PictureError
 
 MAX_TEXT = 32 << 20
 """Bytes of markup, after decompression."""
-MAX_ELEMENTS = 100_000
+MAX_ELEMENTS = 50_000
 MAX_DEPTH = 100
 SECONDS = 20.0
 """How long one drawing may take."""
