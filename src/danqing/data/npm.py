@@ -168,14 +168,15 @@ def _fetch(package: str, folder: Path) -> Path:
     """Let npm put the package's archive into the folder."""
     try:
         done = subprocess.run(
-            [*_npm(), "pack", package, "--pack-destination", str(folder), "--ignore-scripts", "--silent"],
+            [*_npm(), "pack", package, "--pack-destination", str(folder), "--ignore-scripts", "--loglevel=error"],
             cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         raise AssetError(f"npm could not fetch '{package}' ({error}): check the network and try again") from error
     archives = sorted(folder.glob("*.tgz"))
     if done.returncode or not archives:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[0]
+        said = [re.sub(r"^npm (error|ERR!)( code)?\s*", "", line).strip() for line in done.stderr.splitlines()]
+        reason = next((line for line in said if " " in line), "it gave no reason")
         raise AssetError(f"npm could not fetch '{package}' ({reason}): check its name, its version and the network")
     return archives[0]
 
