@@ -171,6 +171,8 @@ def test_augmentation_depends_on_nothing_but_the_key() -> None:
     assert torch.equal(whole, torch.cat(parts))
     assert torch.equal(augment(batch, keys(12)), batch)
     assert torch.equal(augment(batch, keys(12), flip=1.0), batch.flip(-1))
+    whole_bytes = (batch * 20).to(torch.uint8)
+    assert torch.equal(augment(whole_bytes, keys(12), flip=1.0), whole_bytes.flip(-1))
 
 
 def test_augmentation_flips_as_often_as_asked_and_moves_as_far() -> None:

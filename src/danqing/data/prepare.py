@@ -14,7 +14,7 @@ from typing import Literal
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Shaped, UInt8
 from pydantic import Field
 from torch import Tensor
 
@@ -90,8 +90,8 @@ def prepare_one(pixels: Pixels, preparation: Preparation) -> UInt8[np.ndarray, "
 
 
 def augment(
-    pictures: Float[Tensor, "batch channels height width"], keys: Keys, *, flip: float = 0.0, shift: int = 0
-) -> Float[Tensor, "batch channels height width"]:
+    pictures: Shaped[Tensor, "batch channels height width"], keys: Keys, *, flip: float = 0.0, shift: int = 0
+) -> Shaped[Tensor, "batch channels height width"]:
     """Mirror and move pictures at random, each by its own key only.
 
     Args:
@@ -110,7 +110,7 @@ def augment(
     return torch.stack([_moved(picture, down, right) for picture, (down, right) in zip(mirrored, moves, strict=True)])
 
 
-def _moved(picture: Float[Tensor, "channels height width"], down: int, right: int) -> Float[Tensor, "channels height width"]:
+def _moved(picture: Shaped[Tensor, "channels height width"], down: int, right: int) -> Shaped[Tensor, "channels height width"]:
     height, width = picture.shape[1:]
     rows = (torch.arange(height) - down).clamp(0, height - 1)
     columns = (torch.arange(width) - right).clamp(0, width - 1)

@@ -45,7 +45,7 @@ def clear_hidden(pixels: Pixels) -> Pixels:
     if pixels.shape[2] != 4 or pixels[:, :, 3].all():
         return pixels
     cleared = pixels.copy(order="C")
-    cleared.view(np.uint32)[pixels[:, :, 3] == 0] = 0  # all four channels of a pixel at once
+    cleared.view(np.uint32)[:, :, 0] *= pixels[:, :, 3] != 0  # all four channels of a pixel at once
     return cleared
 
 
