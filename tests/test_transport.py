@@ -56,7 +56,7 @@ def test_on_a_line_it_is_the_area_between_the_distribution_functions() -> None:
 
 
 def test_masses_must_make_sense() -> None:
-    for supply, demand in (([-0.5, 1.5], [1.0]), ([0.0, 0.0], [1.0]), ([1.0], [1.0])):
+    for supply, demand in (([-0.5, 1.5], [1.0]), ([0.0, 0.0], [1.0]), ([1.0, 1.0], [-1.0])):
         with pytest.raises(ValueError, match="masses"):
             earth_mover(np.array(supply), np.array(demand), np.ones((2, 1)))
 

@@ -34,6 +34,7 @@ PIXELS_AT_ONCE = 64 * 64 * 64
 """Wishes are painted in batches of at most this many pixels, so that memory stays bounded."""
 
 Many = UInt8[np.ndarray, "pictures height width channels"]
+Mask = UInt8[np.ndarray, "pictures height width 1"]
 
 
 def load(name: str = "emoji", device: str | None = None) -> Session:
@@ -66,7 +67,7 @@ class Work:
     wishes: tuple[Wish, ...]
     asked: Asked
     canvas: Canvas
-    kept: tuple[Many, Many] | None
+    kept: tuple[Many, Mask] | None
 
     @property
     def done(self) -> bool:

@@ -10,6 +10,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 Colours = Float[np.ndarray, "*many three"]
+Either = Float[np.ndarray, "*#many three"]
+"""Colours that are broadcast against others."""
 Straight = UInt8[np.ndarray, "*batch height width channels"]
 """Pixels of 1, 3 or 4 channels; with 4, the last is alpha and colours are not multiplied by it."""
 Seen = Float[Tensor, "*batch channels height width"]
@@ -78,7 +80,7 @@ def srgb_to_cielab(srgb: Colours) -> Colours:
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
 
 
-def ciede2000(first: Colours, second: Colours) -> Float[np.ndarray, "*many"]:
+def ciede2000(first: Either, second: Either) -> Float[np.ndarray, "*#many"]:
     """How different two CIELAB colours look; about 1 is just noticeable (Sharma, Wu & Dalal 2005, equations 2 to 22).
 
     The two are broadcast against each other: (m, 1, 3) and (n, 3) give (m, n).
@@ -101,7 +103,7 @@ def ciede2000(first: Colours, second: Colours) -> Float[np.ndarray, "*many"]:
 _Pair = tuple[np.ndarray, np.ndarray]
 
 
-def _polar(first: Colours, second: Colours) -> tuple[_Pair, _Pair, _Pair]:
+def _polar(first: Either, second: Either) -> tuple[_Pair, _Pair, _Pair]:
     """L', C' and h' in degrees of both colours (equations 2 to 7)."""
     mean = (np.hypot(first[..., 1], first[..., 2]) + np.hypot(second[..., 1], second[..., 2])) / 2.0
     stretch = 1.5 - 0.5 * np.sqrt(mean**7 / (mean**7 + 25.0**7))
