@@ -6,6 +6,7 @@ the set, builds the learner, resumes, runs, and leaves a painter behind.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import math
@@ -58,6 +59,9 @@ class Loop:
         micro_batch: pictures computed at once; gradients do not depend on it.
         precision: see `reduced_precision`.
         world: the processes that train together; a batch is shared equally among them.
+
+    Raises:
+        TrainingError: several processes would train a learner that ties the pictures of a batch together.
     """
 
     def __init__(
@@ -71,6 +75,11 @@ class Loop:
         world: World | None = None,
     ) -> None:
         self.device, self.world = device or torch.device("cpu"), world or World()
+        if learner.couples and self.world.size > 1:
+            raise TrainingError(
+                f"{type(learner).__name__} ties the pictures of a batch together, so {self.world.size} processes cannot share "
+                "one: train it in one process"
+            )
         self.learner = learner.to(self.device)
         self.key, self.micro_batch = Key(seed), micro_batch
         self.reduced = reduced_precision(self.device, precision)
@@ -86,30 +95,36 @@ class Loop:
         self.learner.train()
         told: dict[str, float] = {}
         for name, mover in self.movers.items():
-            if self.steps % mover.player.every:
-                continue
-            for _ in range(mover.player.turns):
+            for _ in range(0 if self.steps % mover.player.every else mover.player.turns):
                 told |= {f"{name}/{part}": value for part, value in self._turn(name, mover, batch, count).items()}
-            mover.follow(self.seen + count, count)
+            mover.follow(self.seen + count, count)  # also where it rests: half-lives are in pictures, not in updates
         self.seen, self.steps = self.seen + count, self.steps + 1
         return told
 
     def _turn(self, name: str, mover: Mover, batch: Batch, count: int) -> dict[str, float]:
         clock, key = Clock(self.seen, mover.turn), self.key.at(name, mover.turn)
-        # Only this player's gradients are on: the others are scenery.
-        for parameter in self.learner.parameters():
-            parameter.grad = None
-            parameter.requires_grad_(False)
-        for parameter in mover.parameters:
-            parameter.requires_grad_(True)
-        sums, stats = self._gradients(name, batch, key, clock, count)
-        norm = float(mover.gradient_norm())
-        if not all(map(math.isfinite, (norm, *sums.values()))):
+        self.learner.zero_grad()
+        with self._alone(mover):
+            sums, stats = self._gradients(name, batch, key, clock, count)
+        norm = mover.gradient_norm()
+        if not all(map(math.isfinite, (float(norm), *sums.values()))):
             raise TrainingError(self._blame(name, batch, sums))
-        mover.move(self.seen)
+        mover.move(self.seen, norm)
         with torch.no_grad():
             self.learner.after(name, stats, key, clock)
-        return {part: value / count for part, value in sums.items()} | {"gradient": norm}
+        return {part: value / count for part, value in sums.items()} | {"gradient": float(norm)}
+
+    @contextlib.contextmanager
+    def _alone(self, mover: Mover) -> Iterator[None]:
+        """Only this player's gradients are on: the others are scenery."""
+        others = [p for other in self.movers.values() if other is not mover for p in other.parameters]
+        for parameter in others:
+            parameter.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for parameter in others:
+                parameter.requires_grad_(True)
 
     def _gradients(
         self, name: str, batch: Batch, key: Key, clock: Clock, count: int
@@ -118,6 +133,8 @@ class Loop:
         whole = self.learner.couples or self.micro_batch is None
         losses: list[Loss] = []
         for piece in batch.split(len(batch) if whole else self.micro_batch or len(batch)):
+            # For torch's own draws (dropout), so that they too resume where they were.
+            torch.manual_seed(key.at("torch", piece.rows[0]).generator().initial_seed())
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced):
                 loss = self.learner.loss(piece, name, key, clock)
             total = torch.stack([part.float().sum() for part in loss.parts.values()]).sum()
@@ -136,21 +153,19 @@ class Loop:
 
     def _blame(self, player: str, batch: Batch, sums: Mapping[str, float]) -> str:
         """One sentence for a loss or gradient that is no number: the step, the player and the first cause found."""
-        named = self.learner.named_parameters()
-        bad_weight = next((n for n, p in named if not bool(torch.isfinite(p).all())), None)
-        named = self.learner.named_parameters()
-        bad_gradient = next((n for n, p in named if p.grad is not None and not bool(torch.isfinite(p.grad).all())), None)
+        gradients = {name: p.grad for name, p in self.learner.named_parameters() if p.grad is not None}
+        bad_pictures = self.world.sum((~torch.isfinite(batch.pictures)).sum())  # of any process: all must tell one cause
+        bad_weight, bad_gradient = _endless(self.learner.state_dict()), _endless(gradients)
         bad_part = next((part for part, value in sums.items() if not math.isfinite(value)), None)
-        if not bool(torch.isfinite(batch.pictures).all()):
+        remedy = "go on with precision=float32, or begin anew with a lower learning rate"
+        if bad_pictures:
             cause = "the pictures of the batch hold values that are no numbers; check the set with `danqing data check`"
         elif bad_weight:
-            cause = (
-                f"the weight '{bad_weight}' is no number any more; go on from an earlier snapshot with a lower learning rate"
-            )
+            cause = f"'{bad_weight}' holds values that are no numbers; delete the newest snapshot and {remedy}"
         elif bad_part:
-            cause = f"its loss '{bad_part}' is no number; lower the learning rate or train in float32"
+            cause = f"its loss '{bad_part}' is no number; {remedy}"
         else:
-            cause = f"the gradient of '{bad_gradient}' is no number; lower the learning rate or train in float32"
+            cause = f"the gradient of '{bad_gradient or 'everything together'}' is no number; {remedy}"
         return f"training stopped at step {self.steps} ({self.seen} pictures seen), player '{player}': {cause}"
 
     def run(self, batches: Iterator[tuple[int, Batch]], tell: float = 1.0) -> Iterator[Progress]:
@@ -198,6 +213,11 @@ class Loop:
 
 def _means(sums: Mapping[str, list[float]]) -> dict[str, float]:
     return {part: sum(values) / len(values) for part, values in sums.items()}
+
+
+def _endless(tensors: Mapping[str, Tensor]) -> str | None:
+    """The name of the first that holds an infinity or no number."""
+    return next((name for name, tensor in tensors.items() if not bool(torch.isfinite(tensor).all())), None)
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -254,22 +274,19 @@ def train(data: str, given: Mapping[str, Any]) -> Iterator[Begun | Progress | Sh
     world = World.join(device)
     if settings.batch % world.size:
         raise TrainingError(f"a batch of {settings.batch} cannot be shared by {world.size} processes: give a multiple of it")
-    run = make_ready(pictures, settings)
-    loop = Loop(
-        run.family,
-        seed=settings.seed,
-        micro_batch=settings.micro_batch,
-        precision=settings.precision,
-        device=device,
-        world=world,
-    )
-    _resume(loop, run)
-    yield Begun(settings, reasons, len(run.chosen), loop.seen)
     try:
+        with world.in_turn():
+            run = make_ready(pictures, settings)
+        micro, precision = settings.micro_batch, settings.precision
+        loop = Loop(run.family, seed=settings.seed, micro_batch=micro, precision=precision, device=device, world=world)
+        _resume(loop, run)
+        yield Begun(settings, reasons, len(run.chosen), loop.seen)
         yield from _work(loop, run)
     finally:
         world.leave()
-    yield Done(run.leave(loop.averaged(), loop.seen) if world.rank == 0 else run.folder, loop.seen)
+    if world.rank == 0:
+        run.leave(loop.averaged(), loop.seen)
+    yield Done(run.painter, loop.seen)
 
 
 def _resume(loop: Loop, run: Run) -> None:
@@ -278,7 +295,12 @@ def _resume(loop: Loop, run: Run) -> None:
         return
     if snapshot.facts["settings"] != fingerprint(run.settings):
         raise TrainingError(f"the snapshots in '{run.folder}' belong to other settings: give --name for a new run")
-    loop.restore(snapshot.tensors, snapshot.facts)
+    try:
+        loop.restore(snapshot.tensors, snapshot.facts)
+    except (KeyError, RuntimeError) as error:
+        raise TrainingError(
+            f"the snapshots in '{run.folder}' fit another network ({error}): give --name for a new run"
+        ) from error
 
 
 def _work(loop: Loop, run: Run) -> Iterator[Progress | Sheet]:

@@ -195,9 +195,14 @@ class Run:
             name=s.name, family=s.family, model=model, channels=s.channels, size=s.size, conditions=states, trained=trained
         )
 
+    @property
+    def painter(self) -> Path:
+        """The folder of the painter it leaves."""
+        return home() / "painters" / self.settings.name
+
     def leave(self, weights: Mapping[str, torch.Tensor], seen: int) -> Path:
-        """Write the painter as it is now to `$DANQING_HOME/painters`; returns its folder."""
-        folder, facts = home() / "painters" / self.settings.name, self.painter_facts(seen)
+        """Write the painter as it is now; returns its folder."""
+        folder, facts = self.painter, self.painter_facts(seen)
         write(
             folder, facts, weights, card(facts, ledger(self.pictures).attributions(), self.settings.plain()), self.settings.half
         )
@@ -255,13 +260,16 @@ def _remember(folder: Path, s: Settings) -> None:
     """Write the settings of a new run; refuse to go on with others."""
     path = folder / "settings.toml"
     if path.is_file():
-        before = Settings.read(read_toml(path), str(path)).bound()
-        changed = sorted(key for key in before.keys() | s.bound().keys() if before.get(key) != s.bound().get(key))
+        before = Settings.read(read_toml(path), str(path))
+        old, new = before.bound(), s.bound()
+        changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
         if changed:
             raise TrainingError(
-                f"the run '{s.name}' was begun with another '{changed[0]}' ({before.get(changed[0])!r}, now "
-                f"{s.bound().get(changed[0])!r}): give the same settings to go on, or --name for a new run"
+                f"the run '{s.name}' was begun with another '{changed[0]}' ({old.get(changed[0])!r}, now "
+                f"{new.get(changed[0])!r}): give the same settings to go on, or --name for a new run"
             )
+        if before == s:
+            return
     write_atomically(path, write_toml(s.plain()))
 
 

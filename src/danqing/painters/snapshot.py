@@ -31,7 +31,8 @@ class Snapshot:
         whole = {name: tensor.detach().cpu().contiguous() for name, tensor in self.tensors.items()}
         content = save(whole, metadata={"facts": json.dumps(self.facts, sort_keys=True)})
         path = write_atomically(folder / f"snapshot-{self.facts['seen']:012d}.safetensors", content)
-        for old in sorted(folder.glob("snapshot-*.safetensors"))[:-KEEP]:
+        halves = folder.glob(".snapshot-*.partial")  # left by a process that was killed while it wrote
+        for old in [*sorted(folder.glob("snapshot-*.safetensors"))[:-KEEP], *halves]:
             old.unlink()
         return path
 
@@ -48,5 +49,5 @@ def newest(folder: Path) -> Snapshot | None:
     try:
         with safetensors.safe_open(paths[-1], "pt") as file:
             return Snapshot({name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["facts"]))  # noqa: SIM118
-    except (OSError, safetensors.SafetensorError, KeyError, ValueError) as error:
+    except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise TrainingError(f"'{paths[-1]}' cannot be read ({error}): delete it to go on from the one before") from error

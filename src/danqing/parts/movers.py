@@ -32,11 +32,12 @@ class Mover:
         self.averages = {life: [p.detach().clone() for p in self.parameters] for life in player.averages}
 
     def gradient_norm(self) -> Tensor:
-        """The norm of all gradients together, after they were clipped to the player's `clip`."""
-        return nn.utils.clip_grad_norm_(self.parameters, self.player.clip)
+        """The norm of all gradients together."""
+        return nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
 
-    def move(self, seen: int) -> None:
-        """One update at the learning rate of `seen` pictures."""
+    def move(self, seen: int, norm: Tensor) -> None:
+        """One update at the learning rate of `seen` pictures, by gradients of this norm shortened to the player's `clip`."""
+        nn.utils.clip_grads_with_norm_(self.parameters, self.player.clip, norm)
         for group in self.optimiser.param_groups:
             group["lr"] = self.player.lr(seen)
         self.optimiser.step()
@@ -65,6 +66,8 @@ class Mover:
         for index, (name, parameter) in enumerate(zip(self.names, self.parameters, strict=True)):
             state = {what: saved[f"{what}.{name}"] for what in ("step", "exp_avg", "exp_avg_sq") if f"{what}.{name}" in saved}
             if state:
-                self.optimiser.state[parameter] = {what: value.to(parameter.device) for what, value in state.items()}
+                # Copied, because tensors read from a file hold it open, and Windows deletes no open file.
+                copies = {what: value.to(parameter.device, copy=True) for what, value in state.items()}
+                self.optimiser.state[parameter] = copies
             for life, average in self.averages.items():
                 average[index].copy_(saved[f"average-{life}.{name}"])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, distributed
@@ -32,6 +33,17 @@ class World:
         if self.size > 1 and distributed.is_initialized():
             distributed.destroy_process_group()
 
+    @contextlib.contextmanager
+    def in_turn(self) -> Iterator[None]:
+        """The first process does this alone and then the others, who find the files that it wrote."""
+        if self.rank:
+            distributed.barrier()
+        try:
+            yield
+        finally:
+            if self.size > 1 and not self.rank:
+                distributed.barrier()
+
     def sum(self, tensor: Tensor) -> Tensor:
         """The sum over processes."""
         if self.size > 1:
@@ -48,13 +60,16 @@ class World:
         return torch.cat(parts)
 
     def sum_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
-        """Replace every gradient by its sum over processes, in one message."""
+        """Replace every gradient by its sum over processes, in one message; what no process used keeps none."""
         if self.size == 1:
             return
-        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        flat = self.sum(torch.cat([gradient.flatten() for gradient in gradients]))
-        for gradient, piece in zip(gradients, torch.split(flat, [g.numel() for g in gradients]), strict=True):
-            gradient.copy_(piece.view_as(gradient))
+        mine = list(parameters)
+        used = torch.tensor([float(p.grad is not None) for p in mine], device=mine[0].device)
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in mine]
+        flat = self.sum(torch.cat([*(gradient.flatten() for gradient in gradients), used]))
+        *pieces, uses = torch.split(flat, [*(p.numel() for p in mine), len(mine)])
+        for parameter, piece, count in zip(mine, pieces, uses.tolist(), strict=True):
+            parameter.grad = piece.view_as(parameter) if count else None
 
     def share(self, count: int) -> slice:
         """The part of `count` pictures that is this process's: equal, contiguous, in the order of ranks."""
