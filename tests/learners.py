@@ -1,0 +1,272 @@
+"""Four tiny learners that hold the contract from four sides: a game, a codebook, a pair of towers, and diffusion.
+
+Their pictures are 8 × 8: a disc or stripes of one colour on another, asked for by their palette. A few hundred updates, a few
+seconds, teach them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from danqing.conditions.conditioner import Conditioner
+from danqing.conditions.palette import PaletteCondition
+from danqing.config import merge
+from danqing.data.stream import Stream
+from danqing.families.diffusion import Diffusion, DiffusionConfig
+from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Learner, Loss, Plan, Player
+from danqing.words import Picture
+
+Pictures = Float[Tensor, "batch channels height width"]
+
+# --- pictures ----------------------------------------------------------------------------------------------------------
+
+SIDE = 8
+PALETTE = PaletteCondition()
+
+
+def drawn(key: Key) -> UInt8[np.ndarray, "8 8 3"]:
+    """A disc or stripes."""
+    fore, back = key.at("colours").uniform(2, 3).numpy()
+    form, down, right, width = key.at("form").uniform(4).tolist()
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    disc = np.hypot(rows - 2 - 4 * down, columns - 2 - 4 * right) < 1.5 + 1.5 * width
+    stripes = (down * rows + right * columns) / (2 + 3 * width) % 1 < 0.5
+    inside = disc if form < 0.5 else stripes
+    return np.asarray(np.where(inside[..., None], fore, back) * 255, np.uint8)
+
+
+def stream(count: int = 256, seed: int = 0) -> Stream:
+    """`count` pictures with their palettes, in the order of `seed`."""
+    pixels = [drawn(Key("pictures", number)) for number in range(count)]
+    values = {"palette": [PALETTE.read(Picture(str(number)), picture) for number, picture in enumerate(pixels)]}
+    return Stream(np.stack(pixels).transpose(0, 3, 1, 2), values, lambda _, value, key: PALETTE.draw(value, key), seed)
+
+
+# --- a game ------------------------------------------------------------------------------------------------------------
+
+
+class Field(nn.Module):
+    """Colours as a function of place and latent (Stanley 2007), so that pictures of any size are painted."""
+
+    def __init__(self, latent: int, channels: int, width: int = 64) -> None:
+        super().__init__()
+        self.place, self.latent = nn.Linear(10, width), nn.Linear(latent, width)
+        self.body = nn.Sequential(nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, channels), nn.Tanh())
+
+    def forward(self, latents: Float[Tensor, "batch latent"], height: int, width: int) -> Pictures:
+        """Pictures from the latents and from sines of the places."""
+        sides = torch.linspace(-1, 1, height), torch.linspace(-1, 1, width)
+        place = torch.stack(torch.meshgrid(*sides, indexing="ij"), dim=-1).to(latents)
+        angles = math.pi * torch.cat([place / 2, place], dim=-1)
+        waves = torch.cat([place, angles.sin(), angles.cos()], dim=-1)
+        out: Tensor = self.body(self.place(waves) + self.latent(latents)[:, None, None])
+        return out.movedim(-1, 1).float()
+
+
+class Gan(Family):
+    """A painter, and a critic that tells its pictures from real ones.
+
+    Non-saturating losses (Goodfellow et al. 2014, section 3). R1 = γ/2·|∇D|² at real pictures (Mescheder et al. 2018, equation
+    9) only on every 16th turn but 16 times as strong (Karras et al. 2020, "Analyzing and improving", section 3.1). Pictures are
+    moved with a probability that follows how surely the critic knows real ones (Karras et al. 2020, "Training with limited
+    data", section 3.1).
+    """
+
+    LATENT, LAZY, GAMMA, SURE, SPEED, MOST = 16, 16, 1.0, 0.6, 1 / 4000, 0.8
+
+    def __init__(self, channels: int = 3) -> None:
+        super().__init__()
+        self.accepts, self.channels, self.painter = frozenset(), channels, Field(self.LATENT, channels)
+        convolutions = [nn.Conv2d(channels, 32, 3, padding=1), nn.Conv2d(32, 32, 4, 2, 1), nn.Conv2d(32, 64, 4, 2, 1)]
+        layers = [layer for convolution in convolutions for layer in (convolution, nn.LeakyReLU(0.2))]
+        self.critic = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 1))
+        self.strength: Tensor
+        self.register_buffer("strength", torch.zeros(()))
+
+    def players(self) -> dict[str, Player]:
+        """The critic moves first."""
+        critic = Player(list(self.critic.parameters()), lambda seen: 2e-3, betas=(0.0, 0.99))
+        painter = dataclasses.replace(critic, parameters=list(self.painter.parameters()), averages=(1000,))
+        return {"critic": critic, "painter": painter}
+
+    def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
+        """The critic's: real, fake and sometimes the penalty. The painter's: to fool it."""
+        keys, real = batch.keys(key), batch.pictures
+        fakes = self.painter(keys.at("latent").normal(self.LATENT).to(real), *real.shape[-2:])
+        fake = self.judge(self.moved(fakes, keys.at("fake")))
+        if player == "painter":
+            return Loss({"fool": F.softplus(-fake)})
+        seen = self.moved(real, keys.at("real")).detach().requires_grad_()
+        known = self.judge(seen)
+        parts = {"real": F.softplus(-known), "fake": F.softplus(fake)}
+        if clock.turn % self.LAZY == 0:
+            (slope,) = torch.autograd.grad(known.sum(), seen, create_graph=True)
+            parts["penalty"] = self.LAZY * self.GAMMA / 2 * slope.square().sum(dim=(1, 2, 3))
+        return Loss(parts, {"signs": (known.sign().sum(), "sum"), "count": (torch.ones(len(batch)).sum(), "sum")})
+
+    def after(self, player: str, stats: Mapping[str, Tensor], key: Key, clock: Clock) -> None:
+        """Move pictures more often when the critic is too sure, less often when it is not."""
+        if player == "critic":
+            sure = (stats["signs"] / stats["count"] - self.SURE).sign()
+            self.strength.add_(sure * stats["count"] * self.SPEED).clamp_(0, self.MOST)
+
+    def judge(self, pictures: Pictures) -> Float[Tensor, " batch"]:
+        """How real they look; in float32, as a penalty on slopes needs."""
+        with torch.autocast(pictures.device.type, enabled=False):
+            out: Tensor = self.critic(pictures.float())
+        return out[:, 0]
+
+    def moved(self, pictures: Pictures, keys: Keys) -> Pictures:
+        """Each rolled around the edges, with probability `strength`."""
+        luck, (height, width) = keys.uniform(3), pictures.shape[-2:]
+        steps = [(int(down * height), int(right * width)) for _, down, right in luck.tolist()]
+        rolled = torch.stack([picture.roll(step, (1, 2)) for picture, step in zip(pictures, steps, strict=True)])
+        return torch.where((luck[:, 0].to(pictures.device) < self.strength)[:, None, None, None], rolled, pictures)
+
+    def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:
+        """A latent and an empty picture."""
+        picture = torch.zeros(len(keys), self.channels, *plan.size)
+        return Canvas({"latent": keys.at("latent").normal(self.LATENT), "picture": picture}, (1.0, 0.0), 0, keys)
+
+    def step(self, canvas: Canvas, asked: Asked) -> Canvas:
+        """The whole picture at once."""
+        latent, (height, width) = canvas.tensors["latent"], canvas.tensors["picture"].shape[-2:]
+        picture = self.painter(latent.to(self.strength.device), height, width)
+        return dataclasses.replace(canvas, tensors={"latent": latent, "picture": picture}, step=canvas.step + 1)
+
+    def show(self, canvas: Canvas) -> Pictures:
+        """The picture."""
+        return canvas.tensors["picture"]
+
+
+# --- a codebook --------------------------------------------------------------------------------------------------------
+
+
+class Vq(Learner):
+    """Pictures to a grid of codes and back (van den Oord, Vinyals & Kavukcuoglu 2017).
+
+    Gradients pass straight through the choice of the nearest code (section 3.2). A code is the running mean m/N of the latents
+    that chose it (appendix A.1, equations 6 to 8); one that hardly any chooses is put where a latent of the batch is, so that
+    none stays dead (Dhariwal et al. 2020, section 3.1).
+    """
+
+    CODES, WIDTH, COMMITMENT, DECAY, LEAST = 32, 8, 0.25, 0.98, 0.1
+
+    def __init__(self, channels: int = 3) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Conv2d(channels, 32, 4, 2, 1), nn.SiLU(), nn.Conv2d(32, self.WIDTH, 3, padding=1))
+        self.decoder = nn.Sequential(
+            nn.Conv2d(self.WIDTH, 32, 3, padding=1), nn.SiLU(), nn.ConvTranspose2d(32, channels, 4, 2, 1)
+        )
+        self.counts: Tensor
+        self.sums: Tensor
+        self.register_buffer("counts", torch.ones(self.CODES))
+        self.register_buffer("sums", torch.randn(self.CODES, self.WIDTH))
+
+    def players(self) -> dict[str, Player]:
+        """The codec, alone; its codebook is no parameter."""
+        return {"codec": Player(list(self.parameters()), lambda seen: 3e-3, averages=(1000,))}
+
+    def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
+        """The error of the picture, and that of the latents to their codes (equation 3)."""
+        latents = self.encoder(batch.pictures).float().movedim(1, -1)
+        flat, codebook = latents.flatten(0, 2), self.sums / self.counts[:, None]
+        picked = torch.cdist(flat, codebook).argmin(dim=1)
+        codes = codebook[picked].view_as(latents)
+        rebuilt = self.decoder((latents + (codes - latents).detach()).movedim(-1, 1)).float()
+        parts = {
+            "picture": (rebuilt - batch.pictures).square().mean(dim=(1, 2, 3)),
+            "commitment": self.COMMITMENT * (latents - codes).square().mean(dim=(1, 2, 3)),
+        }
+        counts = torch.zeros_like(self.counts).index_add(0, picked, torch.ones(len(flat)))
+        sums = torch.zeros_like(self.sums).index_add(0, picked, flat)
+        each = latents.flatten(1, 2)
+        places = (batch.keys(key).uniform(1)[:, 0] * each.shape[1]).long()
+        fresh = each[torch.arange(len(batch)), places]
+        return Loss(parts, {"counts": (counts, "sum"), "sums": (sums, "sum"), "fresh": (fresh, "gather")})
+
+    def after(self, player: str, stats: Mapping[str, Tensor], key: Key, clock: Clock) -> None:
+        """Let the running sums follow, then revive the dead."""
+        self.counts.lerp_(stats["counts"], 1 - self.DECAY)
+        self.sums.lerp_(stats["sums"], 1 - self.DECAY)
+        dead = self.counts < self.LEAST
+        chosen = torch.randint(len(stats["fresh"]), (self.CODES,), generator=key.at("revival").generator())
+        self.sums.copy_(torch.where(dead[:, None], stats["fresh"][chosen], self.sums))
+        self.counts.masked_fill_(dead, 1.0)
+
+
+# --- a pair of towers --------------------------------------------------------------------------------------------------
+
+
+class Towers(Learner):
+    """Which picture has which palette: two towers that meet (Radford et al. 2021, figure 3), with a learnt temperature."""
+
+    couples = True
+    WIDTH = 16
+
+    def __init__(self, channels: int = 3) -> None:
+        super().__init__()
+        convolutions = nn.Sequential(nn.Conv2d(channels, 32, 3, padding=1), nn.SiLU(), nn.Conv2d(32, 32, 4, 2, 1), nn.SiLU())
+        self.pictures = nn.Sequential(convolutions, nn.AdaptiveAvgPool2d(2), nn.Flatten(1), nn.Linear(128, self.WIDTH))
+        self.conditioner = Conditioner({"palette": PALETTE}, 32)
+        self.palettes = nn.Linear(32, self.WIDTH)
+        self.scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+
+    def players(self) -> dict[str, Player]:
+        """Both towers together."""
+        return {"judge": Player(list(self.parameters()), lambda seen: 2e-3, clip=1.0)}
+
+    def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
+        """To find its palette for each picture, and its picture for each palette."""
+        count = len(batch)
+        asked = self.conditioner(self.conditioner.collate(batch.conditions, count), count)
+        seen = F.normalize(self.pictures(batch.pictures), dim=1)
+        told = F.normalize(self.palettes(asked.vector), dim=1)
+        logits, mine = self.scale.exp().clamp(max=100) * (seen @ told.T), torch.arange(count)
+        halves = [F.cross_entropy(table.float(), mine, reduction="none") / 2 for table in (logits, logits.T)]
+        return Loss({"palette": halves[0], "picture": halves[1]})
+
+
+# --- diffusion ---------------------------------------------------------------------------------------------------------
+
+TINY: Mapping[str, Any] = {
+    "backbone": {"kind": "unet", "widths": [16, 32], "depths": [1, 1], "attention": [False, True], "embedding": 32},
+    "lr": 3e-3,
+    "warmup": 0,
+    "cooldown": 0.0,
+    "average": 1000,
+    "steps": 6,
+}
+"""Differences from the defaults."""
+
+
+def diffusion(channels: int = 3, **changes: Any) -> Diffusion:
+    """The real family, small."""
+    return Diffusion(DiffusionConfig.read(merge(TINY, changes)), {"palette": PALETTE}, channels, length=0)
+
+
+# --- the table ---------------------------------------------------------------------------------------------------------
+
+LEARNERS: Mapping[str, Callable[..., Learner]] = {"diffusion": diffusion, "gan": Gan, "vq": Vq, "towers": Towers}
+FAMILIES: Mapping[str, Callable[..., Family]] = {"diffusion": diffusion, "gan": Gan}
+
+
+def build(name: str, seed: int = 0, **settings: Any) -> Learner:
+    """One of the table with the first weights of `seed`."""
+    torch.manual_seed(seed)
+    return LEARNERS[name](**settings)
+
+
+def build_family(name: str, seed: int = 0, **settings: Any) -> Family:
+    """Likewise a family, ready to paint."""
+    torch.manual_seed(seed)
+    return FAMILIES[name](**settings).eval()
