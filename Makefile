@@ -7,7 +7,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PROMPT ?= a red apple
 TORCH_INDEX ?=
 
-.PHONY: paint test test-long check format benchmark clean
+.PHONY: paint test test-long check format benchmark benchmark-beside-peers clean
 
 paint: $(VENV)/.installed
 	$(BIN)/danqing paint "$(PROMPT)"
@@ -43,6 +43,14 @@ $(VENV)/.installed: pyproject.toml constraints.txt $(VENV)/.torch
 $(VENV)/.installed-dev: pyproject.toml constraints.txt $(VENV)/.torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	touch $@ $(VENV)/.installed
+
+# The peers get an environment of their own; what they ask for does not go together, hence --no-deps (benchmarks/README.md).
+benchmark:
+	$(MAKE) VENV=.venv-peers benchmark-beside-peers
+
+benchmark-beside-peers: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/peers.txt
+	$(BIN)/python benchmarks/diffusion.py
 
 clean:
 	rm -rf $(VENV) build dist
