@@ -24,9 +24,20 @@ DROPPED = {"text": 0.1, "style": 0.1, "palette": 0.5}
 """Share of the others in which each condition is left out, so that any subset of them works."""
 
 
-def fit(pictures: list[Picture]) -> dict[str, Condition[Any]]:
-    """The conditions that this set has something of."""
-    found = {name: kind.fit(pictures) for name, kind in CONDITIONS.items()}
+def fit(pictures: list[Picture], text: str | None = None) -> dict[str, Condition[Any]]:
+    """The conditions that this set has something of.
+
+    Args:
+        pictures: of the set.
+        text: the network that reads words, one of `danqing.conditions.text.NETWORKS`; by default one trained with the painter.
+
+    Raises:
+        AssetError: a frozen network cannot be had.
+    """
+    found = {
+        name: TextCondition.fit(pictures, text) if kind is TextCondition else kind.fit(pictures)
+        for name, kind in CONDITIONS.items()
+    }
     return {name: condition for name, condition in found.items() if condition is not None}
 
 

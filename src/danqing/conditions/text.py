@@ -1,4 +1,4 @@
-"""Words: captions in any language, read as word pieces by an encoder that is trained with the painter."""
+"""Words: captions in any language, read as pieces by an encoder that is trained with the painter, or by a frozen one."""
 
 from __future__ import annotations
 
@@ -10,14 +10,20 @@ import torch
 from PIL import Image, ImageDraw
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from danqing.conditions.condition import Condition, Encoded, Encoder, Pixels
 from danqing.errors import WishError
 from danqing.parts.contract import Key
+from danqing.parts.frozen_text import FROZEN, FrozenText, open_frozen
 from danqing.parts.text_encoder import TextEncoder, TextEncoderConfig
 from danqing.words import Picture
 
 VOCABULARY = 6000
+NETWORKS = ("trained", *(f"frozen:{name}" for name in FROZEN))
+"""What may read the words."""
+FROZEN_LENGTH = 24
+"""Tokens a frozen encoder hands on, beginning and end among them; its vector tells of the whole text however long."""
 WEIGHTED = re.compile(r"\(([^():]+):\s*([0-9]*\.?[0-9]+)\)")
 ARTICLES = re.compile(r"^(?:an?|the)\s+", re.IGNORECASE)
 
@@ -40,26 +46,52 @@ class TextCondition(Condition[Words]):
     """The words of a picture.
 
     In training one language is drawn, then its first caption with probability `LABEL`, else another; so tags and
-    other names are learnt too. No single word of a caption is lost: unknown words fall back to bytes.
+    other names are learnt too. No single word of a caption is lost: unknown words fall back to bytes. Only a frozen encoder
+    has a vocabulary of its own.
+
+    Args:
+        tokenizer: cuts text into pieces.
+        config: of the encoder.
+        frozen: the encoder, where it is not trained.
     """
 
     name: ClassVar[str] = "text"
     unit: ClassVar[str] = "agreement (needs a judge)"
     LABEL: ClassVar[float] = 0.7
 
-    def __init__(self, tokenizer: Tokenizer, config: TextEncoderConfig | None = None) -> None:
-        self.tokenizer, self.config = tokenizer, config or TextEncoderConfig()
+    def __init__(self, tokenizer: Tokenizer, config: TextEncoderConfig | None = None, frozen: FrozenText | None = None) -> None:
+        self.tokenizer, self.config, self.frozen = tokenizer, config or TextEncoderConfig(), frozen
+
+    @property
+    def network(self) -> str:
+        """Which of `NETWORKS` reads the words."""
+        return "trained" if self.frozen is None else f"frozen:{self.frozen.asset}"
 
     @classmethod
-    def fit(cls, pictures: list[Picture]) -> TextCondition | None:
-        """Learn the pieces (byte-level BPE, Sennrich et al. 2016; Radford et al. 2019) from the captions of the set."""
+    def fit(cls, pictures: list[Picture], network: str | None = None) -> TextCondition | None:
+        """Learn the pieces (byte-level BPE, Sennrich et al. 2016; Radford et al. 2019) from the captions of the set.
+
+        Args:
+            pictures: of the set.
+            network: one of `NETWORKS`; by default one that is trained. A frozen one brings its pieces along.
+
+        Raises:
+            AssetError: the frozen network cannot be had.
+        """
         captions = [caption for picture in pictures for group in picture.captions.values() for caption in group]
         if not captions:
             return None
+        if network not in (None, "trained"):
+            frozen = open_frozen(network.removeprefix("frozen:"))
+            return cls(frozen.tokenizer, TextEncoderConfig(layers=0, length=FROZEN_LENGTH), frozen)
         tokenizer = Tokenizer(models.BPE())
         tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-            [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation("isolated"), pre_tokenizers.ByteLevel(use_regex=False)]
+            [
+                pre_tokenizers.WhitespaceSplit(),
+                pre_tokenizers.Punctuation("isolated"),
+                pre_tokenizers.ByteLevel(use_regex=False),
+            ]
         )
         tokenizer.decoder = decoders.ByteLevel()
         trainer = trainers.BpeTrainer(
@@ -93,7 +125,7 @@ class TextCondition(Condition[Words]):
             parts += [(plain[end : match.start()], 1.0), (match[1], float(match[2]))]
             end = match.end()
         parts.append((plain[end:], 1.0))
-        kept = tuple((part, weight) for part, weight in parts if part.strip())
+        kept = tuple((part, weight) for part, weight in parts if part) if plain else ()
         wrong = next((weight for _, weight in kept if weight > 10), None)
         if wrong is not None:
             raise WishError(f"a word was given the weight {wrong:g}: weights lie between 0 and 10, for example (red:1.3)")
@@ -104,9 +136,9 @@ class TextCondition(Condition[Words]):
         found = [(piece, weight) for text, weight in value.parts for piece in self.tokenizer.encode(text).ids]
         return found[: self.config.length]
 
-    def encoder(self, width: int) -> TextConditionEncoder:
-        """Tokens for the pieces; the vector is their mean."""
-        return TextConditionEncoder(self, width)
+    def encoder(self, width: int) -> Encoder:
+        """Tokens for the pieces; the vector is their mean, or a frozen encoder's own."""
+        return TextConditionEncoder(self, width) if self.frozen is None else FrozenTextEncoder(self.frozen, self.config, width)
 
     def miss(self, asked: Words, painted: Pixels) -> float | None:
         """Only a judge that knows words and pictures can say."""
@@ -119,13 +151,23 @@ class TextCondition(Condition[Words]):
         return image
 
     def state(self) -> dict[str, Any]:
-        """The tokenizer and the encoder's settings."""
+        """The encoder's settings, with the tokenizer or the frozen asset's name and sha256."""
+        if self.frozen is not None:
+            return {"frozen": {"asset": self.frozen.asset, "sha256": self.frozen.sha256}, "encoder": self.config.plain()}
         return {"tokenizer": self.tokenizer.to_str(), "encoder": self.config.plain()}
 
     @classmethod
     def revive(cls, state: dict[str, Any]) -> TextCondition:
-        """From `state`."""
-        return cls(Tokenizer.from_str(state["tokenizer"]), TextEncoderConfig.read(state["encoder"], "text encoder"))
+        """From `state`.
+
+        Raises:
+            AssetError: the frozen asset it needs cannot be had, or is another one.
+        """
+        config = TextEncoderConfig.read(state["encoder"], "text encoder")
+        if "frozen" in state:
+            frozen = open_frozen(state["frozen"]["asset"], state["frozen"]["sha256"])
+            return cls(frozen.tokenizer, config, frozen)
+        return cls(Tokenizer.from_str(state["tokenizer"]), config)
 
 
 class TextConditionEncoder(Encoder):
@@ -156,3 +198,47 @@ class TextConditionEncoder(Encoder):
         count = mask.sum(1, keepdim=True)
         mean = (tokens * mask[..., None]).sum(1) / count.clamp(min=1)
         return Encoded(tokens, mask, torch.where(count > 0, mean, self.absent.to(mean.dtype)))
+
+
+class FrozenTextEncoder(Encoder):
+    """A frozen encoder's tokens and vector, each mapped to the painter's width by one layer that is trained.
+
+    A word's weight multiplies its tokens where they are handed on and where they are summed into the vector.
+    """
+
+    def __init__(self, frozen: FrozenText, config: TextEncoderConfig, width: int) -> None:
+        super().__init__()
+        self.frozen, self.length = frozen, config.length
+        self.token_map = nn.Linear(frozen.width, width)
+        self.vector_map = nn.Linear(frozen.summary_width, width)
+        self.absent = nn.Parameter(torch.zeros(width))
+
+    def collate(self, values: list[Words | None]) -> tuple[Tensor, ...]:
+        """Tokens (batch, length, inner), weights and mask (batch, length), and the texts' vectors (batch, outer)."""
+        tokens, sums = torch.zeros(len(values), self.length, self.frozen.width), torch.zeros(len(values), self.frozen.width)
+        weights, mask = torch.ones(len(values), self.length), torch.zeros(len(values), self.length, dtype=torch.bool)
+        for row, value in enumerate(values):
+            if value is None or not value.parts:
+                continue
+            # The frozen network tells cases apart; who asks for a "Red Apple" means what the captions call red apple.
+            parts = [(text.lower(), weight) for text, weight in value.parts]
+            reading = self.frozen.read("".join(text for text, _ in parts))
+            found, loud = reading.tokens.float(), torch.tensor(_weights(parts, reading.places))
+            count = min(self.length, len(found))
+            tokens[row, :count], weights[row, :count], mask[row, :count] = found[:count], loud[:count], True
+            sums[row] = (found * loud[:, None]).sum(0) / len(found) ** 0.5
+        return tokens, weights, mask, self.frozen.summary(sums)
+
+    def forward(self, *collated: Tensor) -> Encoded:
+        """Tokens (batch, length, width); pictures without words have the learnt vector `absent` and no token."""
+        tokens, weights, mask, vectors = collated
+        mapped = self.token_map(F.layer_norm(tokens, tokens.shape[-1:])) * weights[..., None]
+        # A frozen vector has length 1; layers like numbers around 1.
+        vector = self.vector_map(vectors * vectors.shape[-1] ** 0.5)
+        return Encoded(mapped, mask, torch.where(mask.any(1, keepdim=True), vector, self.absent.to(vector.dtype)))
+
+
+def _weights(parts: list[tuple[str, float]], places: tuple[tuple[int, int], ...]) -> list[float]:
+    """The weight of each token: that of the part in which its last character lies."""
+    loud = [weight for text, weight in parts for _ in text]
+    return [loud[last - 1] if last else 1.0 for _, last in places]

@@ -24,6 +24,7 @@ from pydantic import Field, field_validator
 import danqing
 from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import fit
+from danqing.conditions.text import NETWORKS, TextCondition
 from danqing.config import Config, merge, read_toml, write_toml
 from danqing.data.picture_set import PictureSet
 from danqing.data.prepare import Preparation, Prepared, augment, prepare
@@ -33,7 +34,7 @@ from danqing.data.stream import Stream
 from danqing.errors import TrainingError, choices
 from danqing.files import home, write_atomically
 from danqing.painters.card import card
-from danqing.painters.painter import PainterFacts, open_painter, write
+from danqing.painters.painter import Painter, PainterFacts, open_painter, write
 from danqing.painters.registry import build, settings
 from danqing.parts.contract import Family, Key
 
@@ -57,6 +58,7 @@ class Settings(Config):
         threads: of the processor.
         precision: "auto" computes in bfloat16 where the device does that in hardware.
         conditions: which of the set's conditions to learn; by default all.
+        text: the network that reads words: "trained" with the painter (so by default), or "frozen:NAME" of an asset.
         held_out: keep the held-out tenth of the set out of training.
         groups: where the set names groups (emoji), only these; by default all.
         flip: share of pictures mirrored; shift: pixels moved at most.
@@ -80,6 +82,7 @@ class Settings(Config):
     threads: int = Field(ge=1)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     conditions: tuple[str, ...] | None = None
+    text: str | None = None
     held_out: bool = True
     groups: tuple[str, ...] | None = None
     flip: float = Field(0.0, ge=0, le=1)
@@ -105,6 +108,13 @@ class Settings(Config):
         if not all(8 <= side <= 1024 for side in size):
             raise ValueError("sides lie between 8 and 1024 pixels")
         return size
+
+    @field_validator("text")
+    @classmethod
+    def _known(cls, text: str | None) -> str | None:
+        if text is not None and text not in NETWORKS:
+            raise ValueError(choices(text, NETWORKS))
+        return text
 
     def bound(self) -> dict[str, Any]:
         """What may not change when the run goes on."""
@@ -225,12 +235,7 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
     prepared = prepare(pictures, preparation)
     chosen = _choose(pictures, s)
     base = open_painter(s.start_from) if s.start_from else None
-    conditions = dict(base.conditions) if base else fit([pictures.pictures[i] for i in chosen])
-    if s.conditions is not None:
-        wrong = next((name for name in s.conditions if name not in conditions), None)
-        if wrong is not None:
-            raise TrainingError(f"the set '{s.data}' has no condition '{wrong}': {choices(wrong, conditions)}")
-        conditions = {name: conditions[name] for name in s.conditions}
+    conditions = _conditions(pictures, chosen, s, base)
     values = {
         name: [c.read(pictures.pictures[i], prepared.straight(i)) for i in chosen.tolist()] for name, c in conditions.items()
     }
@@ -240,6 +245,25 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
     else:
         family = build(s.family, settings(s.family, s.model), conditions, s.channels, s.pictures_seen)
     return Run(s, folder, pictures, prepared, chosen, conditions, values, family)
+
+
+def _conditions(
+    pictures: PictureSet, chosen: np.ndarray[Any, np.dtype[np.int64]], s: Settings, base: Painter | None
+) -> dict[str, Condition[Any]]:
+    """What to learn: of the base's conditions, or of those that the chosen pictures have something of, the ones asked for."""
+    conditions = dict(base.conditions) if base else fit([pictures.pictures[i] for i in chosen], s.text)
+    if s.conditions is not None:
+        wrong = next((name for name in s.conditions if name not in conditions), None)
+        if wrong is not None:
+            raise TrainingError(f"the set '{s.data}' has no condition '{wrong}': {choices(wrong, conditions)}")
+        conditions = {name: conditions[name] for name in s.conditions}
+    words = conditions.get("text")
+    found = words.network if isinstance(words, TextCondition) else "no network, for it learns no words"
+    if s.text not in (None, found):
+        raise TrainingError(
+            f"the setting text = '{s.text}' was given, but in this training words are read by {found}: leave it out"
+        )
+    return conditions
 
 
 def _choose(pictures: PictureSet, s: Settings) -> np.ndarray[Any, np.dtype[np.int64]]:
