@@ -272,9 +272,11 @@ def train(data: str, given: Mapping[str, Any]) -> Iterator[Begun | Progress | Sh
     settings, reasons = resolve(pictures, given)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     world = World.join(device)
-    if settings.batch % world.size:
-        raise TrainingError(f"a batch of {settings.batch} cannot be shared by {world.size} processes: give a multiple of it")
     try:
+        if settings.batch % world.size:
+            raise TrainingError(
+                f"a batch of {settings.batch} cannot be shared by {world.size} processes: give a multiple of {world.size}"
+            )
         with world.in_turn():
             run = make_ready(pictures, settings)
         micro, precision = settings.micro_batch, settings.precision
@@ -306,7 +308,7 @@ def _resume(loop: Loop, run: Run) -> None:
 def _work(loop: Loop, run: Run) -> Iterator[Progress | Sheet]:
     """The loop with its clockwork around it: curves, sheets, snapshots. Only the first process writes."""
     s, first = run.settings, loop.world.rank == 0
-    curves = SummaryWriter(str(run.folder / "log"), purge_step=loop.seen) if first else None
+    curves = SummaryWriter(str(run.folder / "log"), purge_step=loop.seen + 1) if first else None
     batches = run.stream().batches(loop.seen, s.pictures_seen, s.batch, loop.world.share(s.batch))
     saved = time.monotonic()
     due = _next_sheet(loop.seen, s)
@@ -321,6 +323,7 @@ def _work(loop: Loop, run: Run) -> Iterator[Progress | Sheet]:
             yield from _sheets(loop, run, curves)
             due = _next_sheet(progress.seen, s)
         if time.monotonic() - saved >= s.save_minutes * 60 or progress.seen >= s.pictures_seen:
+            curves.flush()
             _save(loop, run)
             saved = time.monotonic()
     if curves is not None:

@@ -6,6 +6,8 @@ from jaxtyping import Float, UInt8
 from danqing.maths.colour import bytes_to_oklab
 
 Many = UInt8[np.ndarray, "pictures height width channels"]
+Others = UInt8[np.ndarray, "others height width channels"]
+"""As large, but perhaps not as many."""
 
 DIRECTIONS = 32
 """Directions in OKLab along which colours are compared."""
@@ -13,7 +15,7 @@ LEVELS = 512
 """Quantiles compared along each."""
 
 
-def pixel_distance(first: Many, second: Many) -> float:
+def pixel_distance(first: Many, second: Others) -> float:
     """How far mean and deviation of each pixel are apart, root mean square over pixels, in steps of 1/255.
 
     The Fréchet distance between Gaussians with one independent pixel each (Dowson & Landau 1982, equation 4), per pixel.
@@ -24,7 +26,7 @@ def pixel_distance(first: Many, second: Many) -> float:
     return float(np.sqrt((means**2 + deviations**2).mean()))
 
 
-def colour_distance(first: Many, second: Many) -> float:
+def colour_distance(first: Many, second: Others) -> float:
     """How much colour has to be moved how far, in hundredths of OKLab's lightness range.
 
     The sliced Wasserstein-1 distance (Bonneel et al. 2015, equation 7) between all visible colours of both sets,

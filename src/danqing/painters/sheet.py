@@ -10,14 +10,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
 from PIL import Image
 
 from danqing.maths.colour import from_network
-from danqing.maths.statistics import colour_distance, pixel_distance
+from danqing.maths.statistics import Many, Others, colour_distance, pixel_distance
 from danqing.parts.contract import Asked, Family, Key, Keys, Plan
-
-Many = UInt8[np.ndarray, "pictures height width channels"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ def paint_values(family: Family, values: Mapping[str, list[Any]], count: int, si
     return from_network(family.show(canvas).float().cpu())
 
 
-def distances(painted: Many, reference: Many, real: Many, key: Key) -> Distances:
+def distances(painted: Many, reference: Others, real: Many, key: Key) -> Distances:
     """Measure a sheet against `reference`; `real` are other pictures of the set, as many as were painted."""
     noise = (key.uniform(*painted.shape).numpy() * 255.99).astype(np.uint8)
     mean = np.rint(reference.mean(0, keepdims=True)).astype(np.uint8).repeat(len(painted), axis=0)
