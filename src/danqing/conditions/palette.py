@@ -83,7 +83,7 @@ class PaletteCondition(Condition[Palette]):
     name: ClassVar[str] = "palette"
     unit: ClassVar[str] = "ΔE00"
 
-    def read(self, picture: Picture, pixels: Pixels) -> Palette | None:  # noqa: ARG002, the contract's; colours are in the pixels
+    def read(self, picture: Picture, pixels: Pixels) -> Palette | None:
         """The picture's palette; `None` where all is transparent."""
         return palette_of(pixels)
 

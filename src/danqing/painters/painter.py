@@ -20,6 +20,7 @@ from danqing.conditions.conditioner import revive
 from danqing.config import Config
 from danqing.errors import PainterError
 from danqing.files import write_atomically
+from danqing.painters.packing import Stored, pack, unpack
 from danqing.painters.registry import build, settings
 from danqing.painters.shelf import find
 from danqing.parts.contract import Family
@@ -72,7 +73,7 @@ class Painter:
 
 
 def write(
-    folder: Path, facts: PainterFacts, weights: Mapping[str, Tensor], files: Mapping[str, bytes], half: bool = False
+    folder: Path, facts: PainterFacts, weights: Mapping[str, Tensor], files: Mapping[str, bytes], stored: Stored = "float32"
 ) -> None:
     """Write a painter's folder, file by file, each whole or not at all; `config.json` comes last and makes it one.
 
@@ -81,13 +82,11 @@ def write(
         facts: its settings; a condition's "tokenizer" is put into `tokenizer.json`.
         weights: by name.
         files: other files by name (the card, attributions, scores).
-        half: store weights as float16: half the size, and no visible difference.
+        stored: how; see `danqing.painters.packing`.
     """
-    dtype = torch.float16 if half else torch.float32
-    tensors = {name: (t.to(dtype) if t.is_floating_point() else t).cpu().contiguous() for name, t in weights.items()}
     plain = facts.plain()
     tokenizer = plain["conditions"].get("text", {}).pop("tokenizer", None)
-    write_atomically(folder / "weights.safetensors", save_tensors(tensors))
+    write_atomically(folder / "weights.safetensors", save_tensors(pack(weights, stored)))
     if tokenizer is not None:
         write_atomically(folder / "tokenizer.json", tokenizer.encode())
     for name, content in files.items():
@@ -126,10 +125,7 @@ def open_painter(name: str, device: torch.device | None = None) -> Painter:
         conditions = revive(facts.conditions)
         config = settings(facts.family, facts.model)
         family = build(facts.family, config, conditions, facts.channels, int(facts.trained.get("length", 0)))
-        weights = load_tensors(content)
-        family.load_state_dict(
-            {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in weights.items()}
-        )
+        family.load_state_dict(unpack(load_tensors(content)))
     except (OSError, RuntimeError, KeyError, safetensors.SafetensorError) as error:
         raise PainterError(f"the painter in '{folder}' is damaged ({error}): import or train it again") from error
     family = family.eval().requires_grad_(False).to(device or torch.device("cpu"))

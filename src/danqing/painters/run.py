@@ -34,11 +34,12 @@ from danqing.data.stream import Stream
 from danqing.errors import TrainingError, choices
 from danqing.files import home, write_atomically
 from danqing.painters.card import card
+from danqing.painters.packing import Stored
 from danqing.painters.painter import Painter, PainterFacts, open_painter, write
 from danqing.painters.registry import build, settings
 from danqing.parts.contract import Family, Key
 
-FREE = frozenset({"pictures_seen", "threads", "micro_batch", "save_minutes", "sheets", "precision"})
+FREE = frozenset({"pictures_seen", "batch", "threads", "micro_batch", "save_minutes", "sheets", "precision"})
 """Settings that may change when a run goes on; every other change needs a new name."""
 
 
@@ -66,7 +67,7 @@ class Settings(Config):
         save_minutes: time between snapshots.
         sheets: sample sheets over the whole training.
         start_from: a painter to start from instead of fresh weights; its conditions and settings are taken over.
-        half: store the painter's weights as float16.
+        stored: how the painter's weights are kept: whole, or smaller as float16 or int8.
         model: the family's own settings.
     """
 
@@ -92,9 +93,9 @@ class Settings(Config):
     denoise: float = Field(0.0, ge=0)
     segment: Literal["none", "alpha", "grabcut"] = "none"
     save_minutes: float = Field(2.0, ge=0)
-    sheets: int = Field(8, ge=0)
+    sheets: int = Field(4, ge=0)
     start_from: str | None = None
-    half: bool = False
+    stored: Stored = "float32"
     model: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("size", mode="before")
@@ -214,7 +215,11 @@ class Run:
         """Write the painter as it is now; returns its folder."""
         folder, facts = self.painter, self.painter_facts(seen)
         write(
-            folder, facts, weights, card(facts, ledger(self.pictures).attributions(), self.settings.plain()), self.settings.half
+            folder,
+            facts,
+            weights,
+            card(facts, ledger(self.pictures).attributions(), self.settings.plain()),
+            self.settings.stored,
         )
         return folder
 

@@ -1,0 +1,58 @@
+"""The painter in the box: it is there, small, lawful, and does what the README says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from danqing.paint import Session, load
+from danqing.painters.shelf import BUNDLED, describe
+from danqing.replay import replay
+from danqing.words import Wish
+
+ALLOWED = {"Apache-2.0", "MIT", "CC-BY-4.0"}
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    return load("emoji", "cpu")
+
+
+def test_it_is_small_and_lawful() -> None:
+    folder = BUNDLED / "emoji"
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 20_000_000
+    facts = describe("emoji")
+    assert set(facts["trained"]["licences"]) <= ALLOWED
+    attributions = (folder / "ATTRIBUTIONS.md").read_text(encoding="utf8")
+    assert all(licence in attributions for licence in facts["trained"]["licences"])
+    assert {path.name for path in folder.iterdir()} >= {"README.md", "recipe.toml", "weights.safetensors", "tokenizer.json"}
+
+
+@pytest.mark.parametrize("words", ["a red apple", "grinning face", "rocket", "绿色的心", "房子"])
+def test_it_paints_the_wishes_of_the_readme(session: Session, words: str, tmp_path: Path) -> None:
+    painting = session.paint(words, seed=1)
+    pixels = np.asarray(painting.image)
+    assert pixels.shape == (32, 32, 4)
+    visible = pixels[..., 3] > 127
+    assert 0.1 < visible.mean() < 1.0  # something is there, and something around it is transparent
+    assert replay(painting.save(tmp_path / "painting.png")).same == "identical"
+
+
+def test_a_palette_that_is_asked_for_is_nearer(session: Session) -> None:
+    """Over concepts and palettes of others, asking halves nothing yet, but it must bring the colours nearer."""
+    words = ["red apple", "house", "cat face", "car"]
+    palette = {"palette": "#1e88e5:0.7,#0d47a1:0.3"}
+    asked = session.paint_all([Wish(text, conditions=palette, seed=2) for text in words])
+    plain = session.paint_all([Wish(text, seed=2) for text in words])
+    condition = session.painter.conditions["palette"]
+    value = condition.parse(palette["palette"])
+    missed = [condition.miss(value, np.asarray(painting.image)) or 0.0 for painting in plain]
+    assert np.mean([painting.scores["palette"] for painting in asked]) < np.mean(missed)
+
+
+def test_styles_differ(session: Session) -> None:
+    assert len(session.painter.conditions["style"].state()["names"]) == 8
+    pictures = session.paint_all([Wish("grinning face", conditions={"style": name}, seed=1) for name in ("noto", "fxemoji")])
+    assert pictures[0].image.tobytes() != pictures[1].image.tobytes()
