@@ -38,6 +38,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=2, help="updates in each turn")
     parser.add_argument("--emoji", default="emoji", help="name of the emoji set: `danqing data add emoji emoji`")
     parser.add_argument("--fashion-mnist", type=Path, default=Path("/usr/share/datasets/fashion-mnist"))
+    parser.add_argument("--table", action="store_true", help="measure nothing: print the table of what has been measured")
     parser.add_argument("--results", type=Path, default=HERE / "results" / "diffusion.json")
     return parser.parse_args()
 
@@ -73,10 +74,16 @@ def name_of(job: Mapping[str, Any]) -> str:
     return " ".join(f"{key}={value}" for key, value in job.items() if key not in left_out)
 
 
-def work(listed: Iterable[Job], path: Path) -> Results:
-    """Do what has not been done, keeping each result at once."""
+def read(path: Path) -> Results:
+    """What has been measured so far."""
     kept: dict[str, Any] = json.loads(path.read_text(encoding="utf8")) if path.is_file() else {}
     results: Results = kept.get("jobs", {})
+    return results
+
+
+def work(listed: Iterable[Job], path: Path) -> None:
+    """Do what has not been done, keeping each result at once."""
+    results = read(path)
     environment = {**os.environ, **PINNED, "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
     for job in listed:
         if name_of(job) in results:
@@ -90,7 +97,6 @@ def work(listed: Iterable[Job], path: Path) -> Results:
         part = path.with_suffix(".part")
         part.write_text(json.dumps(facts, indent=1), encoding="utf8")
         part.replace(path)
-    return results
 
 
 def versions() -> dict[str, str]:
@@ -172,7 +178,9 @@ def main() -> None:
     """Work, print, write."""
     given = arguments()
     listed = jobs(given)
-    text = report(given, listed, work(listed, given.results))
+    if not given.table:
+        work(listed, given.results)
+    text = report(given, listed, read(given.results))
     given.results.with_suffix(".md").write_text(text, encoding="utf8")
     print(text)
 
