@@ -24,6 +24,7 @@ def make_painter(name: str = "tiny", channels: int = 4, size: tuple[int, int] = 
     """Write a painter to `$DANQING_HOME/painters`; its weights are noise, so that every input matters."""
     conditions = fit(PICTURES)
     model = settings("diffusion", {**MODEL, "steps": 4})
+    torch.manual_seed(seed)  # torch's own layers draw their first weights from its global state
     family = build("diffusion", model, conditions, channels, 1)
     with torch.no_grad():
         for place, parameter in enumerate(family.parameters()):

@@ -81,6 +81,7 @@ def refused(shapes: str) -> str:
 
 def be_one_of_two(out: Path, shapes: str) -> None:
     written: list[str] = []
+    world = World.join(PROCESSOR)
 
     def watch(event: str, facts: tuple[Any, ...]) -> None:
         writes = event == "open" and isinstance(facts[1], str) and set(facts[1]) & set("wxa+")
@@ -88,7 +89,6 @@ def be_one_of_two(out: Path, shapes: str) -> None:
             written.append(str(facts[0]))
 
     sys.addaudithook(watch)
-    world = World.join(PROCESSOR)
     said = {"uneven": uneven(world), "spoilt": spoilt(world)}
     for name in BOTH:
         loop = trained(name, world)
@@ -124,7 +124,7 @@ def out(tmp_path_factory: pytest.TempPathFactory, shapes: str) -> Path:
     shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "DANQING_HOME": str(folder / "home")}
     command = [sys.executable, __file__, str(folder), shapes]
     both = [subprocess.Popen(command, env={**os.environ, **shared, "RANK": str(rank)}) for rank in range(2)]
-    assert [process.wait(timeout=600) for process in both] == [0, 0]
+    assert [process.wait(timeout=240) for process in both] == [0, 0]
     return folder
 
 

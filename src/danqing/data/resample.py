@@ -114,7 +114,12 @@ def fitted(
         fit: "pad" keeps all of it and fills the rest with the background (with nothing where there is alpha); "crop"
             fills the size and cuts what stands over on both sides alike.
         background: `#rrggbb`.
+
+    Returns:
+        The picture itself, bit by bit, where it has this size and these channels already.
     """
+    if pixels.shape == (*size, channels):
+        return pixels
     return straighten(fitted_premultiplied(pixels, size, channels, fit=fit, background=background))
 
 

@@ -13,10 +13,11 @@ from torch import Tensor, distributed
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class World:
-    """This process among `size`; `rank` 0 writes files."""
+    """This process among `size`; `rank` 0 writes files. `opened` where this object opened the group, and so closes it."""
 
     rank: int = 0
     size: int = 1
+    opened: bool = False
 
     @classmethod
     def join(cls, device: torch.device) -> World:
@@ -24,13 +25,14 @@ class World:
         size = int(os.environ.get("WORLD_SIZE", "1"))
         if size == 1:
             return cls()
-        if not distributed.is_initialized():
+        opened = not distributed.is_initialized()
+        if opened:
             distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
-        return cls(distributed.get_rank(), size)
+        return cls(distributed.get_rank(), size, opened)
 
     def leave(self) -> None:
-        """Leave the group, if there is one."""
-        if self.size > 1 and distributed.is_initialized():
+        """Close the group, if this object opened it: opened again at the same address, old and new would be mistaken."""
+        if self.opened and distributed.is_initialized():
             distributed.destroy_process_group()
 
     @contextlib.contextmanager
