@@ -69,7 +69,7 @@ BAD = {
     "a picture that is none": (["--init", "words.txt"], "cannot be used as a picture"),
     "a picture that is not there": (["--init", "nowhere.png"], "cannot be used as a picture"),
     "a negative seed": (["--seed", "-1"], "seed"),
-    "a seed that is none": (["--seed", "red"], "red"),
+    "a seed that is none": (["--seed", "red"], "--seed"),
     "an unwritable output": (["--out", "words.txt/x.png"], "cannot be written"),
     "an output that is no PNG": (["--out", "x.jpg"], ".png"),
     "no pictures": (["--n", "0"], "1 or more"),

@@ -137,7 +137,7 @@ BOUND: Mapping[str, Any] = {
     "background": "#000000",
     "denoise": 3.0,
     "segment": "alpha",
-    "half": True,
+    "stored": "int8",
     "model": {"lr": 1e-4},
 }
 """Settings that may not change on the way, each with another value."""

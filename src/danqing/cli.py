@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import re
 import sys
@@ -227,11 +228,13 @@ def train(
         )
     from danqing.train import Begun, Done, Sheet, train
 
+    events = train(str(given["data"]), given)
+    begun = next(events)  # before the bar is drawn, so that a refusal stands alone
     with Progress(
         TextColumn("{task.percentage:>3.0f} %"), BarColumn(), TextColumn("{task.fields[told]}"), console=console
     ) as bar:
         task = bar.add_task("training", total=None, told="preparing")
-        for event in train(str(given["data"]), given):
+        for event in itertools.chain([begun], events):
             if isinstance(event, Begun):
                 console.print(f"{event.pictures} pictures, {event.settings.pictures_seen} to be seen, {event.seen} seen so far")
                 for reason in event.reasons:
