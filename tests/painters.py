@@ -28,7 +28,7 @@ def make_painter(name: str = "tiny", channels: int = 4, size: tuple[int, int] = 
     family = build("diffusion", model, conditions, channels, 1)
     with torch.no_grad():
         for place, parameter in enumerate(family.parameters()):
-            parameter += 0.1 * Key(seed).at(place).normal(*parameter.shape)
+            parameter.add_(Key(seed).at(place).normal(*parameter.shape), alpha=0.1)
     facts = PainterFacts(
         name=name,
         family="diffusion",

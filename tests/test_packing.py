@@ -35,5 +35,5 @@ def test_packing_twice_changes_nothing_more() -> None:
 def test_bytes_are_a_quarter() -> None:
     sizes = {
         stored: sum(t.nbytes for t in pack({"w": Key(3).normal(256, 256)}, stored).values()) for stored in ("float32", "int8")
-    }  # type: ignore[arg-type]
+    }
     assert sizes["int8"] < 0.27 * sizes["float32"]

@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,7 +49,7 @@ def test_the_same_wish_gives_the_same_picture_whatever_the_batch(session: Sessio
 
 def test_every_part_of_a_wish_matters(session: Session) -> None:
     base = Wish("red apple", seed=1)
-    changes = [
+    changes: list[dict[str, Any]] = [
         {"words": "blue fish"},
         {"seed": 2},
         {"negative": "fruit"},
@@ -61,7 +62,7 @@ def test_every_part_of_a_wish_matters(session: Session) -> None:
     ]
     pictures = [
         pixels(painting).tobytes() for painting in session.paint_all([base, *(dataclasses.replace(base, **c) for c in changes)])
-    ]  # type: ignore[arg-type]
+    ]
     assert len(set(pictures)) == len(changes) + 1
 
 

@@ -145,8 +145,10 @@ def test_the_verb_leaves_the_same_painter(out: Path, shapes: str, home: Path) ->
     assert isinstance(done, Done)
     (shared,) = set(said(out, "painter"))
     first, second = (load_file(Path(folder) / "weights.safetensors") for folder in (shared, done.painter))
-    # Adam divides by gradients near 0, so their rounding shows up to a small share of the learning rate.
-    torch.testing.assert_close(first, second, rtol=1e-4, atol=1e-4)
+    apart = torch.cat([(first[name] - second[name]).abs().flatten() for name in first])
+    # Adam divides by gradients near 0: there the order of a sum shows, up to a part of one step.
+    assert float((apart < 1e-5).float().mean()) > 0.99
+    assert float(apart.max()) < 1e-3
 
 
 def test_only_the_first_process_writes(out: Path) -> None:
