@@ -36,6 +36,7 @@ SETTINGS: dict[str, Any] = {
     "pictures_seen": 32,
     "threads": 1,
     "sheets": 1,
+    "precision": "float32",  # in bfloat16 a sum in another order is another sum
     "model": {"backbone": BACKBONE, "steps": 2, "warmup": 0},
 }
 
