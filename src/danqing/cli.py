@@ -233,7 +233,7 @@ def train(
     with Progress(
         TextColumn("{task.percentage:>3.0f} %"), BarColumn(), TextColumn("{task.fields[told]}"), console=console
     ) as bar:
-        task = bar.add_task("training", total=None, told="preparing")
+        task = bar.add_task("training", total=None, told="reading what comes with the pictures")
         for event in itertools.chain([begun], events):
             if isinstance(event, Begun):
                 console.print(f"{event.pictures} pictures, {event.settings.pictures_seen} to be seen, {event.seen} seen so far")

@@ -279,10 +279,14 @@ def train(data: str, given: Mapping[str, Any]) -> Iterator[Begun | Progress | Sh
             )
         with world.in_turn():
             run = make_ready(pictures, settings)
+        snapshot = _snapshot(run)
+        yield Begun(settings, reasons, len(run.chosen), snapshot.facts["seen"] if snapshot else 0)
+        if snapshot is None and settings.start_from is None:
+            run.family.begin(run.values, Key(settings.seed).at("begin"))
         micro, precision = settings.micro_batch, settings.precision
         loop = Loop(run.family, seed=settings.seed, micro_batch=micro, precision=precision, device=device, world=world)
-        _resume(loop, run)
-        yield Begun(settings, reasons, len(run.chosen), loop.seen)
+        if snapshot is not None:
+            _resume(loop, run, snapshot)
         yield from _work(loop, run)
     finally:
         world.leave()
@@ -291,12 +295,15 @@ def train(data: str, given: Mapping[str, Any]) -> Iterator[Begun | Progress | Sh
     yield Done(run.painter, loop.seen)
 
 
-def _resume(loop: Loop, run: Run) -> None:
+def _snapshot(run: Run) -> Snapshot | None:
+    """The one to go on from, if this run was begun before."""
     snapshot = newest(run.folder)
-    if snapshot is None:
-        return
-    if snapshot.facts["settings"] != fingerprint(run.settings):
+    if snapshot is not None and snapshot.facts["settings"] != fingerprint(run.settings):
         raise TrainingError(f"the snapshots in '{run.folder}' belong to other settings: give --name for a new run")
+    return snapshot
+
+
+def _resume(loop: Loop, run: Run, snapshot: Snapshot) -> None:
     try:
         loop.restore(snapshot.tensors, snapshot.facts)
     except (KeyError, RuntimeError) as error:

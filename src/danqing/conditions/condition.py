@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -48,6 +49,9 @@ class Encoder(nn.Module, ABC):
     @abstractmethod
     def forward(self, *collated: Tensor) -> Encoded:
         """What the network sees of them."""
+
+    def begin(self, values: Sequence[Any], key: Key) -> None:
+        """Learn, before the first picture is seen, what the values of the set teach by themselves. Most teach nothing."""
 
 
 class Condition(ABC, Generic[V]):

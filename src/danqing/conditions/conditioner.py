@@ -13,7 +13,7 @@ from danqing.conditions.palette import PaletteCondition
 from danqing.conditions.style import StyleCondition
 from danqing.conditions.text import TextCondition
 from danqing.errors import WishError, choices
-from danqing.parts.contract import Keys, Values
+from danqing.parts.contract import Key, Keys, Values
 from danqing.words import Picture
 
 CONDITIONS: dict[str, type[Condition[Any]]] = {kind.name: kind for kind in (TextCondition, StyleCondition, PaletteCondition)}
@@ -85,6 +85,12 @@ class Conditioner(nn.Module):
             device = next(encoder.parameters()).device
             collated[name] = tuple(part.to(device) for part in encoder.collate(list(column)))
         return collated
+
+    def begin(self, values: Mapping[str, Sequence[Any]], key: Key) -> None:
+        """Let each encoder learn from the values of the whole set, before the first picture."""
+        for name, encoder in self.encoders.items():
+            assert isinstance(encoder, Encoder)
+            encoder.begin(values[name], key.at(name))
 
     def forward(self, collated: Mapping[str, tuple[Tensor, ...]], count: int) -> Encoded:
         """All tokens side by side, and the sum of the vectors. Without any condition: one masked token of zeros."""

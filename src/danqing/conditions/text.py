@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from danqing.conditions.condition import Condition, Encoded, Encoder, Pixels
+from danqing.conditions.synonyms import teach
 from danqing.errors import WishError
 from danqing.parts.contract import Key
 from danqing.parts.frozen_text import FROZEN, FrozenText, open_frozen
@@ -116,6 +118,16 @@ class TextCondition(Condition[Words]):
         caption = group[0] if label < self.LABEL else group[int(other * len(group))]
         return Words(((caption, 1.0),))
 
+    def shares(self, alternatives: tuple[tuple[str, ...], ...], places: dict[str, int]) -> list[tuple[int, float]]:
+        """How often `draw` takes each caption; captions are numbered by `places`, which grows."""
+        found: dict[int, float] = {}
+        for group in alternatives:
+            for rank, caption in enumerate(group):
+                share = (1 - self.LABEL) / len(group) + (0.0 if rank else self.LABEL)
+                place = places.setdefault(caption, len(places))
+                found[place] = found.get(place, 0.0) + share / len(alternatives)
+        return list(found.items())
+
     def parse(self, text: str) -> Words:
         """`a (red:1.3) apple`: plain words, and words with a weight. Leading articles are dropped, as captions have none."""
         parts: list[tuple[str, float]] = []
@@ -189,6 +201,16 @@ class TextConditionEncoder(Encoder):
             for place, (piece, weight) in enumerate(found):
                 pieces[row, place], weights[row, place], mask[row, place] = piece, weight, True
         return pieces, weights, mask
+
+    def begin(self, values: Sequence[Words | None], key: Key) -> None:
+        """Learn which captions say the same, where pictures have several."""
+        told = {value.alternatives for value in values if value is not None}
+        places: dict[str, int] = {}
+        groups = [self.condition.shares(alternatives, places) for alternatives in sorted(told)]
+        pieces, weights, mask = self.collate([Words(((text, 1.0),)) for text in places])
+        longest = int(mask.sum(1).max()) if len(mask) else 0
+        pieces, weights, mask = pieces[:, :longest], weights[:, :longest], mask[:, :longest]
+        teach(self, lambda texts: self(pieces[texts], weights[texts], mask[texts]).vector, groups, key)
 
     def forward(self, *collated: Tensor) -> Encoded:
         """Tokens (batch, length, width); pictures without words have the learnt vector `absent` and no token."""

@@ -84,12 +84,20 @@ def groups(pairs: Sequence[tuple[int, int]]) -> list[list[int]]:
 
 def _small(pixels: Pixels) -> Float[np.ndarray, "32 32 3"]:
     """The picture on mid-gray, RGB in [0, 1]."""
-    values = pixels[..., :3].astype(np.float32)
     if pixels.shape[2] == 4:
-        alpha = pixels[..., 3:].astype(np.float32) / np.float32(255)
-        values = values * alpha + np.float32(127.5) * (1 - alpha)
-    small = cv2.resize(values, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA) / 255
-    return np.repeat(small[..., None], 3, axis=2) if small.ndim == 2 else np.asarray(small)
+        # OpenCV multiplies and converts in one pass; numpy would make five copies of the full size.
+        cover = np.ascontiguousarray(pixels[..., 3])
+        colours, thrice = cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), cv2.cvtColor(cover, cv2.COLOR_GRAY2RGB)
+        light = _shrunk(cv2.multiply(colours, thrice, scale=1 / 255, dtype=cv2.CV_32F))
+        bare = 1 - _shrunk(cover.astype(np.float32)) / 255
+        return (light + 127.5 * bare[..., None]) / 255
+    small = _shrunk(pixels.astype(np.float32)) / 255
+    return np.repeat(small[..., None], 3, axis=2) if small.ndim == 2 else small
+
+
+def _shrunk(values: Float[np.ndarray, "*many"]) -> Float[np.ndarray, "*few"]:
+    """Every pixel the mean of its share of the picture; in floats, for rounded means would move bits."""
+    return np.asarray(cv2.resize(values, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA))
 
 
 def _bands(count: int) -> list[tuple[int, int]]:

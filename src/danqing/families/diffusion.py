@@ -99,6 +99,10 @@ class Diffusion(Family):
         mine = list(self.parameters())
         return {"painter": Player(mine, rate, c.betas_adam, c.decay, c.clip, averages=(c.average,))}
 
+    def begin(self, values: Values, key: Key) -> None:
+        """The conditions learn what their values teach by themselves."""
+        self.conditioner.begin(values, key)
+
     def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
         """The squared error of the prediction; for the flow weighted to be that of the velocity."""
         keys = batch.keys(key)

@@ -243,6 +243,9 @@ class Family(Learner):
     guidance: float = 1.0
     """The guidance it paints with where a wish does not say; 1 is none."""
 
+    def begin(self, values: Values, key: Key) -> None:
+        """Called once, before a training from nothing sees a picture, with what each condition read from every one."""
+
     @abstractmethod
     def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:
         """A canvas before its first step."""
