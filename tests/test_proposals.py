@@ -10,6 +10,7 @@ from danqing.data.picture_set import import_pictures
 from danqing.data.proposals import ENOUGH, SECONDS, Proposal, propose
 from danqing.data.rendering import png
 from danqing.data.source import Item, LeftOut, Source
+from danqing.painters.run import resolve
 
 
 class Noise(Source):
@@ -71,7 +72,17 @@ def test_fit_follows_the_aspect(tmp_path: Path, shape: tuple[int, int, int], fit
 
 def test_reasons_name_what_is_proposed(tmp_path: Path) -> None:
     found = proposal(tmp_path, 12, (60, 80, 3))
-    text = " ".join(found.reasons)
+    text = " ".join(found.reasons.values())
     for value in (f"{found.size[0]} × {found.size[1]}", f"{found.channels} channels", str(found.batch), found.model):
         assert value in text
     assert f"{found.pictures_seen:,}" in text
+
+
+def test_only_what_was_proposed_is_given_reasons_for(tmp_path: Path) -> None:
+    pictures = import_pictures(Noise(12, (60, 80, 3)), tmp_path / "set")
+    proposed = list(propose(pictures).reasons.values())
+    assert list(resolve(pictures, {})[1]) == proposed
+    given = {"size": 16, "batch": 8, "model": {"lr": 1e-3}}
+    left = [why for name, why in propose(pictures).reasons.items() if name not in ("size", "batch")]
+    assert list(resolve(pictures, given)[1]) == left
+    assert len(resolve(pictures, given | {"model": {"preset": "small"}})[1]) == len(left) - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -34,7 +34,7 @@ class Proposal:
         model: the size of the network.
         pictures_seen: how long to train.
         threads: of the processor.
-        reasons: a sentence for each.
+        reasons: a sentence for each setting but the threads, by its name.
     """
 
     size: tuple[int, int]
@@ -44,7 +44,7 @@ class Proposal:
     model: Literal["small", "medium"]
     pictures_seen: int
     threads: int
-    reasons: tuple[str, ...]
+    reasons: Mapping[str, str]
 
 
 def propose(pictures: PictureSet, threads: int | None = None) -> Proposal:
@@ -63,14 +63,16 @@ def propose(pictures: PictureSet, threads: int | None = None) -> Proposal:
     seen = max(1000, int(_rate(side, threads) * SECONDS) // 1000 * 1000)
     batch = 64 if len(pictures) >= 256 else 16
     model: Literal["small", "medium"] = "medium" if threads >= 8 and len(pictures) >= 5000 else "small"
-    reasons = (
-        why_side,
-        why_channels,
-        why_fit,
-        f"batches of {batch}: the set holds {len(pictures):,} pictures",
-        f"the {model} model: {'pictures and threads are many' if model == 'medium' else 'it learns first shapes quickly'}",
-        f"{seen:,} pictures seen: {SECONDS // 60} minutes on {threads} threads, {seen / len(pictures):.1f} times the set",
-    )
+    why_model = "pictures and threads are many" if model == "medium" else "it learns first shapes quickly"
+    length = f"{SECONDS // 60} minutes on {threads} threads, {seen / len(pictures):.1f} times the set"
+    reasons = {
+        "size": why_side,
+        "channels": why_channels,
+        "fit": why_fit,
+        "batch": f"batches of {batch}: the set holds {len(pictures):,} pictures",
+        "model": f"the {model} model: {why_model}",
+        "pictures_seen": f"{seen:,} pictures seen: {length}",
+    }
     return Proposal((side, side), channels, fit, batch, model, seen, threads, reasons)
 
 

@@ -123,7 +123,7 @@ class Settings(Config):
 
 
 def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, tuple[str, ...]]:
-    """Settings from what a user gave, the rest proposed from the data; and the reasons for the proposals."""
+    """Settings from what a user gave, the rest proposed from the data; and the reasons for what is proposed."""
     proposal = propose(pictures)
     proposed = {
         "data": pictures.name,
@@ -138,7 +138,8 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
     }
     facts = merge(proposed, given)
     settings(str(facts.get("family", "diffusion")), facts["model"])  # a wrong model setting is told before anything is read
-    return Settings.read(facts), proposal.reasons
+    told = {name for name in given if name != "model" or "preset" in given["model"]}
+    return Settings.read(facts), tuple(why for name, why in proposal.reasons.items() if name not in told)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
