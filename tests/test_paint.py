@@ -81,6 +81,15 @@ def test_any_channels_and_aspect(channels: int, mode: str, size: tuple[int, int]
     assert (painting.image.mode, painting.image.size) == (mode, size)
 
 
+def test_what_is_not_done_as_asked_is_told(session: Session) -> None:
+    width, height = session.resolve(Wish()).size or (0, 0)
+    assert session.unheeded(Wish(size=(width, height))) == []
+    (told,) = session.unheeded(Wish(size=(2 * width, height)))
+    assert f"{width}×{height}" in told
+    with pytest.raises(WishError):
+        session.unheeded(Wish(seed=-1))
+
+
 def test_previews_end_with_the_painting(session: Session) -> None:
     previews = list(session.previews("red apple", seed=3))
     assert len(previews) == 4

@@ -24,6 +24,7 @@ from danqing.data.picture_set import import_pictures
 from danqing.data.rendering import png
 from danqing.data.source import Item, Source
 from danqing.errors import AssetError, ConfigError, TrainingError, WishError
+from danqing.painters.card import card
 from danqing.painters.painter import PainterFacts, open_painter, write
 from danqing.painters.registry import build, settings
 from danqing.painters.run import Settings
@@ -415,6 +416,18 @@ def test_a_long_text_is_cut_in_its_tokens_but_not_in_its_vector(frozen: TextCond
     assert not torch.equal(one.vector, other.vector)
 
 
+def test_words_that_are_not_read_are_told(trained: TextCondition, frozen: TextCondition) -> None:
+    room = trained.config.length
+    fits, long = "apple " * room, "apple " * room + "red fish"
+    assert trained.unheeded(trained.parse(fits)) is None
+    told = trained.unheeded(trained.parse(long))
+    assert told is not None
+    assert f"first {room} pieces" in told
+    assert "'…red fish'" in told
+    assert trained.pieces(trained.parse(long)) == trained.pieces(trained.parse(fits)), "what is told is what is done"
+    assert frozen.unheeded(frozen.parse(long)) is None
+
+
 def test_a_painter_with_frozen_words_is_saved_without_them(frozen: TextCondition, home: Path) -> None:
     conditions = fit(PICTURES, FROZEN)
     backbone = {"kind": "unet", "widths": [16], "depths": [1], "attention": [True]}
@@ -425,6 +438,9 @@ def test_a_painter_with_frozen_words_is_saved_without_them(frozen: TextCondition
         name="p", family="diffusion", model=model.plain(), channels=3, size=(8, 8), conditions=states, trained={"length": 1}
     )
     folder = home / "painters" / "p"
+    trained = {"set": "s", "fingerprint": "f", "pictures": 1, "seen": 1, "licences": {}}
+    told = card(facts.model_copy(update={"trained": trained}), "", {})["README.md"].decode()
+    assert f"`{NAME}` by {ASSETS[NAME].creator}, {ASSETS[NAME].licence}" in told, "the card credits what the painter needs"
     write(folder, facts, family.state_dict(), {})
     assert not (folder / "tokenizer.json").exists()
     assert not [name for name in family.state_dict() if "frozen" in name or "cnn_W" in name]
@@ -508,6 +524,7 @@ def test_the_setting_reaches_the_training_or_is_refused(frozen: TextCondition, h
     ):
         with pytest.raises(TrainingError, match=f"text = '{wrong['text']}'"):
             list(train(str(wrong["data"]), {**given, **wrong}))
+        assert not (home / "runs" / str(wrong["name"])).exists(), "what could not begin leaves nothing to differ from"
 
 
 @pytest.mark.long

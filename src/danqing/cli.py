@@ -151,6 +151,8 @@ def paint(
         for i in range(n)
     ]
     session = load(painter)
+    for note in session.unheeded(wishes[0]):
+        console.print(f"note: {note}", soft_wrap=True)
     with console.status("painting"):
         paintings = session.paint_all(wishes)
     told = []

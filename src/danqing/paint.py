@@ -239,6 +239,24 @@ class Session:
             strength=(wish.strength or (1.0 if wish.mask else 0.6)) if wish.init else None,
         )
 
+    def unheeded(self, wish: Wish) -> list[str]:
+        """What of a wish this painter will not do as asked, or will do badly; a sentence for each.
+
+        Raises:
+            WishError: it cannot be painted by this painter.
+        """
+        wish = self.resolve(wish)
+        known = self.painter.conditions
+        asked = [
+            *parse(known, self._texts(wish.words, wish.conditions)).items(),
+            *parse(known, self._texts(wish.negative, {})).items(),
+        ]
+        notes = [note for name, value in asked if (note := known[name].unheeded(value))]
+        height, width = self.painter.facts.size
+        if wish.size != (width, height):
+            notes.append(f"this painter learnt {width}×{height} pixels; at other sizes it repeats or blurs what it knows")
+        return notes
+
     def asked(self, wishes: Sequence[Wish]) -> Asked:
         """What the family is asked for, without start pictures."""
         conditions = [parse(self.painter.conditions, self._texts(wish.words, wish.conditions)) for wish in wishes]

@@ -77,6 +77,10 @@ class Condition(ABC, Generic[V]):
             WishError: it cannot be read as one.
         """
 
+    def unheeded(self, value: V) -> str | None:
+        """A sentence where some of an asked value will not be heeded; `None` where all of it will."""
+        return None
+
     @abstractmethod
     def encoder(self, width: int) -> Encoder:
         """A fresh encoder whose tokens and vectors have `width` numbers."""

@@ -145,8 +145,18 @@ class TextCondition(Condition[Words]):
 
     def pieces(self, value: Words) -> list[tuple[int, float]]:
         """Piece numbers with their weights, at most the encoder's length."""
-        found = [(piece, weight) for text, weight in value.parts for piece in self.tokenizer.encode(text).ids]
-        return found[: self.config.length]
+        return self._all_pieces(value)[: self.config.length]
+
+    def _all_pieces(self, value: Words) -> list[tuple[int, float]]:
+        return [(piece, weight) for text, weight in value.parts for piece in self.tokenizer.encode(text).ids]
+
+    def unheeded(self, value: Words) -> str | None:
+        """What a trained encoder has no room for; a frozen one's vector tells of the whole text."""
+        pieces = [piece for piece, _ in self._all_pieces(value)]
+        if self.frozen is not None or len(pieces) <= self.config.length:
+            return None
+        rest = self.tokenizer.decode(pieces[self.config.length :]).strip()
+        return f"only the first {self.config.length} pieces of the words are read, not '…{rest}': say it shorter"
 
     def encoder(self, width: int) -> Encoder:
         """Tokens for the pieces; the vector is their mean, or a frozen encoder's own."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from danqing.assets import find
 from danqing.config import write_toml
 from danqing.painters.painter import PainterFacts
 
@@ -31,8 +32,15 @@ The set `{trained["set"]}` (fingerprint `{trained["fingerprint"][:16]}`), {train
 |---|---|
 {licences}
 
-## What it cannot do
+{_needs(facts)}## What it cannot do
 
 It knows the pictures of its set and little else. No score is claimed here: `danqing train` prints plain distances only.
 """
     return {"README.md": text.encode(), "ATTRIBUTIONS.md": attributions.encode(), "recipe.toml": write_toml(settings)}
+
+
+def _needs(facts: PainterFacts) -> str:
+    """Networks of others that it paints with, which are not in its folder."""
+    states = [state["frozen"]["asset"] for state in facts.conditions.values() if "frozen" in state]
+    rows = [f"- `{name}` by {find(name).creator}, {find(name).licence}, fetched when first used\n" for name in states]
+    return "## What it needs besides\n\n" + "".join(rows) + "\n" if rows else ""

@@ -232,7 +232,7 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
         TrainingError: nothing is left to train on, or the run exists with other settings.
     """
     folder = home() / "runs" / s.name
-    _remember(folder, s)
+    _agree(folder, s)
     torch.manual_seed(Key(s.seed).at("weights").generator().initial_seed())  # first weights are drawn by torch's own layers
     torch.set_num_threads(s.threads)
     preparation = Preparation(
@@ -250,6 +250,8 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
         family.load_state_dict(base.family.state_dict())
     else:
         family = build(s.family, settings(s.family, s.model), conditions, s.channels, s.pictures_seen)
+    # Only now that nothing is missing: a run that could not begin leaves no settings behind for the next try to differ from.
+    write_atomically(folder / "settings.toml", write_toml(s.plain()))
     return Run(s, folder, pictures, prepared, chosen, conditions, values, family)
 
 
@@ -286,8 +288,8 @@ def _choose(pictures: PictureSet, s: Settings) -> np.ndarray[Any, np.dtype[np.in
     return chosen
 
 
-def _remember(folder: Path, s: Settings) -> None:
-    """Write the settings of a new run; refuse to go on with others."""
+def _agree(folder: Path, s: Settings) -> None:
+    """Refuse to go on with other settings than the run was begun with."""
     path = folder / "settings.toml"
     if path.is_file():
         before = Settings.read(read_toml(path), str(path))
@@ -298,9 +300,6 @@ def _remember(folder: Path, s: Settings) -> None:
                 f"the run '{s.name}' was begun with another '{changed[0]}' ({old.get(changed[0])!r}, now "
                 f"{new.get(changed[0])!r}): give the same settings to go on, or --name for a new run"
             )
-        if before == s:
-            return
-    write_atomically(path, write_toml(s.plain()))
 
 
 def fingerprint(s: Settings) -> str:
