@@ -143,6 +143,19 @@ def drawn(tmp_path: Path, here: Path) -> Path:
     return here
 
 
+def test_more_pictures_are_added_when_asked(drawn: Path, tmp_path: Path) -> None:
+    more = tmp_path / "more"
+    more.mkdir()
+    for i in range(3):
+        Image.fromarray(np.full((20, 20, 3), 80 * i, np.uint8)).save(more / f"plain {i}.png")
+    refused = danqing("data", "add", "drawn", str(more), cwd=drawn)
+    assert refused.returncode == 1
+    assert "--add" in refused.stderr
+    done = danqing("data", "add", "drawn", str(more), "--add", cwd=drawn)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(danqing("data", "list", "--json", cwd=drawn).stdout) == {"drawn": 27}
+
+
 def test_a_folder_becomes_a_painter(drawn: Path) -> None:
     """The whole way with tiny settings: add, show, list, train, train again (it is done), paint, export."""
     shown = json.loads(danqing("data", "show", "drawn", "--json", cwd=drawn).stdout)

@@ -282,6 +282,7 @@ def data_add(
     style: Annotated[str, typer.Option(help="Name of their style, likewise.")] = "",
     store: Annotated[int, typer.Option(help="Longest side kept, in pixels.")] = 256,
     drop_near: Annotated[bool, typer.Option("--drop-near", help="Leave near duplicates out too.")] = False,
+    add: Annotated[bool, typer.Option("--add", help="Add to the set if there is one; what it holds already stays.")] = False,
 ) -> None:
     """Read pictures into a set. Stopped on the way, the same command goes on."""
     from danqing.data.picture_set import import_pictures
@@ -289,7 +290,12 @@ def data_add(
 
     with _counting("pictures") as tell:
         pictures = import_pictures(
-            parse(source, licence=licence, creator=creator, style=style), name, store=store, drop_near=drop_near, progress=tell
+            parse(source, licence=licence, creator=creator, style=style),
+            name,
+            store=store,
+            drop_near=drop_near,
+            add=add,
+            progress=tell,
         )
     _say(f"{name}: {len(pictures)} pictures")
     left_out = pictures.manifest.left_out

@@ -200,7 +200,7 @@ def import_pictures(
     folder = place_of(name)
     base = PictureSet.open(folder) if add and (folder / "manifest.json").is_file() else None
     if base is None and folder.exists():
-        raise DataError(f"there is a set '{name}' already: choose another name, or remove it with 'danqing data remove {name}'")
+        raise DataError(f"there is a set '{name}' already: choose another name, --add, or 'danqing data remove {name}'")
     before = None if base is None else base.manifest
     heading = {"format": FORMAT, "source": source.describe(), "store": store, "base": before.fingerprint if before else None}
     try:

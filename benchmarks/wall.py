@@ -1,0 +1,37 @@
+"""A wall of paintings, unpicked: `python benchmarks/wall.py [PAINTER] [FILE]`. One row per style, one column per prompt, one seed."""
+
+import argparse
+from pathlib import Path
+
+from PIL import Image
+
+from danqing.paint import load
+from danqing.words import Wish
+
+PROMPTS = (
+    "a red apple", "grinning face", "rocket", "绿色的心", "房子", "cat face", "dog face", "pizza", "rose", "car", "bird", "fish",
+    "crown", "guitar", "umbrella", "angry face",
+)  # fmt: skip
+"""The sixteen of the trial that set the floor, or their like in Chinese."""
+SEED, SIDE = 0, 64
+
+
+def wall(painter: str) -> Image.Image:
+    """Every prompt in every style, on white, each enlarged to 64 × 64 without smoothing."""
+    session = load(painter)
+    known = session.painter.facts.conditions.get("style")
+    styles: list[dict[str, str]] = [{"style": name} for name in known["names"]] if known else [{}]
+    wishes = [Wish(words, conditions=style, seed=SEED) for style in styles for words in PROMPTS]
+    out = Image.new("RGB", (len(PROMPTS) * SIDE, len(styles) * SIDE), "white")
+    for place, painting in enumerate(session.paint_all(wishes)):
+        picture = painting.image.convert("RGBA").resize((SIDE, SIDE), Image.Resampling.NEAREST)
+        out.paste(picture, (place % len(PROMPTS) * SIDE, place // len(PROMPTS) * SIDE), picture)
+    return out
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="A wall of paintings, unpicked")
+    parser.add_argument("painter", nargs="?", default="emoji")
+    parser.add_argument("file", nargs="?", type=Path, default=Path("wall.png"))
+    given = parser.parse_args()
+    wall(given.painter).save(given.file)
