@@ -1,4 +1,4 @@
-"""A wall of paintings, unpicked: `python benchmarks/wall.py [PAINTER] [FILE]`. One row per style, one column per prompt, one seed."""
+"""A wall of paintings, unpicked: a row per style, a column per prompt, one seed: `python benchmarks/wall.py`."""
 
 import argparse
 from pathlib import Path
@@ -9,8 +9,8 @@ from danqing.paint import load
 from danqing.words import Wish
 
 PROMPTS = (
-    "a red apple", "grinning face", "rocket", "绿色的心", "房子", "cat face", "dog face", "pizza", "rose", "car", "bird", "fish",
-    "crown", "guitar", "umbrella", "angry face",
+    "a red apple", "grinning face", "rocket", "绿色的心", "房子", "cat face", "dog face", "pizza", "rose", "car", "bird",
+    "fish", "crown", "guitar", "umbrella", "angry face",
 )  # fmt: skip
 """The sixteen of the trial that set the floor, or their like in Chinese."""
 SEED, SIDE = 0, 64
