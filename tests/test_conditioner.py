@@ -158,8 +158,8 @@ def test_conditions_are_dropped_with_their_shares() -> None:
         agrees(gone[name], ALONE + (1 - ALONE) * DROPPED[name])
     product = DROPPED["text"] * DROPPED["style"] * DROPPED["palette"]
     agrees(gone["text"] & gone["style"] & gone["palette"], ALONE + (1 - ALONE) * product)
-    agrees(~gone["text"] & ~gone["style"] & gone["palette"], (1 - ALONE) * 0.9 * 0.9 * 0.5)
-    agrees(gone["text"] & ~gone["style"] & ~gone["palette"], (1 - ALONE) * 0.1 * 0.9 * 0.5)
+    agrees(~gone["text"] & ~gone["style"] & gone["palette"], (1 - ALONE) * 0.9 * 0.9 * 0.8)
+    agrees(gone["text"] & ~gone["style"] & ~gone["palette"], (1 - ALONE) * 0.1 * 0.9 * 0.2)
 
 
 def test_every_subset_is_trained_on() -> None:

@@ -59,7 +59,7 @@ class TextCondition(Condition[Words]):
 
     name: ClassVar[str] = "text"
     unit: ClassVar[str] = "agreement (needs a judge)"
-    LABEL: ClassVar[float] = 0.7
+    LABEL: ClassVar[float] = 0.85
 
     def __init__(self, tokenizer: Tokenizer, config: TextEncoderConfig | None = None, frozen: FrozenText | None = None) -> None:
         self.tokenizer, self.config, self.frozen = tokenizer, config or TextEncoderConfig(), frozen
