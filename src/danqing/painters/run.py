@@ -232,7 +232,7 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
         TrainingError: nothing is left to train on, or the run exists with other settings.
     """
     folder = home() / "runs" / s.name
-    _agree(folder, s)
+    before = _before(folder, s)
     torch.manual_seed(Key(s.seed).at("weights").generator().initial_seed())  # first weights are drawn by torch's own layers
     torch.set_num_threads(s.threads)
     preparation = Preparation(
@@ -251,7 +251,8 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
     else:
         family = build(s.family, settings(s.family, s.model), conditions, s.channels, s.pictures_seen)
     # Only now that nothing is missing: a run that could not begin leaves no settings behind for the next try to differ from.
-    write_atomically(folder / "settings.toml", write_toml(s.plain()))
+    if before != s:
+        write_atomically(folder / "settings.toml", write_toml(s.plain()))
     return Run(s, folder, pictures, prepared, chosen, conditions, values, family)
 
 
@@ -288,18 +289,20 @@ def _choose(pictures: PictureSet, s: Settings) -> np.ndarray[Any, np.dtype[np.in
     return chosen
 
 
-def _agree(folder: Path, s: Settings) -> None:
-    """Refuse to go on with other settings than the run was begun with."""
+def _before(folder: Path, s: Settings) -> Settings | None:
+    """The settings a run was begun with, if it was; refuse to go on with others."""
     path = folder / "settings.toml"
-    if path.is_file():
-        before = Settings.read(read_toml(path), str(path))
-        old, new = before.bound(), s.bound()
-        changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
-        if changed:
-            raise TrainingError(
-                f"the run '{s.name}' was begun with another '{changed[0]}' ({old.get(changed[0])!r}, now "
-                f"{new.get(changed[0])!r}): give the same settings to go on, or --name for a new run"
-            )
+    if not path.is_file():
+        return None
+    before = Settings.read(read_toml(path), str(path))
+    old, new = before.bound(), s.bound()
+    changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+    if changed:
+        raise TrainingError(
+            f"the run '{s.name}' was begun with another '{changed[0]}' ({old.get(changed[0])!r}, now "
+            f"{new.get(changed[0])!r}): give the same settings to go on, or --name for a new run"
+        )
+    return before
 
 
 def fingerprint(s: Settings) -> str:
