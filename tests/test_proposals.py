@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from danqing.data.picture_set import import_pictures
-from danqing.data.proposals import ENOUGH, SECONDS, Proposal, propose
+from danqing.data.proposals import ENOUGH, RATE, REDUCED_RATE, SECONDS, Proposal, propose
 from danqing.data.rendering import png
 from danqing.data.source import Item, LeftOut, Source
 from danqing.painters.run import resolve
@@ -27,8 +27,8 @@ class Noise(Source):
             yield Item(str(number), lambda pixels=pixels: png(pixels))  # type: ignore[misc]
 
 
-def proposal(folder: Path, count: int, shape: tuple[int, int, int], threads: int = 2) -> Proposal:
-    return propose(import_pictures(Noise(count, shape), folder / "set"), threads)
+def proposal(folder: Path, count: int, shape: tuple[int, int, int], threads: int = 2, rate: float = RATE) -> Proposal:
+    return propose(import_pictures(Noise(count, shape), folder / "set"), threads, rate)
 
 
 @pytest.mark.parametrize(("channels", "expected"), [(1, 1), (3, 3), (4, 4)])
@@ -61,6 +61,12 @@ def test_first_training_takes_minutes_on_two_threads(tmp_path: Path) -> None:
     assert found.pictures_seen == 100 * SECONDS
     assert found.batch == 64
     assert found.model == "small"
+
+
+def test_a_faster_processor_sees_more_pictures_not_larger_ones(tmp_path: Path) -> None:
+    found = proposal(tmp_path, 300, (64, 64, 4), rate=REDUCED_RATE)
+    assert found.size == (32, 32)
+    assert found.pictures_seen == 360 * SECONDS
 
 
 @pytest.mark.parametrize(

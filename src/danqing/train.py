@@ -27,18 +27,8 @@ from danqing.painters.sheet import Distances, distances, grid, paint_values, png
 from danqing.painters.snapshot import Snapshot, newest
 from danqing.parts.contract import Batch, Clock, Family, Key, Learner, Loss, check_players
 from danqing.parts.movers import Mover
+from danqing.parts.precision import Precision, reduced_precision
 from danqing.parts.processes import World
-
-Precision = Literal["auto", "float32", "bfloat16"]
-
-
-def reduced_precision(device: torch.device, precision: Precision) -> bool:
-    """Whether to compute in bfloat16: if told so, or on "auto" where the device multiplies it in hardware."""
-    if precision != "auto":
-        return precision == "bfloat16"
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device.type == "cpu" and bool(torch.cpu._is_amx_tile_supported())
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

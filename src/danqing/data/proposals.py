@@ -8,16 +8,19 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
+import torch
 
 from danqing.data.picture_set import PictureSet
 from danqing.data.resample import Pixels
+from danqing.parts.precision import reduced_precision
 
 SECONDS = 300
 """How long a first training should take."""
-RATE = 50.0
-"""Pictures per second and thread that the small U-Net learns from at 32 × 32 pixels (measured: 100 on two)."""
+RATE, REDUCED_RATE = 50.0, 180.0
+"""Pictures per second and thread that the small U-Net learns from at 32 × 32 pixels, in float32 and where the processor
+multiplies bfloat16 in hardware (measured: 100 and 375 on two threads)."""
 SIZES = (16, 32, 64, 128)
-ENOUGH = 20_000
+ENOUGH = 30_000
 """Pictures to be seen before shapes appear; a size at which the time does not suffice for so many is too large."""
 _SAMPLE = 256
 
@@ -47,20 +50,22 @@ class Proposal:
     reasons: Mapping[str, str]
 
 
-def propose(pictures: PictureSet, threads: int | None = None) -> Proposal:
+def propose(pictures: PictureSet, threads: int | None = None, rate: float | None = None) -> Proposal:
     """Look at the set (at most 256 of its pictures) and at the machine.
 
     Args:
         pictures: the set.
         threads: processor threads to count on; all of the machine's by default.
+        rate: pictures per second and thread at 32 × 32 pixels; by default as this processor computes.
     """
     threads = threads or _threads()
+    rate = threads * (rate or (REDUCED_RATE if reduced_precision(torch.device("cpu"), "auto") else RATE))
     shapes = pictures.shapes()
     sample = [pictures.raw(int(i)) for i in np.linspace(0, len(pictures) - 1, min(_SAMPLE, len(pictures)))]
-    side, why_side = _side(int(np.median(shapes[:, :2].max(1))), threads)
+    side, why_side = _side(int(np.median(shapes[:, :2].max(1))), threads, rate)
     channels, why_channels = _channels(sample)
     fit, why_fit = _fit(shapes, channels)
-    seen = max(1000, int(_rate(side, threads) * SECONDS) // 1000 * 1000)
+    seen = max(1000, int(_at(side, rate) * SECONDS) // 1000 * 1000)
     batch = 64 if len(pictures) >= 256 else 16
     model: Literal["small", "medium"] = "medium" if threads >= 8 and len(pictures) >= 5000 else "small"
     why_model = "pictures and threads are many" if model == "medium" else "it learns first shapes quickly"
@@ -76,10 +81,10 @@ def propose(pictures: PictureSet, threads: int | None = None) -> Proposal:
     return Proposal((side, side), channels, fit, batch, model, seen, threads, reasons)
 
 
-def _side(median: int, threads: int) -> tuple[int, str]:
+def _side(median: int, threads: int, rate: float) -> tuple[int, str]:
     """The smallest size that shows the pictures whole, or the largest the time suffices for."""
     wanted = next((side for side in SIZES if side >= median * 0.8), SIZES[-1])
-    possible = [side for side in SIZES if _rate(side, threads) * SECONDS >= ENOUGH] or [SIZES[0]]
+    possible = [side for side in SIZES if _at(side, rate) * SECONDS >= ENOUGH] or [SIZES[0]]
     side = min(wanted, possible[-1])
     why = f"{side} × {side} pixels: half of the pictures have a longest side of {median} or more"
     if side < wanted:
@@ -116,9 +121,9 @@ def _fit(shapes: np.ndarray[tuple[int, int], np.dtype[np.int64]], channels: int)
     return "pad", f"padded to a square: cutting would take {1 - kept:.0%} off half of the pictures"
 
 
-def _rate(side: int, threads: int) -> float:
-    """Pictures per second: the work grows with the area."""
-    return RATE * threads * (32 / side) ** 2
+def _at(side: int, rate: float) -> float:
+    """Pictures per second at a size: the work grows with the area."""
+    return rate * (32 / side) ** 2
 
 
 def _threads() -> int:

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from danqing.maths.colour import bytes_to_oklab
+from danqing.maths.colour import bytes_to_oklab, premultiply, unpremultiply
 
 Many = UInt8[np.ndarray, "pictures height width channels"]
 Others = UInt8[np.ndarray, "others height width channels"]
@@ -19,11 +19,22 @@ def pixel_distance(first: Many, second: Others) -> float:
     """How far mean and deviation of each pixel are apart, root mean square over pixels, in steps of 1/255.
 
     The Fréchet distance between Gaussians with one independent pixel each (Dowson & Landau 1982, equation 4), per pixel.
-    A set against its own mean picture repeated gives the set's deviation.
+    A set against its own mean picture repeated gives the set's deviation. Colours count as much as they can be seen: a
+    pixel that is nearly transparent is the same whatever its colour.
     """
-    a, b = first.astype(np.float64), second.astype(np.float64)
+    a, b = _seen(first), _seen(second)
     means, deviations = a.mean(0) - b.mean(0), a.std(0) - b.std(0)
     return float(np.sqrt((means**2 + deviations**2).mean()))
+
+
+def mean_picture(pictures: Many) -> UInt8[np.ndarray, "height width channels"]:
+    """The picture whose pixels are the means of what is seen, with straight alpha."""
+    mean = np.rint(_seen(pictures).mean(0)).astype(np.uint8)
+    return unpremultiply(mean) if mean.shape[-1] == 4 else mean
+
+
+def _seen(pictures: Many) -> Float[np.ndarray, "pictures height width channels"]:
+    return (premultiply(pictures) if pictures.shape[-1] == 4 else pictures).astype(np.float64)
 
 
 def colour_distance(first: Many, second: Others) -> float:

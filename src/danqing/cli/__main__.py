@@ -1,0 +1,5 @@
+"""`python -m danqing.cli`."""
+
+from danqing.cli import main
+
+main()
