@@ -109,7 +109,7 @@ def test_subsets_are_drawn_by_key() -> None:
 
 @pytest.mark.parametrize("nearest", [1, 3, 5])
 def test_neighbourhoods_are_their_definitions(nearest: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "ROWS", 16)  # so that pieces meet within the set
+    monkeypatch.setattr(neighbours, "PAIRS", 16 * 60)  # so that pieces meet within the set
     real, painted = features(50, 4, 14), features(40, 4, 15, spread=0.6, shift=0.4)
     own = [np.sort(cdist(part, part), axis=1)[:, nearest] for part in (real.numpy(), painted.numpy())]
     apart = cdist(real.numpy(), painted.numpy())

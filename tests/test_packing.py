@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from danqing.painters.packing import Stored, pack, unpack
 from danqing.parts.contract import Key
+from danqing.parts.packing import Stored, pack, unpack
 
 WEIGHTS = {
     "conv.weight": Key(0).normal(8, 4, 3, 3),

@@ -10,6 +10,7 @@ import typer
 
 from danqing import __version__
 from danqing.cli import sets, shelf
+from danqing.cli.measuring import evaluate
 from danqing.cli.output import say
 from danqing.cli.painting import paint, replay
 from danqing.cli.training import train
@@ -24,6 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(paint)
+app.command()(evaluate)
 app.command()(replay)
 app.command()(train)
 app.add_typer(sets.app, name="data")

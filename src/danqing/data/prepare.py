@@ -55,10 +55,12 @@ class Prepared:
     Args:
         pixels: memory-mapped; with 4 channels colours are premultiplied by alpha.
         preparation: what was done.
+        folder: where they lie; what is measured of them may be kept beside.
     """
 
     pixels: UInt8[np.ndarray, "pictures channels height width"]
     preparation: Preparation
+    folder: Path
 
     def straight(self, index: int) -> Pixels:
         """One picture as (height, width, channels) with straight alpha."""
@@ -77,7 +79,7 @@ def prepare(pictures: PictureSet, preparation: Preparation, progress: Progress |
             _write(pictures, preparation, folder, progress)
         except OSError as error:
             raise OutputError(f"'{folder}' cannot be written ({error.strerror or error}): free some space") from error
-    return Prepared(np.load(folder / "pixels.npy", mmap_mode="r"), preparation)
+    return Prepared(np.load(folder / "pixels.npy", mmap_mode="r"), preparation, folder)
 
 
 def prepare_one(pixels: Pixels, preparation: Preparation) -> UInt8[np.ndarray, "new_channels new_height new_width"]:

@@ -6,17 +6,18 @@ Precision and recall: Kynkäänniemi et al. 2019, equations 1 and 2. Density and
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
+
+from danqing.metrics.features import Features, Others
 
 NEAREST = 5
 """Neighbours that make a ball, as Naeem et al. choose; Kynkäänniemi et al. take 3."""
-ROWS = 1024
-"""Rows of distances in memory at once: 10,000 others take 80 MB."""
-Features = Float[Tensor, "pictures width"]
-Others = Float[Tensor, "others width"]
+PAIRS = 2**23
+"""Distances in memory at once, 64 MB of them."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,43 +37,65 @@ class Neighbourhood:
     coverage: float
 
 
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Membership:
+    """Picture by picture, what the four are means of.
+
+    Args:
+        inside: real balls that each painting lies in.
+        recalled: whether each real picture lies in a painting's ball.
+        covered: whether each real picture's ball holds a painting.
+    """
+
+    inside: Int64[Tensor, " others"]
+    recalled: Bool[Tensor, " pictures"]
+    covered: Bool[Tensor, " pictures"]
+
+
 def neighbourhood(real: Features, painted: Others, nearest: int = NEAREST) -> Neighbourhood:
     """Compare painted pictures with real ones; balls reach to each picture's `nearest`-th neighbour of its own set."""
+    found = membership(real, painted, nearest)
+    return Neighbourhood(
+        precision=float((found.inside > 0).double().mean()),
+        recall=float(found.recalled.double().mean()),
+        density=float(found.inside.double().mean()) / nearest,
+        coverage=float(found.covered.double().mean()),
+    )
+
+
+def membership(real: Features, painted: Others, nearest: int = NEAREST) -> Membership:
+    """Who lies in whose ball."""
     reals, paints = radii(real, nearest), radii(painted, nearest)
-    inside = torch.zeros(len(painted), dtype=torch.int64, device=real.device)
-    recalled, covered = 0, 0
-    for start in range(0, len(real), ROWS):
-        rows = slice(start, start + ROWS)
-        apart = _squared(real[rows], painted)
+    inside = torch.zeros(len(painted), dtype=torch.int64)
+    recalled, covered = [], []
+    for rows, apart in blocks(real, painted):
         within = apart < reals[rows, None]
         inside += within.sum(0)
-        recalled += int((apart < paints).any(1).sum())
-        covered += int(within.any(1).sum())
-    return Neighbourhood(
-        precision=float((inside > 0).double().mean()),
-        recall=recalled / len(real),
-        density=float(inside.double().mean()) / nearest,
-        coverage=covered / len(real),
-    )
+        recalled.append((apart < paints).any(1))
+        covered.append(within.any(1))
+    return Membership(inside, torch.cat(recalled), torch.cat(covered))
 
 
 def radii(features: Features, nearest: int = NEAREST) -> Float[Tensor, " pictures"]:
     """Squared distance of each picture to its `nearest`-th neighbour, itself not counted."""
-    starts = range(0, len(features), ROWS)
-    return torch.cat([_squared(features[s : s + ROWS], features).kthvalue(nearest + 1, dim=1).values for s in starts])
+    return torch.cat([apart.kthvalue(nearest + 1, dim=1).values for _, apart in blocks(features, features)])
 
 
 def closest(features: Features, others: Others) -> tuple[Float[Tensor, " pictures"], Tensor]:
     """Distance of each picture to the nearest of the others, and which it is."""
-    found = [_squared(features[start : start + ROWS], others).min(1) for start in range(0, len(features), ROWS)]
+    found = [apart.min(1) for _, apart in blocks(features, others)]
     return torch.cat([part.values for part in found]).sqrt(), torch.cat([part.indices for part in found])
 
 
-def _squared(x: Features, y: Others) -> Float[Tensor, "pictures others"]:
-    """|x − y|² of every pair, in float64; by a product of matrices, as direct differences would take `width` times as long.
+def blocks(x: Features, y: Others) -> Iterator[tuple[slice, Float[Tensor, "pictures others"]]]:
+    """|x − y|² of every pair in float64, some rows at a time; by a product of matrices: differences would take far longer.
 
     Both are moved to y's mean first, so that little cancels.
     """
     middle = y.double().mean(0)
-    x, y = x.double() - middle, y.double() - middle
-    return (x.square().sum(1)[:, None] + y.square().sum(1) - 2 * x @ y.T).clamp(min=0)
+    y = y.double() - middle
+    squares, rows = y.square().sum(1), max(1, PAIRS // len(y))
+    for start in range(0, len(x), rows):
+        part = x[start : start + rows].double() - middle
+        apart = torch.addmm(squares, part, y.T, alpha=-2).add_(part.square().sum(1)[:, None]).clamp_(min=0)
+        yield slice(start, start + rows), apart

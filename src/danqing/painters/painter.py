@@ -20,10 +20,10 @@ from danqing.conditions.conditioner import revive
 from danqing.config import Config
 from danqing.errors import PainterError
 from danqing.files import write_atomically
-from danqing.painters.packing import Stored, pack, unpack
 from danqing.painters.registry import build, settings
 from danqing.painters.shelf import find
 from danqing.parts.contract import Family
+from danqing.parts.packing import Stored, pack, unpack
 
 FORMAT = 1
 
@@ -82,7 +82,7 @@ def write(
         facts: its settings; a condition's "tokenizer" is put into `tokenizer.json`.
         weights: by name.
         files: other files by name (the card, attributions, scores).
-        stored: how; see `danqing.painters.packing`.
+        stored: how; see `danqing.parts.packing`.
     """
     plain = facts.plain()
     tokenizer = plain["conditions"].get("text", {}).pop("tokenizer", None)

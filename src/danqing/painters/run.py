@@ -34,10 +34,10 @@ from danqing.data.stream import Stream
 from danqing.errors import TrainingError, choices
 from danqing.files import home, write_atomically
 from danqing.painters.card import card
-from danqing.painters.packing import Stored
 from danqing.painters.painter import Painter, PainterFacts, open_painter, write
 from danqing.painters.registry import build, settings
 from danqing.parts.contract import Family, Key
+from danqing.parts.packing import Stored
 
 FREE = frozenset({"pictures_seen", "batch", "threads", "micro_batch", "save_minutes", "sheets", "precision"})
 """Settings that may change when a run goes on; every other change needs a new name."""

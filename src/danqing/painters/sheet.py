@@ -55,9 +55,9 @@ def distances(painted: Many, reference: Others, real: Many, key: Key) -> Distanc
     return Distances(*rows)
 
 
-def grid(pictures: Many, scale: int = 1) -> Image.Image:
+def grid(pictures: Many, scale: int = 1, columns: int | None = None) -> Image.Image:
     """Pictures side by side, about twice as wide as high, enlarged without smoothing; transparency stays."""
-    columns = min(len(pictures), max(1, math.ceil(math.sqrt(2 * len(pictures)))))
+    columns = columns or min(len(pictures), max(1, math.ceil(math.sqrt(2 * len(pictures)))))
     rows = math.ceil(len(pictures) / columns)
     _, height, width, channels = pictures.shape
     padded = np.zeros((rows * columns, height, width, channels), np.uint8)

@@ -1,0 +1,354 @@
+"""Measure a painter, or the pictures of any program, against a set: how good, how varied, how much is copied, and how sure.
+
+`evaluate_painter` paints first, wishes drawn from the set; `evaluate_pictures` takes what another program left in a folder.
+Both end in `_measure`, which knows pictures only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import danqing
+from danqing.data.gallery import Gallery, of_set, of_source, shape_of
+from danqing.data.picture_set import PictureSet, place_of
+from danqing.data.prepare import Preparation
+from danqing.data.sources import parse
+from danqing.errors import DataError
+from danqing.files import home, write_atomically
+from danqing.maths.colour import premultiply
+from danqing.metrics.baselines import BASELINES
+from danqing.metrics.copies import ENOUGH, Copies, copies
+from danqing.metrics.extractor import DEFAULT, Extractor, extractor
+from danqing.metrics.features import Features
+from danqing.metrics.findings import REAL, Finding, of_copies, of_modes, of_quality
+from danqing.metrics.measured import Number
+from danqing.metrics.modes import Modes, modes
+from danqing.metrics.quality import QUALITY, quality
+from danqing.painters.painter import Painter, open_painter
+from danqing.painters.sheet import grid, paint_values, png
+from danqing.parts.contract import Key
+from danqing.records.report import Figure, page
+
+FORMAT = 1
+COUNT = 1000
+"""Paintings that a painter is measured by, unless said otherwise."""
+ROW = 1000
+"""Pictures in each trivial row, at most."""
+AT_ONCE = 64
+SHOWN, PAIRS = 72, 12
+"""Pictures on a sheet, and pairs of a painting with what it is closest to, in a report."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Doing:
+    """What is being done, and how far it is; `total` is 0 where nobody knows."""
+
+    what: str
+    done: int
+    total: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scores:
+    """All that was measured, and the pictures it was measured on.
+
+    Args:
+        facts: whom, against what, with which extractor, seed and versions.
+        quality: of the paintings, by name of the number.
+        rows: of trivial pictures, by their name.
+        copies, modes: memorisation and kinds; `None` where there were too few pictures.
+        findings: the faults found.
+        painted: the paintings.
+        reference, train: the real pictures they were measured against, and those that may have been copied.
+    """
+
+    facts: Mapping[str, Any]
+    quality: Mapping[str, Number]
+    rows: Mapping[str, Mapping[str, Number]]
+    copies: Copies | None
+    modes: Modes | None
+    findings: tuple[Finding, ...]
+    painted: Gallery
+    reference: Gallery
+    train: Gallery
+
+    def plain(self) -> dict[str, Any]:
+        """What `scores.json` holds."""
+        return {
+            "format": FORMAT,
+            **self.facts,
+            "quality": _plain(self.quality),
+            "rows": {row: _plain(numbers) for row, numbers in self.rows.items()},
+            "copies": None if self.copies is None else self.copies.plain(),
+            "modes": None if self.modes is None else self.modes.plain(),
+            "findings": [finding.plain() for finding in self.findings],
+        }
+
+
+def _plain(numbers: Mapping[str, Number]) -> dict[str, Any]:
+    return {name: number.plain() for name, number in numbers.items()}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Real:
+    """The real side: what was learnt from, what was not, and which of the two numbers are measured against."""
+
+    train: Gallery
+    held_out: Gallery
+
+    @property
+    def reference(self) -> Gallery:
+        """The held-out pictures where they are enough, so that copies are not rewarded; else those learnt from."""
+        return self.held_out if len(self.held_out) >= ENOUGH else self.train
+
+    @property
+    def others(self) -> Gallery:
+        """Real pictures that are not the reference; none where nothing was held out."""
+        return self.train if self.reference is self.held_out else self.held_out
+
+
+def evaluate_pictures(pictures: str, against: str, *, using: str = DEFAULT, seed: int = 0) -> Iterator[Doing | Scores]:
+    """Measure the pictures of any program.
+
+    Args:
+        pictures: a folder, a zip, or another source of pictures.
+        against: a set by name, or likewise a source; a set's held-out pictures are the reference where they are enough.
+        using: an extractor's name.
+        seed: of the resamples.
+
+    Yields:
+        What is being done; last, the scores.
+
+    Raises:
+        DataError, AssetError: something cannot be read or is not at hand.
+    """
+    see, source = extractor(using), parse(pictures)
+    height, width, channels = shape_of(source)
+    preparation = Preparation(size=(height, width), channels=channels)
+    yield Doing("reading the pictures", 0, 0)
+    painted = of_source(source, preparation)
+    yield Doing("reading what they are measured against", 0, 0)
+    real = _real(against, preparation)
+    facts = {"pictures": pictures, "left_out": [dataclasses.asdict(item) for item in painted.left_out]}
+    yield from _measure(painted, real, see, Key(seed).at("evaluate"), facts | {"seed": seed})
+
+
+def evaluate_painter(
+    name: str, data: str | None = None, *, count: int = COUNT, using: str = DEFAULT, seed: int = 0
+) -> Iterator[Doing | Scores]:
+    """Let a painter paint, wishes drawn from the set, and measure what it painted. Stopped on the way, the same call goes on.
+
+    Args:
+        name: of the painter.
+        data: the set to measure against; the one it was trained on by default.
+        count: paintings.
+        using: an extractor's name.
+        seed: of the wishes, the paintings and the resamples.
+
+    Yields:
+        What is being done; last, the scores.
+
+    Raises:
+        DataError, PainterError, AssetError: something cannot be read or is not at hand.
+    """
+    see, painter = extractor(using), open_painter(name)
+    pictures = PictureSet.open(data or painter.facts.trained["set"])
+    facts = painter.facts
+    real = _learnt(painter, of_set(pictures, _preparation(painter)))
+    key = Key(seed).at("evaluate")
+    values = _wishes(painter, real.train, count, key.at("wishes"))
+    folder = home() / "scores" / f"{painter.name}-{_digest(painter.weights_sha256, pictures.manifest.fingerprint, count, seed)}"
+    pixels = yield from _painted(painter, values, count, key.at("paint"), folder)
+    known = {"painter": painter.name, "weights": painter.weights_sha256, "seed": seed}
+    painted = Gallery(painter.name, pixels, [f"painting {i + 1}" for i in range(count)], [], np.arange(count))
+    yield from _measure(painted, real, see, key, known | {"guidance": painter.family.guidance, "size": list(facts.size)})
+
+
+def _real(against: str, preparation: Preparation) -> Real:
+    """A set with its parts, or a source of which nothing is known to have been held out."""
+    if (place_of(against) / "manifest.json").is_file():
+        pictures = PictureSet.open(against)
+        whole = of_set(pictures, preparation)
+        return Real(whole.take(pictures.split("train")), whole.take(pictures.split("held_out")))
+    try:
+        source = parse(against)
+    except DataError:
+        PictureSet.open(against)  # says which sets there are
+        raise
+    whole = of_source(source, preparation)
+    return Real(whole, whole.take(np.arange(0)))
+
+
+def _preparation(painter: Painter) -> Preparation:
+    learnt = painter.facts.trained.get("preparation", {})
+    return Preparation.read({"size": painter.facts.size, "channels": painter.facts.channels, **learnt})
+
+
+def _learnt(painter: Painter, whole: Gallery) -> Real:
+    """The parts of the set as this painter learnt from them."""
+    pictures = PictureSet.open(whole.name)
+    trained = painter.facts.trained
+    groups = trained.get("groups")
+    chosen = np.array([groups is None or p.facts.get("group") in groups for p in pictures.pictures], bool)
+    held = np.zeros(len(pictures), bool)
+    if trained.get("held_out", True):
+        held[pictures.split("held_out")] = True
+    return Real(whole.take(np.flatnonzero(chosen & ~held)), whole.take(np.flatnonzero(chosen & held)))
+
+
+def _wishes(painter: Painter, gallery: Gallery, count: int, key: Key) -> dict[str, list[Any]]:
+    """Words and style of pictures of the set, drawn evenly; colours are asked for only where nothing else can be."""
+    luck = np.random.default_rng(key.generator().initial_seed())
+    places = np.concatenate([luck.permutation(len(gallery)) for _ in range(-(-count // len(gallery)))])[:count]
+    known = dict(painter.conditions)
+    if len(known) > 1:
+        known.pop("palette", None)
+    values: dict[str, list[Any]] = {}
+    for name, condition in known.items():
+        found = []
+        for row, place in enumerate(places.tolist()):
+            value = condition.read(gallery.pictures[gallery.numbers[place]], gallery.straight(np.array([place]))[0])
+            found.append(None if value is None else condition.draw(value, key.at(name, row)))
+        values[name] = found
+    return values
+
+
+def _painted(painter: Painter, values: Mapping[str, list[Any]], count: int, key: Key, folder: Path) -> Any:
+    """The paintings as a gallery keeps them, those of an earlier call included."""
+    folder.mkdir(parents=True, exist_ok=True)
+    height, width = painter.facts.size
+    place, shape = folder / "paintings.npy", (count, painter.facts.channels, height, width)
+    pixels = np.lib.format.open_memmap(place, "r+" if place.is_file() else "w+", np.uint8, shape)
+    at = folder / "done.json"
+    done = json.loads(at.read_text()) if at.is_file() else 0
+    for start in range(done, count, AT_ONCE):
+        yield Doing("painting", start, count)
+        part = {name: column[start : start + AT_ONCE] for name, column in values.items()}
+        many = paint_values(painter.family, part, min(AT_ONCE, count - start), (height, width), key.at(start))
+        pixels[start : start + len(many)] = _stored(many)
+        pixels.flush()
+        write_atomically(at, json.dumps(start + len(many)).encode())
+    return pixels
+
+
+def _stored(many: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """As a gallery keeps pictures."""
+    return np.moveaxis(premultiply(many) if many.shape[-1] == 4 else many, -1, 1)
+
+
+def _measure(painted: Gallery, real: Real, see: Extractor, key: Key, facts: Mapping[str, Any]) -> Iterator[Doing | Scores]:
+    """Everything that can be said of pictures beside real ones."""
+    mine = yield from _features(painted, see, "looking at the paintings")
+    train = yield from _features(real.train, see, "looking at the pictures of the set")
+    held = yield from _features(real.held_out, see, "looking at the held-out pictures")
+    against = held if real.reference is real.held_out else train
+    yield Doing("comparing", 0, 0)
+    found = quality(mine, against, key)
+    rows = yield from _rows(real, train, held, against, see, key)
+    likeness = copies(mine, train, held) if len(train) > 2 and len(mine) > 1 else None
+    kinds = modes(mine, against) if len(against) >= 100 and len(mine) >= 50 else None
+    findings = (
+        None if likeness is None else of_copies(likeness),
+        None if kinds is None else of_modes(kinds, found, rows),
+        of_quality(found, rows),
+    )
+    told = {
+        **facts,
+        "count": len(painted),
+        "against": {
+            "name": real.reference.name,
+            "part": "held out" if real.reference is real.held_out else "learnt from",
+            "pictures": len(real.reference),
+        },
+        "extractor": see.name,
+        "danqing": danqing.__version__,
+        "torch": torch.__version__,
+    }
+    yield Scores(told, found, rows, likeness, kinds, tuple(f for f in findings if f), painted, real.reference, real.train)
+
+
+def _rows(real: Real, train: Features, held: Features, against: Features, see: Extractor, key: Key) -> Any:
+    """The same numbers of what no painter should be proud of, and of real pictures, which none can beat."""
+    rows: dict[str, dict[str, Number]] = {}
+    pixels = real.reference.straight(np.arange(0, len(real.reference), max(1, len(real.reference) // 2000)))
+    for number, (name, make) in enumerate(BASELINES.items()):
+        yield Doing("painting trivial pictures", number, len(BASELINES))
+        rows[name] = quality(see.features(make(pixels, min(ROW, max(2, len(against))), key.at(name))), against, key)
+    luck = np.random.default_rng(key.at("halves").generator().initial_seed())
+    order = torch.from_numpy(luck.permutation(len(against)))
+    others = train if against is held else held
+    if len(others) >= ENOUGH or (against is held and len(others)):
+        rows[REAL] = quality(others[torch.from_numpy(luck.permutation(len(others))[:ROW])], against, key)
+    elif len(against) > 1:
+        half = len(against) // 2
+        rows[REAL] = quality(against[order[:half]], against[order[half:]], key)
+    rows["copies of the set"] = quality(
+        train[torch.from_numpy(luck.integers(0, len(train), min(ROW, len(train))))], against, key
+    )
+    return rows
+
+
+def _features(gallery: Gallery, see: Extractor, what: str) -> Any:
+    """Features of a gallery, kept beside its pictures where these have a home."""
+    kept = None if gallery.folder is None else gallery.folder / f"features-{see.name}.npy"
+    if kept is not None and kept.is_file():
+        return torch.from_numpy(np.load(kept)[gallery.numbers])
+    whole = gallery if kept is None else gallery.take(np.arange(len(gallery.places)))
+    parts = []
+    for start in range(0, len(whole), AT_ONCE):
+        yield Doing(what, start, len(whole))
+        parts.append(see.features(whole.straight(slice(start, start + AT_ONCE))))
+    found = torch.cat(parts) if parts else torch.zeros(0, see.width)
+    if kept is None:
+        return found
+    with kept.open("wb") as file:
+        np.save(file, found.numpy())
+    return found[torch.from_numpy(gallery.numbers)]
+
+
+def _digest(*facts: Any) -> str:
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
+
+
+def write(scores: Scores, folder: Path) -> Path:
+    """Write `scores.json` and `report.html` into a folder; returns the page.
+
+    Raises:
+        OutputError: it cannot be written to.
+    """
+    facts = scores.plain()
+    write_atomically(folder / "scores.json", json.dumps(facts, ensure_ascii=False, indent=1).encode())
+    return write_atomically(folder / "report.html", page(facts, QUALITY, list(_figures(scores))).encode())
+
+
+def _figures(scores: Scores) -> Iterator[Figure]:
+    """Paintings beside real pictures, and what shows each fault."""
+    for gallery, said in ((scores.painted, "Paintings, unpicked"), (scores.reference, "Real pictures, unpicked")):
+        rows = np.linspace(0, len(gallery) - 1, min(SHOWN, len(gallery))).astype(np.int64)
+        yield Figure(said, _sheet(gallery.straight(rows)))
+    if scores.copies is not None:
+        closest = scores.copies.closeness.argsort()[:PAIRS]
+        pairs = [g.straight(n.numpy()) for g, n in ((scores.painted, closest), (scores.train, scores.copies.nearest[closest]))]
+        yield Figure(
+            "The paintings closest to a picture learnt from, each above that picture",
+            _sheet(np.concatenate(pairs), len(closest)),
+        )
+    for finding in scores.findings:
+        for numbers, gallery, said in (
+            (finding.paintings, scores.painted, "Paintings that show it"),
+            (finding.real, scores.train if finding.fault == "copies" else scores.reference, "Real pictures that show it"),
+        ):
+            if numbers:
+                yield Figure(said, _sheet(gallery.straight(np.array(numbers))), finding.fault)
+
+
+def _sheet(pictures: np.ndarray[Any, Any], columns: int | None = None) -> bytes:
+    return png(grid(pictures, max(1, 64 // max(pictures.shape[1:3])), columns))

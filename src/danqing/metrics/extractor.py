@@ -1,0 +1,105 @@
+"""From pictures to features. A distance means something only beside the name of the extractor it was measured with."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from importlib import resources
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from safetensors.torch import load as load_tensors
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from danqing.errors import AssetError, choices
+from danqing.metrics.features import Features
+from danqing.parts.efficientnet import EfficientNetLite
+from danqing.parts.packing import unpack
+
+Many = UInt8[np.ndarray, "pictures height width channels"]
+AT_ONCE = 64
+"""Pictures in the network at a time."""
+DEFAULT = "efficientnet-lite0"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Extractor:
+    """A network that turns pictures into features.
+
+    Args:
+        name: said beside every number that was measured with it.
+        network: RGB pictures (batch, 3, side, side) in `scale`'s range to (batch, width) features.
+        width: of the features.
+        side: pictures are brought to this height and width, whatever their shape, by antialiased bicubic resampling.
+        scale: from values in [0, 255] to what the network expects.
+        background: what transparent pictures are laid on, in [0, 255]. Viewers show them on white, and pictures of other
+            programs, which have no alpha, come on white.
+    """
+
+    name: str
+    network: nn.Module
+    width: int
+    side: int
+    scale: Callable[[Tensor], Tensor]
+    background: float = 255.0
+
+    @torch.inference_mode()
+    def features(self, pictures: Many) -> Features:
+        """Features of pictures with straight alpha, 1, 3 or 4 channels, float32."""
+        parts = [self._of(pictures[start : start + AT_ONCE]) for start in range(0, len(pictures), AT_ONCE)]
+        return torch.cat(parts) if parts else torch.zeros(0, self.width)
+
+    def _of(self, pictures: Many) -> Features:
+        x = self.laid(torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float())
+        if x.shape[-2:] != (self.side, self.side):
+            x = F.interpolate(x, size=(self.side, self.side), mode="bicubic", antialias=True).clamp(0, 255)
+        found: Tensor = self.network(self.scale(x))
+        if found.ndim != 2 or found.shape[1] != self.width:
+            raise AssetError(
+                f"the extractor '{self.name}' gave features of shape {tuple(found.shape)}: (pictures, {self.width}) was said"
+            )
+        return found.float()
+
+    def laid(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch 3 height width"]:
+        """On the background, in colour."""
+        if x.shape[1] == 4:
+            alpha = x[:, 3:] / 255
+            x = x[:, :3] * alpha + self.background * (1 - alpha)
+        return x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x
+
+
+def extractor(name: str = DEFAULT) -> Extractor:
+    """The extractor of this name.
+
+    Raises:
+        AssetError: there is none, or its weights are not at hand.
+    """
+    if name not in EXTRACTORS:
+        raise AssetError(f"there is no extractor '{name}': {choices(name, EXTRACTORS)}")
+    return EXTRACTORS[name]()
+
+
+def wrap(name: str, network: nn.Module, width: int, side: int, scale: Callable[[Tensor], Tensor] | None = None) -> Extractor:
+    """Any network of yours as an extractor; by default it is given values in [0, 1]."""
+    return Extractor(name, network.eval(), width, side, scale or _unit)
+
+
+def _unit(x: Tensor) -> Tensor:
+    return x / 255
+
+
+def _centred(x: Tensor) -> Tensor:
+    return (x - 127) / 128
+
+
+def _embedded() -> Extractor:
+    """EfficientNet-Lite0 (see `danqing.parts.efficientnet`), its weights in bytes, 3 MB; at 128 × 128 pixels."""
+    network = EfficientNetLite()
+    content = resources.files("danqing.metrics").joinpath("efficientnet-lite0.safetensors").read_bytes()
+    network.load_state_dict(unpack(load_tensors(content)))
+    return Extractor(DEFAULT, network.eval(), network.width, 128, _centred)
+
+
+EXTRACTORS: dict[str, Callable[[], Extractor]] = {DEFAULT: _embedded}

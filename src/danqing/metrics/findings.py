@@ -1,0 +1,115 @@
+"""What the numbers say in plain words: each fault with its evidence, the pictures that show it, and what to try next."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from danqing.metrics.copies import Copies
+from danqing.metrics.measured import Measured, Number
+from danqing.metrics.modes import Modes
+
+SHOWN = 12
+"""Pictures that show a fault, at most."""
+REAL = "real pictures"
+"""The row that no painter can beat."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """A fault.
+
+    Args:
+        fault: its name: "collapse", "copies", "undertrained", "ignored words", "ignored CONDITION".
+        sentence: what is wrong.
+        evidence: the numbers behind it.
+        paintings: numbers of the paintings that show it.
+        real: numbers of the real pictures that show it: those copied, or the kinds that are missing.
+        remedy: what to try next.
+    """
+
+    fault: str
+    sentence: str
+    evidence: Mapping[str, float]
+    remedy: str
+    paintings: tuple[int, ...] = ()
+    real: tuple[int, ...] = ()
+
+    def plain(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return dataclasses.asdict(self)
+
+
+def of_copies(found: Copies) -> Finding | None:
+    """Memorisation, where there is more of it than among real pictures."""
+    if not found.accused:
+        return None
+    worst = [int(i) for i in found.closeness.argsort() if found.copied[i]][:SHOWN]
+    return Finding(
+        "copies",
+        f"{found.rate:.1%} of the paintings lie as close to a picture learnt from as only {found.usual_rate:.1%} of real "
+        "pictures do: they are copies, or nearly",
+        {"rate": found.rate, "usual rate": found.usual_rate, "chance": found.chance},
+        "train on more pictures or for a shorter time, use a smaller model, or flip and shift the pictures (flip=0.5, "
+        "shift=2); paint with less guidance",
+        tuple(worst),
+        tuple(int(found.nearest[i]) for i in worst),
+    )
+
+
+def of_modes(found: Modes, quality: Mapping[str, Number], rows: Mapping[str, Mapping[str, Number]]) -> Finding | None:
+    """Mode collapse: whole kinds are missing, or paintings are real enough but hold little of the set's variety."""
+    alike, narrow = _below(quality, rows, "diversity", 0.5), _below(quality, rows, "recall", 0.7)
+    narrow = narrow and not _below(quality, rows, "precision", 0.5)
+    if not (found.collapsed or alike or narrow):
+        return None
+    said = []
+    if found.missing:
+        said.append(
+            f"{len(found.missing)} of the {len(found.real)} kinds of pictures in the set are missing, which are "
+            f"{found.missing_share:.0%} of it"
+        )
+    elif found.collapsed:
+        said.append(f"only {found.evenness:.0%} as many kinds are painted, in effect, as there are")
+    if narrow:
+        said.append("far fewer real pictures lie among the paintings (recall) than lie among other real pictures")
+    if alike:
+        said.append("paintings differ from one another far less than real pictures do")
+    evidence = {"missing share": found.missing_share, "evenness": found.evenness}
+    evidence |= {name: n.value for name in ("recall", "diversity") if isinstance(n := quality.get(name), Measured)}
+    kinds = sorted(found.missing, key=lambda kind: -found.real[kind])[:SHOWN]
+    return Finding(
+        "collapse",
+        f"The painter has collapsed: {'; '.join(said)}",
+        evidence,
+        "paint with less guidance, or train longer; a GAN wants a stronger penalty (R1) or more augmentation",
+        real=tuple(int(found.examples[kind]) for kind in kinds) if found.collapsed and kinds else found.lonely,
+    )
+
+
+def _below(quality: Mapping[str, Number], rows: Mapping[str, Mapping[str, Number]], name: str, share: float) -> bool:
+    """Whether a number is surely below a share of what real pictures reach."""
+    mine, real = quality.get(name), rows.get(REAL, {}).get(name)
+    return isinstance(mine, Measured) and isinstance(real, Measured) and mine.high < share * real.low
+
+
+def of_quality(quality: Mapping[str, Number], rows: Mapping[str, Mapping[str, Number]]) -> Finding | None:
+    """Undertraining, where paintings are hardly nearer to the set than a Gaussian is."""
+    mine, gauss = quality.get("kernel_distance"), rows.get("a Gaussian", {}).get("kernel_distance")
+    if not isinstance(mine, Measured) or not isinstance(gauss, Measured):
+        return None
+    share = mine.value / max(gauss.value, 1e-12)
+    if share < 0.5 and not _below(quality, rows, "precision", 0.25):
+        return None
+    evidence = {"kernel distance": mine.value, "of a Gaussian": gauss.value}
+    if isinstance(precision := quality["precision"], Measured):
+        evidence["precision"] = precision.value
+    return Finding(
+        "undertrained",
+        f"The paintings are {share:.0%} as far from the set as pictures drawn from a Gaussian, which has learnt nothing but "
+        "means and covariances",
+        evidence,
+        "train longer (a larger pictures_seen goes on where the training stopped); look at the sample sheets; if they have "
+        "stopped getting better, a larger model or a lower learning rate",
+    )

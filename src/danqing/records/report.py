@@ -1,0 +1,136 @@
+"""The report of an evaluation: one page that stands by itself, for whoever made the pictures."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
+h1, h2 { font-weight: 600; line-height: 1.2 }
+h2 { margin-top: 2.5rem }
+table { border-collapse: collapse; width: 100%; font-size: .9rem }
+th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #ddd; vertical-align: top }
+td.n { white-space: nowrap }
+tr.mine { font-weight: 600; background: #f4f1e6 }
+small { color: #666 }
+img { max-width: 100%; image-rendering: pixelated; border: 1px solid #ddd }
+figure { margin: 1rem 0 }
+figcaption { font-size: .9rem; color: #555 }
+.fault, .well { border-left: 4px solid #b03a2e; padding: .2rem 1rem; margin: 1rem 0; background: #fbf1ef }
+.well { border-color: #2e7d4f; background: #eff8f2 }
+.fault h2 { margin-top: .5rem }
+"""
+HEAD = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    "<title>{title}</title><style>{style}</style>"
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Figure:
+    """A picture with what it shows; `about` is the fault it belongs to, or empty."""
+
+    caption: str
+    png: bytes
+    about: str = ""
+
+
+def page(scores: Mapping[str, Any], words: Mapping[str, str], figures: Sequence[Figure]) -> str:
+    """The page.
+
+    Args:
+        scores: as `scores.json` holds them.
+        words: what each number says.
+        figures: pictures to show.
+    """
+    whom = str(scores.get("painter") or scores.get("pictures"))
+    against = scores["against"]
+    parts = [
+        f"<h1>{_text(whom)}</h1>",
+        f"<p>{scores['count']:,} paintings beside {against['pictures']:,} pictures of <b>{_text(against['name'])}</b> "
+        f"({_text(against['part'])}), seen through <code>{_text(scores['extractor'])}</code>. Numbers of different "
+        "extractors or counts cannot be compared. Each stands above its 95 % interval.</p>",
+        *_findings(scores["findings"], figures),
+        *[_figure(figure) for figure in figures if not figure.about],
+        "<h2>Numbers</h2>",
+        _table(scores, whom),
+        "<ul>"
+        + "".join(f"<li><b>{_text(name.replace('_', ' '))}</b>: {_text(said)}</li>" for name, said in words.items())
+        + "</ul>",
+        *_more(scores),
+    ]
+    head = HEAD.format(title=_text(f"{whom}: scores"), style=STYLE)
+    return f"{head}{''.join(parts)}</html>\n"
+
+
+def _said(name: str, words: str) -> str:
+    return f"<li><b>{_text(name.replace('_', ' '))}</b>: {_text(words)}</li>"
+
+
+def _findings(findings: Sequence[Mapping[str, Any]], figures: Sequence[Figure]) -> list[str]:
+    if not findings:
+        return [
+            '<div class="well"><p><b>Nothing is accused.</b> No copies, no collapse, no undertraining beyond chance.</p></div>'
+        ]
+    return [
+        f'<div class="fault"><h2>{_text(finding["fault"].capitalize())}</h2><p>{_text(finding["sentence"])}.</p>'
+        f"<p><small>{_text(', '.join(f'{name} {value:.4g}' for name, value in finding['evidence'].items()))}</small></p>"
+        + "".join(_figure(figure) for figure in figures if figure.about == finding["fault"])
+        + f"<p><b>Next:</b> {_text(finding['remedy'])}.</p></div>"
+        for finding in findings
+    ]
+
+
+def _table(scores: Mapping[str, Any], whom: str) -> str:
+    names = list(scores["quality"])
+    head = "".join(f"<th>{_text(name.replace('_', ' '))}</th>" for name in names)
+    rows = [_row(whom, scores["quality"], names, "mine"), *(_row(row, found, names) for row, found in scores["rows"].items())]
+    refused = {
+        n["refused"] for found in [scores["quality"], *scores["rows"].values()] for n in found.values() if "refused" in n
+    }
+    notes = "".join(f"<p><small>Not measured: {_text(reason)}.</small></p>" for reason in sorted(refused))
+    return f"<table><tr><th></th>{head}</tr>{''.join(rows)}</table>{notes}"
+
+
+def _row(label: str, numbers: Mapping[str, Any], names: Sequence[str], kind: str = "") -> str:
+    cells = "".join(f'<td class="n">{_number(numbers[name])}</td>' for name in names)
+    return f'<tr class="{kind}"><td>{_text(label)}</td>{cells}</tr>'
+
+
+def _number(number: Mapping[str, Any]) -> str:
+    if "refused" in number:
+        return "<small>not measured</small>"
+    return f"{number['value']:.4g}<br><small>{number['low']:.4g} to {number['high']:.4g}</small>"
+
+
+def _more(scores: Mapping[str, Any]) -> list[str]:
+    said = []
+    if found := scores.get("copies"):
+        said.append(
+            f"<h2>Copies</h2><p>{found['rate']:.2%} of the paintings are as close to a picture learnt from as "
+            f"{found['usual_rate']:.2%} of {_text(found['baseline'])} are; the chance of so many among real pictures is "
+            f"{found['chance']:.2g}.</p>"
+        )
+    if found := scores.get("modes"):
+        said.append(
+            f"<h2>Kinds</h2><p>Of {found['kinds']} kinds of pictures, {found['missing']} are missing "
+            f"({found['missing_share']:.1%} of the set). "
+            f"In effect {found['evenness']:.0%} as many kinds are painted as there are.</p>"
+        )
+    return said
+
+
+def _figure(figure: Figure) -> str:
+    data = base64.b64encode(figure.png).decode()
+    return (
+        f'<figure><img alt="{_text(figure.caption)}" src="data:image/png;base64,{data}">'
+        f"<figcaption>{_text(figure.caption)}</figcaption></figure>"
+    )
+
+
+def _text(words: str) -> str:
+    return html.escape(str(words))
