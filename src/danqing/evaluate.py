@@ -9,15 +9,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 
 import danqing
-from danqing.data.gallery import Gallery, of_set, of_source, shape_of
+from danqing.data.gallery import Gallery, Many, of_set, of_source, shape_of
 from danqing.data.picture_set import PictureSet, place_of
 from danqing.data.prepare import Preparation
 from danqing.data.sources import parse
@@ -27,7 +28,7 @@ from danqing.maths.colour import premultiply
 from danqing.metrics.baselines import BASELINES
 from danqing.metrics.copies import ENOUGH, Copies, copies
 from danqing.metrics.extractor import DEFAULT, Extractor, extractor
-from danqing.metrics.features import Features
+from danqing.metrics.features import Features, Others, Thirds
 from danqing.metrics.findings import REAL, Finding, of_copies, of_modes, of_quality
 from danqing.metrics.measured import Number
 from danqing.metrics.modes import Modes, modes
@@ -221,7 +222,9 @@ def _wishes(painter: Painter, gallery: Gallery, count: int, key: Key) -> dict[st
     return values
 
 
-def _painted(painter: Painter, values: Mapping[str, list[Any]], count: int, key: Key, folder: Path) -> Any:
+def _painted(
+    painter: Painter, values: Mapping[str, list[Any]], count: int, key: Key, folder: Path
+) -> Generator[Doing, None, UInt8[np.ndarray, "pictures channels height width"]]:
     """The paintings as a gallery keeps them, those of an earlier call included."""
     folder.mkdir(parents=True, exist_ok=True)
     height, width = painter.facts.size
@@ -239,7 +242,7 @@ def _painted(painter: Painter, values: Mapping[str, list[Any]], count: int, key:
     return pixels
 
 
-def _stored(many: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _stored(many: Many) -> UInt8[np.ndarray, "pictures channels height width"]:
     """As a gallery keeps pictures."""
     return np.moveaxis(premultiply(many) if many.shape[-1] == 4 else many, -1, 1)
 
@@ -275,7 +278,9 @@ def _measure(painted: Gallery, real: Real, see: Extractor, key: Key, facts: Mapp
     yield Scores(told, found, rows, likeness, kinds, tuple(f for f in findings if f), painted, real.reference, real.train)
 
 
-def _rows(real: Real, train: Features, held: Features, against: Features, see: Extractor, key: Key) -> Any:
+def _rows(
+    real: Real, train: Features, held: Others, against: Thirds, see: Extractor, key: Key
+) -> Generator[Doing, None, dict[str, dict[str, Number]]]:
     """The same numbers of what no painter should be proud of, and of real pictures, which none can beat."""
     rows: dict[str, dict[str, Number]] = {}
     pixels = real.reference.straight(np.arange(0, len(real.reference), max(1, len(real.reference) // 2000)))
@@ -296,7 +301,7 @@ def _rows(real: Real, train: Features, held: Features, against: Features, see: E
     return rows
 
 
-def _features(gallery: Gallery, see: Extractor, what: str) -> Any:
+def _features(gallery: Gallery, see: Extractor, what: str) -> Generator[Doing, None, Features]:
     """Features of a gallery, kept beside its pictures where these have a home."""
     kept = None if gallery.folder is None else gallery.folder / f"features-{see.name}.npy"
     if kept is not None and kept.is_file():
@@ -350,5 +355,5 @@ def _figures(scores: Scores) -> Iterator[Figure]:
                 yield Figure(said, _sheet(gallery.straight(np.array(numbers))), finding.fault)
 
 
-def _sheet(pictures: np.ndarray[Any, Any], columns: int | None = None) -> bytes:
+def _sheet(pictures: Many, columns: int | None = None) -> bytes:
     return png(grid(pictures, max(1, 64 // max(pictures.shape[1:3])), columns))

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from danqing.metrics.features import Features, Others
+from danqing.metrics.features import Features, Others, Thirds
 from danqing.metrics.neighbours import blocks
 
 CROWD = 50
@@ -62,7 +62,7 @@ class Copies:
         return self.chance < SURE and self.rate > self.usual_rate + 0.01
 
 
-def copies(painted: Others, train: Features, held_out: Others) -> Copies:
+def copies(painted: Others, train: Features, held_out: Thirds) -> Copies:
     """Compare paintings with the pictures a painter learnt from.
 
     Args:

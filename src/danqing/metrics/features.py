@@ -3,6 +3,8 @@
 from jaxtyping import Float
 from torch import Tensor
 
-Features = Float[Tensor, "pictures width"]
-Others = Float[Tensor, "others width"]
+Features = Float[Tensor, "pictures features"]
+Others = Float[Tensor, "others features"]
 """Of another set: as wide, but perhaps not as many."""
+Thirds = Float[Tensor, "thirds features"]
+"""Of yet another."""

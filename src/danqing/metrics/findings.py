@@ -95,12 +95,13 @@ def _below(quality: Mapping[str, Number], rows: Mapping[str, Mapping[str, Number
 
 
 def of_quality(quality: Mapping[str, Number], rows: Mapping[str, Mapping[str, Number]]) -> Finding | None:
-    """Undertraining, where paintings are hardly nearer to the set than a Gaussian is."""
+    """Undertraining: paintings hardly nearer to the set than a Gaussian is, few of which lie among real pictures."""
     mine, gauss = quality.get("kernel_distance"), rows.get("a Gaussian", {}).get("kernel_distance")
     if not isinstance(mine, Measured) or not isinstance(gauss, Measured):
         return None
     share = mine.value / max(gauss.value, 1e-12)
-    if share < 0.5 and not _below(quality, rows, "precision", 0.25):
+    far = mine.low > gauss.value / 2 and _below(quality, rows, "precision", 0.7)
+    if not far and not _below(quality, rows, "precision", 0.25):
         return None
     evidence = {"kernel distance": mine.value, "of a Gaussian": gauss.value}
     if isinstance(precision := quality["precision"], Measured):
