@@ -17,7 +17,7 @@ from danqing.data.shapes import ShapesSource
 from danqing.data.source import Item
 from danqing.data.sources import parse
 from danqing.errors import AssetError, DanqingError, DataError
-from danqing.evaluate import Doing, Scores, evaluate_painter, evaluate_pictures, write
+from danqing.evaluate import Scores, evaluate_painter, evaluate_pictures, write
 from danqing.metrics.baselines import BASELINES, gaussian
 from danqing.metrics.copies import copies, fisher
 from danqing.metrics.extractor import DEFAULT, EXTRACTORS, extractor, wrap
@@ -27,6 +27,7 @@ from danqing.metrics.measured import Measured, Refused, about, mean_of
 from danqing.metrics.modes import modes
 from danqing.metrics.quality import QUALITY, quality
 from danqing.parts.contract import Key
+from danqing.words import Doing
 
 MODES = 20
 
@@ -250,7 +251,7 @@ def test_a_painter_is_measured_and_a_stopped_measurement_goes_on() -> None:
     )
     assert not [event for event in rest if isinstance(event, Doing) and event.what == "painting"], "nothing is painted twice"
     assert last(evaluate_painter("tiny", "shapes", count=70, seed=1)).plain() == first.plain()
-    assert "undertrained" in {finding.fault for finding in first.findings}
+    assert {"undertrained", "ignored palette"} <= {finding.fault for finding in first.findings}, "its weights are noise"
     assert first.facts["against"]["name"] == "shapes"
 
 

@@ -17,7 +17,7 @@ FLOORS: list[set[str]] = [
     {"conditions"},
     {"data", "families", "metrics", "records", "trust", "store"},
     {"painters"},
-    {"train", "paint", "evaluate", "replay"},
+    {"train", "paint", "evaluate", "judge", "replay"},
     {"worker", "server", "cli"},
 ]
 """From the ground up. A file imports from lower floors and from its own folder; on the ground floor, from its neighbours.
@@ -31,6 +31,8 @@ SAME_FLOOR = {
     ("files", "errors"),
     ("parts", "maths"),
     ("replay", "paint"),
+    ("judge", "train"),
+    ("evaluate", "judge"),
 }
 """Neighbours that may be imported, in this direction only."""
 

@@ -9,34 +9,37 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
 
 import danqing
+from danqing.conditions.text import Words
 from danqing.data.gallery import Gallery, Many, of_set, of_source, shape_of
 from danqing.data.picture_set import PictureSet, place_of
 from danqing.data.prepare import Preparation
 from danqing.data.sources import parse
 from danqing.errors import DataError
 from danqing.files import home, write_atomically
-from danqing.maths.colour import premultiply
+from danqing.judge import agreement, words_of
 from danqing.metrics.baselines import BASELINES
 from danqing.metrics.copies import ENOUGH, Copies, copies
 from danqing.metrics.extractor import DEFAULT, Extractor, extractor
 from danqing.metrics.features import Features, Others, Thirds
-from danqing.metrics.findings import REAL, Finding, of_copies, of_modes, of_quality
+from danqing.metrics.findings import REAL, Finding, of_control, of_copies, of_modes, of_quality, of_words
 from danqing.metrics.measured import Number
 from danqing.metrics.modes import Modes, modes
 from danqing.metrics.quality import QUALITY, quality
-from danqing.painters.painter import Painter, open_painter
-from danqing.painters.sheet import grid, paint_values, png
+from danqing.painters.painter import open_painter
+from danqing.painters.sheet import grid, png
+from danqing.painters.trial import control, learnt_from, paintings, preparation_of, wishes
 from danqing.parts.contract import Key
 from danqing.records.report import Figure, page
+from danqing.words import Doing
 
 FORMAT = 1
 COUNT = 1000
@@ -48,15 +51,6 @@ SHOWN, PAIRS = 72, 12
 """Pictures on a sheet, and pairs of a painting with what it is closest to, in a report."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Doing:
-    """What is being done, and how far it is; `total` is 0 where nobody knows."""
-
-    what: str
-    done: int
-    total: int
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class Scores:
     """All that was measured, and the pictures it was measured on.
@@ -65,6 +59,9 @@ class Scores:
         facts: whom, against what, with which extractor, seed and versions.
         quality: of the paintings, by name of the number.
         rows: of trivial pictures, by their name.
+        agreement: share of pictures whose own words suit them best, of paintings and of real pictures; empty where there
+            are no words, or none a judge could learn.
+        control: for each condition that can be measured, its miss where it was asked and where it was not, in its unit.
         copies, modes: memorisation and kinds; `None` where there were too few pictures.
         findings: the faults found.
         painted: the paintings.
@@ -74,6 +71,8 @@ class Scores:
     facts: Mapping[str, Any]
     quality: Mapping[str, Number]
     rows: Mapping[str, Mapping[str, Number]]
+    agreement: Mapping[str, Number]
+    control: Mapping[str, Mapping[str, Number]]
     copies: Copies | None
     modes: Modes | None
     findings: tuple[Finding, ...]
@@ -88,6 +87,8 @@ class Scores:
             **self.facts,
             "quality": _plain(self.quality),
             "rows": {row: _plain(numbers) for row, numbers in self.rows.items()},
+            "agreement": _plain(self.agreement),
+            "control": {name: _plain(numbers) for name, numbers in self.control.items()},
             "copies": None if self.copies is None else self.copies.plain(),
             "modes": None if self.modes is None else self.modes.plain(),
             "findings": [finding.plain() for finding in self.findings],
@@ -139,7 +140,7 @@ def evaluate_pictures(pictures: str, against: str, *, using: str = DEFAULT, seed
     yield Doing("reading what they are measured against", 0, 0)
     real = _real(against, preparation)
     facts = {"pictures": pictures, "left_out": [dataclasses.asdict(item) for item in painted.left_out]}
-    yield from _measure(painted, real, see, Key(seed).at("evaluate"), facts | {"seed": seed})
+    yield from _measure(painted, words_of(painted), real, see, Key(seed).at("evaluate"), facts | {"seed": seed})
 
 
 def evaluate_painter(
@@ -163,14 +164,17 @@ def evaluate_painter(
     see, painter = extractor(using), open_painter(name)
     pictures = PictureSet.open(data or painter.facts.trained["set"])
     facts = painter.facts
-    real = _learnt(painter, of_set(pictures, _preparation(painter)))
+    real = Real(*learnt_from(painter, pictures, of_set(pictures, preparation_of(painter))))
     key = Key(seed).at("evaluate")
-    values = _wishes(painter, real.train, count, key.at("wishes"))
+    values = wishes(painter, real.train, count, key.at("wishes"))
     folder = home() / "scores" / f"{painter.name}-{_digest(painter.weights_sha256, pictures.manifest.fingerprint, count, seed)}"
-    pixels = yield from _painted(painter, values, count, key.at("paint"), folder)
+    pixels = yield from paintings(painter, values, count, key.at("paint"), folder)
     known = {"painter": painter.name, "weights": painter.weights_sha256, "seed": seed}
     painted = Gallery(painter.name, pixels, [f"painting {i + 1}" for i in range(count)], [], np.arange(count))
-    yield from _measure(painted, real, see, key, known | {"guidance": painter.family.guidance, "size": list(facts.size)})
+    heeded = yield from control(painter, real.train, key.at("control"))
+    asked = values.get("text", [None] * count)
+    known |= {"guidance": painter.family.guidance, "size": list(facts.size)}
+    yield from _measure(painted, asked, real, see, key, known, heeded)
 
 
 def _real(against: str, preparation: Preparation) -> Real:
@@ -188,71 +192,21 @@ def _real(against: str, preparation: Preparation) -> Real:
     return Real(whole, whole.take(np.arange(0)))
 
 
-def _preparation(painter: Painter) -> Preparation:
-    learnt = painter.facts.trained.get("preparation", {})
-    return Preparation.read({"size": painter.facts.size, "channels": painter.facts.channels, **learnt})
-
-
-def _learnt(painter: Painter, whole: Gallery) -> Real:
-    """The parts of the set as this painter learnt from them."""
-    pictures = PictureSet.open(whole.name)
-    trained = painter.facts.trained
-    groups = trained.get("groups")
-    chosen = np.array([groups is None or p.facts.get("group") in groups for p in pictures.pictures], bool)
-    held = np.zeros(len(pictures), bool)
-    if trained.get("held_out", True):
-        held[pictures.split("held_out")] = True
-    return Real(whole.take(np.flatnonzero(chosen & ~held)), whole.take(np.flatnonzero(chosen & held)))
-
-
-def _wishes(painter: Painter, gallery: Gallery, count: int, key: Key) -> dict[str, list[Any]]:
-    """Words and style of pictures of the set, drawn evenly; colours are asked for only where nothing else can be."""
-    luck = np.random.default_rng(key.generator().initial_seed())
-    places = np.concatenate([luck.permutation(len(gallery)) for _ in range(-(-count // len(gallery)))])[:count]
-    known = dict(painter.conditions)
-    if len(known) > 1:
-        known.pop("palette", None)
-    values: dict[str, list[Any]] = {}
-    for name, condition in known.items():
-        found = []
-        for row, place in enumerate(places.tolist()):
-            value = condition.read(gallery.pictures[gallery.numbers[place]], gallery.straight(np.array([place]))[0])
-            found.append(None if value is None else condition.draw(value, key.at(name, row)))
-        values[name] = found
-    return values
-
-
-def _painted(
-    painter: Painter, values: Mapping[str, list[Any]], count: int, key: Key, folder: Path
-) -> Generator[Doing, None, UInt8[np.ndarray, "pictures channels height width"]]:
-    """The paintings as a gallery keeps them, those of an earlier call included."""
-    folder.mkdir(parents=True, exist_ok=True)
-    height, width = painter.facts.size
-    place, shape = folder / "paintings.npy", (count, painter.facts.channels, height, width)
-    pixels = np.lib.format.open_memmap(place, "r+" if place.is_file() else "w+", np.uint8, shape)
-    at = folder / "done.json"
-    done = json.loads(at.read_text()) if at.is_file() else 0
-    for start in range(done, count, AT_ONCE):
-        yield Doing("painting", start, count)
-        part = {name: column[start : start + AT_ONCE] for name, column in values.items()}
-        many = paint_values(painter.family, part, min(AT_ONCE, count - start), (height, width), key.at(start))
-        pixels[start : start + len(many)] = _stored(many)
-        pixels.flush()
-        write_atomically(at, json.dumps(start + len(many)).encode())
-    return pixels
-
-
-def _stored(many: Many) -> UInt8[np.ndarray, "pictures channels height width"]:
-    """As a gallery keeps pictures."""
-    return np.moveaxis(premultiply(many) if many.shape[-1] == 4 else many, -1, 1)
-
-
-def _measure(painted: Gallery, real: Real, see: Extractor, key: Key, facts: Mapping[str, Any]) -> Iterator[Doing | Scores]:
+def _measure(
+    painted: Gallery,
+    asked: Sequence[Words | None],
+    real: Real,
+    see: Extractor,
+    key: Key,
+    facts: Mapping[str, Any],
+    control: Mapping[str, Mapping[str, Number]] = MappingProxyType({}),
+) -> Iterator[Doing | Scores]:
     """Everything that can be said of pictures beside real ones."""
     mine = yield from _features(painted, see, "looking at the paintings")
     train = yield from _features(real.train, see, "looking at the pictures of the set")
     held = yield from _features(real.held_out, see, "looking at the held-out pictures")
     against = held if real.reference is real.held_out else train
+    agreed = yield from agreement(painted, mine, asked, real.train, train, see.name, key.at("agreement"))
     yield Doing("comparing", 0, 0)
     found = quality(mine, against, key)
     rows = yield from _rows(real, train, held, against, see, key)
@@ -261,6 +215,8 @@ def _measure(painted: Gallery, real: Real, see: Extractor, key: Key, facts: Mapp
     findings = (
         None if likeness is None else of_copies(likeness),
         None if kinds is None else of_modes(kinds, found, rows),
+        of_words(agreed),
+        *(of_control(name, numbers) for name, numbers in control.items()),
         of_quality(found, rows),
     )
     told = {
@@ -275,7 +231,8 @@ def _measure(painted: Gallery, real: Real, see: Extractor, key: Key, facts: Mapp
         "danqing": danqing.__version__,
         "torch": torch.__version__,
     }
-    yield Scores(told, found, rows, likeness, kinds, tuple(f for f in findings if f), painted, real.reference, real.train)
+    kept = tuple(finding for finding in findings if finding)
+    yield Scores(told, found, rows, agreed, control, likeness, kinds, kept, painted, real.reference, real.train)
 
 
 def _rows(

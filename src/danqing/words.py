@@ -37,6 +37,15 @@ class Picture:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Doing:
+    """What is being done, and how far it is; `total` is 0 where nobody knows."""
+
+    what: str
+    done: int
+    total: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Wish:
     """Everything asked of one painting. `None` means: the painter's own default.
 

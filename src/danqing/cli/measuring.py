@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from danqing.cli.output import Json, console, print_json, remark, say
 from danqing.errors import ConfigError
+from danqing.words import Doing
 
 
 def evaluate(
@@ -30,7 +31,7 @@ def evaluate(
         raise ConfigError("--pictures and --against belong together: give both, or a painter's name with --data")
     if pictures is not None and (data is not None or count is not None):
         raise ConfigError("--data and --count are for painters: leave them out, and all --pictures are measured")
-    from danqing.evaluate import COUNT, Doing, evaluate_painter, evaluate_pictures, write
+    from danqing.evaluate import COUNT, evaluate_painter, evaluate_pictures, write
     from danqing.metrics.extractor import DEFAULT
 
     using = extractor or DEFAULT

@@ -21,7 +21,8 @@ from danqing.parts.packing import unpack
 Many = UInt8[np.ndarray, "pictures height width channels"]
 AT_ONCE = 64
 """Pictures in the network at a time."""
-DEFAULT = "efficientnet-lite0"
+DEFAULT, BOXED, SIDE = "efficientnet-lite0", 6, 96
+"""The extractor in the box: so many of its stages, at so many pixels (decision 6)."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -95,11 +96,11 @@ def _centred(x: Tensor) -> Tensor:
 
 
 def _embedded() -> Extractor:
-    """EfficientNet-Lite0 (see `danqing.parts.efficientnet`), its weights in bytes, 3 MB; at 128 × 128 pixels."""
-    network = EfficientNetLite()
-    content = resources.files("danqing.metrics").joinpath("efficientnet-lite0.safetensors").read_bytes()
+    """The first stages of EfficientNet-Lite0 (see `danqing.parts.efficientnet`), kept as bytes."""
+    network = EfficientNetLite(BOXED)
+    content = resources.files("danqing.metrics").joinpath(f"{DEFAULT}.safetensors").read_bytes()
     network.load_state_dict(unpack(load_tensors(content)))
-    return Extractor(DEFAULT, network.eval(), network.width, 128, _centred)
+    return Extractor(DEFAULT, network.eval(), network.width, SIDE, _centred)
 
 
 EXTRACTORS: dict[str, Callable[[], Extractor]] = {DEFAULT: _embedded}

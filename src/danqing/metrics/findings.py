@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from danqing.metrics.agreement import AMONG
 from danqing.metrics.copies import Copies
 from danqing.metrics.measured import Measured, Number
 from danqing.metrics.modes import Modes
@@ -113,4 +114,33 @@ def of_quality(quality: Mapping[str, Number], rows: Mapping[str, Mapping[str, Nu
         evidence,
         "train longer (a larger pictures_seen goes on where the training stopped); look at the sample sheets; if they have "
         "stopped getting better, a larger model or a lower learning rate",
+    )
+
+
+def of_words(agreement: Mapping[str, Number]) -> Finding | None:
+    """Words that are ignored or belong to other pictures: paintings suit theirs hardly ever, real pictures mostly."""
+    mine, real = agreement.get("paintings"), agreement.get(REAL)
+    if not isinstance(mine, Measured) or not isinstance(real, Measured) or real.low < 5 / AMONG or mine.high >= real.low / 3:
+        return None
+    return Finding(
+        "ignored words",
+        f"Only {mine.value:.0%} of the paintings suit their own words better than {AMONG - 1} others, and {real.value:.0%} of "
+        f"real pictures do (chance: {1 / AMONG:.0%}): the words are hardly heeded, or captions are swapped",
+        {"paintings": mine.value, "real pictures": real.value},
+        "look whether captions belong to their pictures (danqing data check); train longer; paint with more guidance",
+    )
+
+
+def of_control(name: str, numbers: Mapping[str, Number]) -> Finding | None:
+    """A condition that is ignored: asked for, it is missed by nearly as much as where it is not."""
+    asked, free, gained = (numbers.get(way) for way in ("asked", "not asked", "gained"))
+    if not (isinstance(asked, Measured) and isinstance(free, Measured) and isinstance(gained, Measured)):
+        return None
+    if gained.low > 0.1 * free.value:
+        return None
+    return Finding(
+        f"ignored {name}",
+        f"Asked for, {name} is missed by {asked.value:.1f}; not asked for, by {free.value:.1f}: the painter hardly heeds it",
+        {"asked": asked.value, "not asked": free.value, "gained": gained.value},
+        "train longer; paint with more guidance; see that the condition was not dropped in training",
     )

@@ -109,6 +109,22 @@ def _number(number: Mapping[str, Any]) -> str:
 
 def _more(scores: Mapping[str, Any]) -> list[str]:
     said = []
+    if found := scores.get("agreement"):
+        shares = "".join(f"<tr><td>{_text(name)}</td><td>{_number(number)}</td></tr>" for name, number in found.items())
+        said.append(
+            "<h2>Words</h2><p>Share of pictures whose own words suit them better than 99 others, as a judge sees it that "
+            f"learnt from this set alone; the real pictures were kept from it.</p><table>{shares}</table>"
+        )
+    if found := scores.get("control"):
+        rows = "".join(
+            f"<tr><td>{_text(name)}</td>{''.join(f'<td>{_number(ways[way])}</td>' for way in ways)}</tr>"
+            for name, ways in found.items()
+        )
+        said.append(
+            "<h2>Control</h2><p>How far paintings miss a value taken from another picture, where it is asked for, where it "
+            "is not, and the difference.</p>"
+            f"<table><tr><th></th><th>asked</th><th>not asked</th><th>gained</th></tr>{rows}</table>"
+        )
     if found := scores.get("copies"):
         said.append(
             f"<h2>Copies</h2><p>{found['rate']:.2%} of the paintings are as close to a picture learnt from as "

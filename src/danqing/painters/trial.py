@@ -1,0 +1,116 @@
+"""A painter put to the test: which pictures it learnt from, what it is asked for, and what it then paints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from danqing.data.gallery import Gallery, Many
+from danqing.data.picture_set import PictureSet
+from danqing.data.prepare import Preparation
+from danqing.files import write_atomically
+from danqing.maths.colour import premultiply
+from danqing.metrics.measured import Number, mean_of
+from danqing.painters.painter import Painter
+from danqing.painters.sheet import paint_values
+from danqing.parts.contract import Key
+from danqing.words import Doing
+
+AT_ONCE = 64
+CONTROLLED = 64
+"""Paintings that show whether a condition is heeded."""
+
+
+def preparation_of(painter: Painter) -> Preparation:
+    """How the pictures of its set were prepared for this painter."""
+    learnt = painter.facts.trained.get("preparation", {})
+    return Preparation.read({"size": painter.facts.size, "channels": painter.facts.channels, **learnt})
+
+
+def learnt_from(painter: Painter, pictures: PictureSet, whole: Gallery) -> tuple[Gallery, Gallery]:
+    """What of a set this painter learnt from, and what was held out from it."""
+    trained = painter.facts.trained
+    groups = trained.get("groups")
+    chosen = np.array([groups is None or p.facts.get("group") in groups for p in pictures.pictures], bool)
+    held = np.zeros(len(pictures), bool)
+    if trained.get("held_out", True):
+        held[pictures.split("held_out")] = True
+    return whole.take(np.flatnonzero(chosen & ~held)), whole.take(np.flatnonzero(chosen & held))
+
+
+def wishes(painter: Painter, gallery: Gallery, count: int, key: Key, *, everything: bool = False) -> dict[str, list[Any]]:
+    """Words and style of pictures of the set, drawn evenly; colours only with `everything`, or where nothing else is known."""
+    luck = np.random.default_rng(key.generator().initial_seed())
+    places = np.concatenate([luck.permutation(len(gallery)) for _ in range(-(-count // len(gallery)))])[:count]
+    known = dict(painter.conditions)
+    if len(known) > 1 and not everything:
+        known.pop("palette", None)
+    values: dict[str, list[Any]] = {}
+    for name, condition in known.items():
+        found = []
+        for row, place in enumerate(places.tolist()):
+            value = condition.read(gallery.pictures[gallery.numbers[place]], gallery.straight(np.array([place]))[0])
+            found.append(None if value is None else condition.draw(value, key.at(name, row)))
+        values[name] = found
+    return values
+
+
+def control(painter: Painter, gallery: Gallery, key: Key) -> Generator[Doing, None, dict[str, dict[str, Number]]]:
+    """Each condition's miss over values of *other* pictures than the words are of, asked for and not.
+
+    A condition that is heeded is missed by less where it is asked for; one that is ignored is missed alike.
+    """
+    values = wishes(painter, gallery, CONTROLLED, key.at("wishes"), everything=True)
+    found: dict[str, dict[str, Number]] = {}
+    for name, condition in painter.conditions.items():
+        others = values[name][1:] + values[name][:1]
+        rest = {known: [None] * CONTROLLED if known in (name, "palette") else column for known, column in values.items()}
+        misses: dict[str, list[float]] = {}
+        for way, column in (("asked", others), ("not asked", [None] * CONTROLLED)):
+            if others[0] is None or condition.miss(others[0], gallery.straight(np.array([0]))[0]) is None:
+                break
+            yield Doing(f"asking for {name}", 0, 0)
+            many = paint_values(painter.family, {**rest, name: column}, CONTROLLED, painter.facts.size, key.at("paint"))
+            pairs = zip(others, many, strict=True)
+            misses[way] = [
+                m for value, picture in pairs if value is not None and (m := condition.miss(value, picture)) is not None
+            ]
+        if misses:
+            luck = np.random.default_rng(key.at(name).generator().initial_seed())
+            asked, free = (np.array(misses[way]) for way in ("asked", "not asked"))
+            found[name] = {
+                "asked": mean_of(asked, luck),
+                "not asked": mean_of(free, luck),
+                "gained": mean_of(free - asked, luck),
+            }
+    return found
+
+
+def paintings(
+    painter: Painter, values: Mapping[str, list[Any]], count: int, key: Key, folder: Path
+) -> Generator[Doing, None, UInt8[np.ndarray, "pictures channels height width"]]:
+    """The paintings as a gallery keeps them, those of an earlier call included."""
+    folder.mkdir(parents=True, exist_ok=True)
+    height, width = painter.facts.size
+    place, shape = folder / "paintings.npy", (count, painter.facts.channels, height, width)
+    pixels = np.lib.format.open_memmap(place, "r+" if place.is_file() else "w+", np.uint8, shape)
+    at = folder / "done.json"
+    done = json.loads(at.read_text()) if at.is_file() else 0
+    for start in range(done, count, AT_ONCE):
+        yield Doing("painting", start, count)
+        part = {name: column[start : start + AT_ONCE] for name, column in values.items()}
+        many = paint_values(painter.family, part, min(AT_ONCE, count - start), (height, width), key.at(start))
+        pixels[start : start + len(many)] = _stored(many)
+        pixels.flush()
+        write_atomically(at, json.dumps(start + len(many)).encode())
+    return pixels
+
+
+def _stored(many: Many) -> UInt8[np.ndarray, "pictures channels height width"]:
+    """As a gallery keeps pictures."""
+    return np.moveaxis(premultiply(many) if many.shape[-1] == 4 else many, -1, 1)
