@@ -3,25 +3,31 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from painters import make_painter
+from PIL import Image
 from torch import Tensor, nn
+from typer.testing import CliRunner
 
+from danqing.cli import app
 from danqing.data.gallery import of_source, shape_of
 from danqing.data.picture_set import import_pictures
 from danqing.data.prepare import Preparation
 from danqing.data.shapes import ShapesSource
 from danqing.data.source import Item
 from danqing.data.sources import parse
-from danqing.errors import AssetError, DanqingError, DataError
+from danqing.errors import AssetError, ConfigError, DanqingError, DataError
 from danqing.evaluate import Scores, evaluate_painter, evaluate_pictures, write
 from danqing.metrics.baselines import BASELINES, gaussian
+from danqing.metrics.comparison import differences
 from danqing.metrics.copies import copies, fisher
 from danqing.metrics.extractor import DEFAULT, EXTRACTORS, extractor, wrap
 from danqing.metrics.findings import REAL, of_copies, of_modes, of_quality
+from danqing.metrics.frechet import Moments, frechet_distance
 from danqing.metrics.kernel import resampled_mmd, squared_mmd
 from danqing.metrics.measured import Measured, Refused, about, mean_of
 from danqing.metrics.modes import modes
@@ -158,17 +164,27 @@ def shapes(count: int, seed: int = 0, size: int = 32) -> np.ndarray:
     return found
 
 
+def swapped(pictures: np.ndarray, many: int) -> np.ndarray:
+    """So many of each picture's sixteen parts in each other's places."""
+    tiles = pictures.reshape(-1, 4, 8, 4, 8, 3).swapaxes(2, 3).reshape(-1, 16, 8, 8, 3).copy()
+    for number, tile in enumerate(tiles):
+        moved = np.random.default_rng(number).permutation(16)[:many]
+        tile[moved] = tile[np.roll(moved, 1)]
+    found: np.ndarray = tiles.reshape(-1, 4, 4, 8, 8, 3).swapaxes(2, 3).reshape(pictures.shape)
+    return found
+
+
 def test_the_embedded_extractor_orders_corruptions_as_they_grow() -> None:
     see, real, fresh = extractor(), shapes(150), shapes(150, 1)
-    against, noise = see.features(real), np.random.default_rng(0).standard_normal(fresh.shape)
+    against, noise = Moments.of(see.features(real)), np.random.default_rng(0).standard_normal(fresh.shape)
 
     def distance(pictures: np.ndarray) -> float:
-        return squared_mmd(see.features(np.clip(pictures, 0, 255).astype(np.uint8)), against)
+        return frechet_distance(Moments.of(see.features(np.clip(pictures, 0, 255).astype(np.uint8))), against)
 
     for corrupt in (
-        lambda much: fresh + 40 * much * noise,
+        lambda much: fresh + 4 * much**2 * noise,
         lambda much: (1 - much / 3) * fresh + much / 3 * fresh[..., [2, 0, 1]],
-        lambda much: np.concatenate([np.roll(fresh[:, : 8 * much], 16, axis=2), fresh[:, 8 * much :]], 1),
+        lambda much: swapped(fresh, (0, 4, 8, 16)[much]),
     ):
         grown = [distance(corrupt(much)) for much in (0, 1, 2, 3)]
         assert grown == sorted(grown), grown
@@ -262,3 +278,47 @@ def test_what_cannot_be_measured_is_told_in_a_sentence(tmp_path: Path) -> None:
     fill(tmp_path / "some", 3, 0)
     with pytest.raises(DanqingError, match="there is no set 'nowhere'"):
         last(evaluate_pictures(str(tmp_path / "some"), "nowhere"))
+
+
+# --- comparisons ---------------------------------------------------------------------------------------------------------
+
+
+def scored(**values: float) -> dict[str, Any]:
+    numbers = {name: {"value": value, "low": value - 0.1, "high": value + 0.1} for name, value in values.items()}
+    return {"extractor": "one", "count": 100, "against": {"name": "set"}, "quality": numbers}
+
+
+def test_differences_are_told_from_chance_and_have_a_direction() -> None:
+    mine, other = (
+        scored(frechet_distance=2.0, precision=0.5, recall=0.5),
+        scored(frechet_distance=1.0, precision=0.3, recall=0.52),
+    )
+    verdicts = {difference.name: difference.verdict for difference in differences(mine, other)}
+    assert verdicts == {"frechet_distance": "worse", "precision": "better", "recall": "same"}
+    with pytest.raises(ConfigError, match="'count'"):
+        differences(mine, other | {"count": 99})
+
+
+def test_the_gate_closes_on_a_regression_and_painters_are_compared(tmp_path: Path) -> None:
+    fill(tmp_path / "real", 120, 0)
+    fill(tmp_path / "good", 60, 1)
+    noise = np.random.default_rng(0)
+    (tmp_path / "bad").mkdir()
+    for number in range(60):
+        Image.fromarray(noise.integers(0, 256, (32, 32, 4), np.uint8)).save(tmp_path / "bad" / f"{number}.png")
+    runner, against = CliRunner(), ["--against", str(tmp_path / "real"), "--out", str(tmp_path / "out"), "--json"]
+    good = runner.invoke(app, ["evaluate", "--pictures", str(tmp_path / "good"), *against])
+    assert good.exit_code == 0, good.output
+    baseline = tmp_path / "baseline.json"
+    baseline.write_text((tmp_path / "out" / "scores.json").read_text(encoding="utf8"), encoding="utf8")
+    same = runner.invoke(app, ["evaluate", "--pictures", str(tmp_path / "good"), *against, "--gate", str(baseline)])
+    assert same.exit_code == 0, same.output
+    worse = runner.invoke(app, ["evaluate", "--pictures", str(tmp_path / "bad"), *against, "--gate", str(baseline)])
+    assert worse.exit_code == 1
+    folders = [str(tmp_path / "good"), str(tmp_path / "bad")]
+    told = json.loads(runner.invoke(app, ["compare", *folders, "--data", str(tmp_path / "real"), "--json"]).stdout)
+    assert [row["name"] for row in told] == folders
+    assert {d["verdict"] for d in told[1]["against_first"] if d["name"] in ("precision", "kernel_distance")} == {"worse"}
+    (tmp_path / "nothing.json").write_text("[]", encoding="utf8")
+    wrong = runner.invoke(app, ["evaluate", "--pictures", folders[0], *against, "--gate", str(tmp_path / "nothing.json")])
+    assert isinstance(wrong.exception, ConfigError)

@@ -36,6 +36,7 @@ from danqing.metrics.modes import Modes, modes
 from danqing.metrics.quality import QUALITY, quality
 from danqing.painters.painter import open_painter
 from danqing.painters.sheet import grid, png
+from danqing.painters.shelf import names as shelf_names
 from danqing.painters.trial import control, learnt_from, paintings, preparation_of, wishes
 from danqing.parts.contract import Key
 from danqing.records.report import Figure, page
@@ -168,12 +169,12 @@ def evaluate_painter(
     key = Key(seed).at("evaluate")
     values = wishes(painter, real.train, count, key.at("wishes"))
     folder = home() / "scores" / f"{painter.name}-{_digest(painter.weights_sha256, pictures.manifest.fingerprint, count, seed)}"
-    pixels = yield from paintings(painter, values, count, key.at("paint"), folder)
+    pixels, seconds = yield from paintings(painter, values, count, key.at("paint"), folder)
     known = {"painter": painter.name, "weights": painter.weights_sha256, "seed": seed}
     painted = Gallery(painter.name, pixels, [f"painting {i + 1}" for i in range(count)], [], np.arange(count))
     heeded = yield from control(painter, real.train, key.at("control"))
     asked = values.get("text", [None] * count)
-    known |= {"guidance": painter.family.guidance, "size": list(facts.size)}
+    known |= {"guidance": painter.family.guidance, "size": list(facts.size), "seconds_a_painting": seconds}
     yield from _measure(painted, asked, real, see, key, known, heeded)
 
 
@@ -278,6 +279,39 @@ def _features(gallery: Gallery, see: Extractor, what: str) -> Generator[Doing, N
 
 def _digest(*facts: Any) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
+
+
+def compare_all(
+    names: Sequence[str], data: str | None = None, *, count: int = COUNT, using: str = DEFAULT, seed: int = 0
+) -> Iterator[Doing | list[tuple[str, Scores]]]:
+    """Measure painters, or other programs' pictures, against one set, all with the same wishes and seeds.
+
+    Args:
+        names: of painters, or folders or zips of pictures.
+        data: the set; by default the one that the first painter learnt from.
+        count, using, seed: as of `evaluate_painter`.
+
+    Yields:
+        What is being done; last, the scores of each by name.
+
+    Raises:
+        DataError, PainterError, AssetError: something cannot be read or is not at hand.
+    """
+    rows: list[tuple[str, Scores]] = []
+    for name in names:
+        if Path(name).exists() and not (Path(name) / "config.json").is_file() and name not in shelf_names():
+            if data is None:
+                raise DataError(f"'{name}' holds pictures, and no set to measure them against was named: give --data NAME")
+            run = evaluate_pictures(name, data, using=using, seed=seed)
+        else:
+            data = data or open_painter(name).facts.trained["set"]
+            run = evaluate_painter(name, data, count=count, using=using, seed=seed)
+        for event in run:
+            if isinstance(event, Scores):
+                rows.append((name, event))
+            else:
+                yield dataclasses.replace(event, what=f"{name}: {event.what}")
+    yield rows
 
 
 def write(scores: Scores, folder: Path) -> Path:

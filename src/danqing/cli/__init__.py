@@ -10,7 +10,7 @@ import typer
 
 from danqing import __version__
 from danqing.cli import sets, shelf
-from danqing.cli.measuring import evaluate
+from danqing.cli.measuring import compare, evaluate
 from danqing.cli.output import say
 from danqing.cli.painting import paint, replay
 from danqing.cli.training import train
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 app.command()(paint)
 app.command()(evaluate)
+app.command()(compare)
 app.command()(replay)
 app.command()(train)
 app.add_typer(sets.app, name="data")

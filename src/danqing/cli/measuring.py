@@ -1,15 +1,19 @@
-"""`evaluate`."""
+"""`evaluate` and `compare`."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn
 
 from danqing.cli.output import Json, console, print_json, remark, say
 from danqing.errors import ConfigError
+from danqing.metrics.comparison import differences
 from danqing.words import Doing
 
 
@@ -22,6 +26,7 @@ def evaluate(
     extractor: Annotated[str | None, typer.Option(help="The network that looks at pictures.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
     out: Annotated[Path | None, typer.Option(help="A folder for scores.json and report.html.")] = None,
+    gate: Annotated[Path | None, typer.Option(help="A scores.json: exit with 1 where a number is significantly worse.")] = None,
     json_: Json = False,
 ) -> None:
     """Measure a painter, or any program's pictures: quality, variety, copies, each number with its interval."""
@@ -31,6 +36,7 @@ def evaluate(
         raise ConfigError("--pictures and --against belong together: give both, or a painter's name with --data")
     if pictures is not None and (data is not None or count is not None):
         raise ConfigError("--data and --count are for painters: leave them out, and all --pictures are measured")
+    baseline = None if gate is None else _read(gate)
     from danqing.evaluate import COUNT, evaluate_painter, evaluate_pictures, write
     from danqing.metrics.extractor import DEFAULT
 
@@ -40,6 +46,72 @@ def evaluate(
         events = evaluate_pictures(pictures, against, using=using, seed=seed)
     else:
         events = evaluate_painter(painter or "", data, count=count or COUNT, using=using, seed=seed)
+    scores = _follow(events)
+    page = write(scores, out or Path(f"{name}-scores"))
+    facts = scores.plain()
+    found = [] if baseline is None else differences(facts, baseline)
+    if json_:
+        print_json(facts | ({"gate": [dataclasses.asdict(difference) for difference in found]} if gate else {}))
+    else:
+        _tell(scores)
+        for difference in found:
+            say(f"gate: {difference.sentence()}")
+        say(str(page))
+    if any(difference.verdict == "worse" for difference in found):
+        raise typer.Exit(1)
+
+
+def compare(
+    painters: Annotated[list[str], typer.Argument(help="Two or more painters, or folders or zips of pictures.")],
+    data: Annotated[str | None, typer.Option(help="The set to measure them against; by default the first one's own.")] = None,
+    count: Annotated[int | None, typer.Option(help="Paintings of each painter; 1000 by default.")] = None,
+    extractor: Annotated[str | None, typer.Option(help="The network that looks at pictures.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the wishes and paintings, the same for all.")] = 0,
+    json_: Json = False,
+) -> None:
+    """Measure painters on the same wishes and seeds, and say which differences are more than chance."""
+    if len(painters) < 2:
+        raise ConfigError("one painter was named: name two or more to compare")
+    from danqing.evaluate import COUNT, compare_all
+    from danqing.metrics.extractor import DEFAULT
+
+    events = compare_all(painters, data, count=count or COUNT, using=extractor or DEFAULT, seed=seed)
+    rows = _follow(events)
+    first = rows[0][1].plain()
+    told: list[dict[str, Any]] = []
+    for name, scores in rows:
+        facts = scores.plain()
+        against = [dataclasses.asdict(difference) for difference in differences(facts, first)]
+        told.append({"name": name, "scores": facts, "against_first": against if told else []})
+        if json_:
+            continue
+        cost = facts.get("seconds_a_painting")
+        say(name + (f"  ({cost:.3f} CPU seconds a painting)" if cost is not None else ""))
+        for difference in differences(facts, first):
+            say(
+                f"  {difference.sentence()}"
+                if len(told) > 1
+                else f"  {difference.name.replace('_', ' ')}: {difference.mine:.4g}"
+            )
+        for finding in scores.findings:
+            say(f"  {finding.fault}: {finding.sentence}")
+    if json_:
+        print_json(told)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"'{path}' cannot be read as scores ({error}): give a scores.json that 'evaluate' wrote") from error
+    if not isinstance(found, dict) or "quality" not in found:
+        raise ConfigError(f"'{path}' holds no scores: give a scores.json that 'evaluate' wrote")
+    return found
+
+
+def _follow(events: Iterator[Any]) -> Any:
+    """Show what is being done; what comes last is the result."""
+    result = None
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("opening", total=None)
@@ -47,15 +119,19 @@ def evaluate(
             if isinstance(event, Doing):
                 bar.update(task, description=event.what, completed=event.done, total=event.total or None)
             else:
-                scores = event
-    page = write(scores, out or Path(f"{name}-scores"))
-    if json_:
-        print_json(scores.plain())
-        return
+                result = event
+    return result
+
+
+def _tell(scores: Any) -> None:
+    """What was found, and every number."""
     for finding in scores.findings:
         say(f"{finding.fault}: {finding.sentence}. Next: {finding.remedy}.")
     for number, value in scores.quality.items():
         say(f"{number.replace('_', ' ')}: {value}")
+    for number, value in scores.agreement.items():
+        say(f"words suit {number}: {value}")
+    for name, ways in scores.control.items():
+        say(f"{name} missed: asked {ways['asked']}, not asked {ways['not asked']}")
     for reason in sorted({value.reason for value in scores.quality.values() if hasattr(value, "reason")}):
         remark(f"not measured: {reason}")
-    say(str(page))

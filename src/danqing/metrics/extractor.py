@@ -21,8 +21,9 @@ from danqing.parts.packing import unpack
 Many = UInt8[np.ndarray, "pictures height width channels"]
 AT_ONCE = 64
 """Pictures in the network at a time."""
-DEFAULT, BOXED, SIDE = "efficientnet-lite0", 6, 96
-"""The extractor in the box: so many of its stages, at so many pixels (decision 6)."""
+DEFAULT, BOXED, SIDE, SIZE = "efficientnet-lite0", 6, 96, 6.0
+"""The extractor in the box: so many of its stages, at so many pixels (decision 6); root mean square of its features, which is 6.4
+on emoji and 5.8 on pieces of photographs."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,6 +38,7 @@ class Extractor:
         scale: from values in [0, 255] to what the network expects.
         background: what transparent pictures are laid on, in [0, 255]. Viewers show them on white, and pictures of other
             programs, which have no alpha, come on white.
+        unit: features are divided by it, so that they are about 1 in size: the kernel distance cubes what is larger.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Extractor:
     side: int
     scale: Callable[[Tensor], Tensor]
     background: float = 255.0
+    unit: float = 1.0
 
     @torch.inference_mode()
     def features(self, pictures: Many) -> Features:
@@ -61,7 +64,7 @@ class Extractor:
             raise AssetError(
                 f"the extractor '{self.name}' gave features of shape {tuple(found.shape)}: (pictures, {self.width}) was said"
             )
-        return found.float()
+        return found.float() / self.unit
 
     def laid(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch 3 height width"]:
         """On the background, in colour."""
@@ -100,7 +103,7 @@ def _embedded() -> Extractor:
     network = EfficientNetLite(BOXED)
     content = resources.files("danqing.metrics").joinpath(f"{DEFAULT}.safetensors").read_bytes()
     network.load_state_dict(unpack(load_tensors(content)))
-    return Extractor(DEFAULT, network.eval(), network.width, SIDE, _centred)
+    return Extractor(DEFAULT, network.eval(), network.width, SIDE, _centred, unit=SIZE)
 
 
 EXTRACTORS: dict[str, Callable[[], Extractor]] = {DEFAULT: _embedded}

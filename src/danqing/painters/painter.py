@@ -25,7 +25,8 @@ from danqing.painters.shelf import find
 from danqing.parts.contract import Family
 from danqing.parts.packing import Stored, pack, unpack
 
-FORMAT = 1
+FORMAT = 2
+"""1 knew no `balanced`: its painters are opened without."""
 
 
 class PainterFacts(Config):
@@ -104,12 +105,23 @@ def read_facts(folder: Path) -> PainterFacts:
         plain = json.loads((folder / "config.json").read_text(encoding="utf8"))
         if (folder / "tokenizer.json").is_file():
             plain["conditions"]["text"]["tokenizer"] = (folder / "tokenizer.json").read_text(encoding="utf8")
+        if plain.get("format") == 1:
+            _unbalanced(plain)
         facts = PainterFacts.read(plain, f"{folder}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PainterError(f"the painter in '{folder}' is damaged ({error}): import or train it again") from error
     if facts.format > FORMAT:
         raise PainterError(f"the painter in '{folder}' has format {facts.format}: this Danqing reads up to {FORMAT}; update it")
     return facts
+
+
+def _unbalanced(plain: dict[str, Any]) -> None:
+    """Say of a painter of format 1 what it was built like."""
+    backbone, text = plain["model"].get("backbone", {}), plain["conditions"].get("text", {})
+    if backbone.get("kind") == "unet":
+        backbone["balanced"] = False
+    if "encoder" in text:
+        text["encoder"]["balanced"] = False
 
 
 def open_painter(name: str, device: torch.device | None = None) -> Painter:

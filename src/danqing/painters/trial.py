@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
@@ -93,22 +94,24 @@ def control(painter: Painter, gallery: Gallery, key: Key) -> Generator[Doing, No
 
 def paintings(
     painter: Painter, values: Mapping[str, list[Any]], count: int, key: Key, folder: Path
-) -> Generator[Doing, None, UInt8[np.ndarray, "pictures channels height width"]]:
-    """The paintings as a gallery keeps them, those of an earlier call included."""
+) -> Generator[Doing, None, tuple[UInt8[np.ndarray, "pictures channels height width"], float]]:
+    """The paintings as a gallery keeps them, those of an earlier call included; and the CPU seconds each took."""
     folder.mkdir(parents=True, exist_ok=True)
     height, width = painter.facts.size
     place, shape = folder / "paintings.npy", (count, painter.facts.channels, height, width)
     pixels = np.lib.format.open_memmap(place, "r+" if place.is_file() else "w+", np.uint8, shape)
     at = folder / "done.json"
-    done = json.loads(at.read_text()) if at.is_file() else 0
+    done, seconds = json.loads(at.read_text(encoding="utf8")) if at.is_file() else (0, 0.0)
     for start in range(done, count, AT_ONCE):
         yield Doing("painting", start, count)
         part = {name: column[start : start + AT_ONCE] for name, column in values.items()}
+        began = time.process_time()
         many = paint_values(painter.family, part, min(AT_ONCE, count - start), (height, width), key.at(start))
+        seconds += time.process_time() - began
         pixels[start : start + len(many)] = _stored(many)
         pixels.flush()
-        write_atomically(at, json.dumps(start + len(many)).encode())
-    return pixels
+        write_atomically(at, json.dumps([start + len(many), seconds]).encode())
+    return pixels, seconds / count
 
 
 def _stored(many: Many) -> UInt8[np.ndarray, "pictures channels height width"]:

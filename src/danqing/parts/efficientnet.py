@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 without its classifier: what pictures look like, in a few hundred numbers, learnt from photographs by others.
+"""EfficientNet-Lite0 without its classifier: what pictures look like, in some hundred numbers, learnt from photographs.
 
 Tan & Le 2019, table 1, in the form of Liu et al. 2020 (EfficientNet-Lite): no squeeze-and-excitation, ReLU6, and the stem
 and the last stage not widened. Batch normalisation is folded into the convolutions before it (Jacob et al. 2018, section

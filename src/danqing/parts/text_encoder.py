@@ -10,11 +10,17 @@ from danqing.config import Config
 
 
 class TextEncoderConfig(Config):
-    """Settings: `layers` of attention over at most `length` pieces."""
+    """Settings: `layers` of attention over at most `length` pieces.
 
-    layers: int = Field(1, ge=0)
+    Args:
+        balanced: each piece is brought to unit variance at the end; without, what layers add grows in training until it
+            drowns what tells one piece from another (decision 7).
+    """
+
+    layers: int = Field(0, ge=0)
     length: int = Field(16, ge=4)
     head: int = Field(32, ge=8)
+    balanced: bool = True
 
 
 class Layer(nn.Module):
@@ -44,22 +50,24 @@ class Layer(nn.Module):
 
 
 class TextEncoder(nn.Module):
-    """Pieces to tokens. A piece's embedding is multiplied by its weight, so `(red:1.3)` speaks louder."""
+    """Pieces to tokens. What a piece says is multiplied by its weight, so `(red:1.3)` speaks louder."""
 
     def __init__(self, config: TextEncoderConfig, vocabulary: int, width: int) -> None:
         super().__init__()
         self.pieces = nn.Embedding(vocabulary, width)
         self.places = nn.Parameter(torch.randn(config.length, width) * 0.02)
         self.layers = nn.ModuleList(Layer(width, config.head) for _ in range(config.layers))
+        self.balanced = config.balanced
         nn.init.normal_(self.pieces.weight, std=0.3)
 
     def forward(
         self, pieces: Int[Tensor, "batch count"], weights: Float[Tensor, "batch count"], mask: Bool[Tensor, "batch count"]
     ) -> Float[Tensor, "batch count width"]:
         """(batch, count) piece numbers with weights around 1 to (batch, count, width)."""
-        x = self.pieces(pieces) * weights[..., None] + self.places[: pieces.shape[1]]
+        heard = weights[..., None]
+        x = self.pieces(pieces) * (1.0 if self.balanced else heard) + self.places[: pieces.shape[1]]
         bias = torch.where(mask, 0.0, -1e9)[:, None, None, :]
         for layer in self.layers:
             x = layer(x, bias)
-        out: Tensor = x
-        return out
+        # What is brought to unit variance forgets its weight, so it is given it last; and a gain would grow like what it tames.
+        return F.layer_norm(x.float(), x.shape[-1:]) * heard if self.balanced else x

@@ -25,6 +25,8 @@ class UNetConfig(Config):
         depths: residual blocks of each level, on the way down and again on the way up.
         attention: levels with attention after their blocks.
         embedding: width of the vectors and tokens of time and conditions.
+        balanced: time is brought to unit variance before conditions are added to it; without, it grows in training until
+            it drowns them (decision 7).
     """
 
     kind: Literal["unet"] = "unet"
@@ -34,6 +36,7 @@ class UNetConfig(Config):
     attention: tuple[bool, ...] = (False, True, True)
     embedding: int = Field(256, ge=8)
     dropout: float = Field(0.0, ge=0.0, lt=1.0)
+    balanced: bool = True
 
 
 class Stage(nn.Module):
@@ -90,7 +93,8 @@ class UNet(nn.Module):
         height, width = x.shape[-2:]
         multiple = self.config.patch * 2 ** (len(self.config.widths) - 1)
         padded = F.pad(x, (0, -width % multiple, 0, -height % multiple), mode="replicate") if _odd(x, multiple) else x
-        vector = self.vector(self.time(time) + vector)
+        when = self.time(time)
+        vector = self.vector((F.layer_norm(when.float(), when.shape[-1:]) if self.config.balanced else when) + vector)
         hidden = self.first(F.pixel_unshuffle(padded, self.config.patch))
         kept = []
         for level, stage in enumerate(self.down):
