@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from danqing.cli import app
 from danqing.data.gallery import of_source, shape_of
+from danqing.data.geometry import FACTS
 from danqing.data.picture_set import import_pictures
 from danqing.data.prepare import Preparation
 from danqing.data.shapes import ShapesSource
@@ -269,6 +270,8 @@ def test_a_painter_is_measured_and_a_stopped_measurement_goes_on() -> None:
     assert last(evaluate_painter("tiny", "shapes", count=70, seed=1)).plain() == first.plain()
     assert {"undertrained", "ignored palette"} <= {finding.fault for finding in first.findings}, "its weights are noise"
     assert first.facts["against"]["name"] == "shapes"
+    assert first.truth.keys() == {*FACTS, "all five"}
+    assert all(isinstance(number, Measured) and number.value < 0.6 for number in first.truth.values())
 
 
 def test_what_cannot_be_measured_is_told_in_a_sentence(tmp_path: Path) -> None:

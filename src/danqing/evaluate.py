@@ -37,7 +37,7 @@ from danqing.metrics.quality import QUALITY, quality
 from danqing.painters.painter import open_painter
 from danqing.painters.sheet import grid, png
 from danqing.painters.shelf import names as shelf_names
-from danqing.painters.trial import control, learnt_from, paintings, preparation_of, wishes
+from danqing.painters.trial import control, learnt_from, paintings, preparation_of, truth, wishes
 from danqing.parts.contract import Key
 from danqing.records.report import Figure, page
 from danqing.words import Doing
@@ -62,6 +62,7 @@ class Scores:
         rows: of trivial pictures, by their name.
         agreement: share of pictures whose own words suit them best, of paintings and of real pictures; empty where there
             are no words, or none a judge could learn.
+        truth: on pictures of shapes, the share of paintings that have each fact right, by geometry.
         control: for each condition that can be measured, its miss where it was asked and where it was not, in its unit.
         copies, modes: memorisation and kinds; `None` where there were too few pictures.
         findings: the faults found.
@@ -73,6 +74,7 @@ class Scores:
     quality: Mapping[str, Number]
     rows: Mapping[str, Mapping[str, Number]]
     agreement: Mapping[str, Number]
+    truth: Mapping[str, Number]
     control: Mapping[str, Mapping[str, Number]]
     copies: Copies | None
     modes: Modes | None
@@ -89,6 +91,7 @@ class Scores:
             "quality": _plain(self.quality),
             "rows": {row: _plain(numbers) for row, numbers in self.rows.items()},
             "agreement": _plain(self.agreement),
+            "truth": _plain(self.truth),
             "control": {name: _plain(numbers) for name, numbers in self.control.items()},
             "copies": None if self.copies is None else self.copies.plain(),
             "modes": None if self.modes is None else self.modes.plain(),
@@ -167,15 +170,16 @@ def evaluate_painter(
     facts = painter.facts
     real = Real(*learnt_from(painter, pictures, of_set(pictures, preparation_of(painter))))
     key = Key(seed).at("evaluate")
-    values = wishes(painter, real.train, count, key.at("wishes"))
+    values, known_of = wishes(painter, real.train, count, key.at("wishes"))
     folder = home() / "scores" / f"{painter.name}-{_digest(painter.weights_sha256, pictures.manifest.fingerprint, count, seed)}"
     pixels, seconds = yield from paintings(painter, values, count, key.at("paint"), folder)
     known = {"painter": painter.name, "weights": painter.weights_sha256, "seed": seed}
     painted = Gallery(painter.name, pixels, [f"painting {i + 1}" for i in range(count)], [], np.arange(count))
     heeded = yield from control(painter, real.train, key.at("control"))
+    exact = truth(painted, known_of, key.at("truth"))
     asked = values.get("text", [None] * count)
     known |= {"guidance": painter.family.guidance, "size": list(facts.size), "seconds_a_painting": seconds}
-    yield from _measure(painted, asked, real, see, key, known, heeded)
+    yield from _measure(painted, asked, real, see, key, known, heeded, exact)
 
 
 def _real(against: str, preparation: Preparation) -> Real:
@@ -201,6 +205,7 @@ def _measure(
     key: Key,
     facts: Mapping[str, Any],
     control: Mapping[str, Mapping[str, Number]] = MappingProxyType({}),
+    truth: Mapping[str, Number] = MappingProxyType({}),
 ) -> Iterator[Doing | Scores]:
     """Everything that can be said of pictures beside real ones."""
     mine = yield from _features(painted, see, "looking at the paintings")
@@ -233,7 +238,7 @@ def _measure(
         "torch": torch.__version__,
     }
     kept = tuple(finding for finding in findings if finding)
-    yield Scores(told, found, rows, agreed, control, likeness, kinds, kept, painted, real.reference, real.train)
+    yield Scores(told, found, rows, agreed, truth, control, likeness, kinds, kept, painted, real.reference, real.train)
 
 
 def _rows(

@@ -131,6 +131,8 @@ def _tell(scores: Any) -> None:
         say(f"{number.replace('_', ' ')}: {value}")
     for number, value in scores.agreement.items():
         say(f"words suit {number}: {value}")
+    for fact, value in scores.truth.items():
+        say(f"{fact} right: {value}")
     for name, ways in scores.control.items():
         say(f"{name} missed: asked {ways['asked']}, not asked {ways['not asked']}")
     for reason in sorted({value.reason for value in scores.quality.values() if hasattr(value, "reason")}):

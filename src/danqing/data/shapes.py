@@ -159,6 +159,11 @@ def _path(form: str, fill: str, side: float, down: float, right: float) -> str:
     return f'<path {place} d="{_outline(form)}"/>'
 
 
+def outline(form: str) -> str:
+    """An SVG of one form alone, black on nothing."""
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1">{_path(form, "#000000", 0.9, 0.5, 0.5)}</svg>'
+
+
 @functools.cache
 def _outline(form: str) -> str:
     """SVG path data in the box from -1 to 1, whose four sides it touches."""

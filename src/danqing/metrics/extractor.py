@@ -22,8 +22,8 @@ Many = UInt8[np.ndarray, "pictures height width channels"]
 AT_ONCE = 64
 """Pictures in the network at a time."""
 DEFAULT, BOXED, SIDE, SIZE = "efficientnet-lite0", 6, 96, 6.0
-"""The extractor in the box: so many of its stages, at so many pixels (decision 6); root mean square of its features, which is 6.4
-on emoji and 5.8 on pieces of photographs."""
+"""The extractor in the box: so many of its stages, at so many pixels (decision 6); and the size of its features,
+whose root mean square is 6.4 on emoji and 5.8 on pieces of photographs."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

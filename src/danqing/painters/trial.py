@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from danqing.data.gallery import Gallery, Many
+from danqing.data.geometry import FACTS, measure
 from danqing.data.picture_set import PictureSet
 from danqing.data.prepare import Preparation
 from danqing.files import write_atomically
@@ -20,7 +21,7 @@ from danqing.metrics.measured import Number, mean_of
 from danqing.painters.painter import Painter
 from danqing.painters.sheet import paint_values
 from danqing.parts.contract import Key
-from danqing.words import Doing
+from danqing.words import Doing, Picture
 
 AT_ONCE = 64
 CONTROLLED = 64
@@ -44,8 +45,18 @@ def learnt_from(painter: Painter, pictures: PictureSet, whole: Gallery) -> tuple
     return whole.take(np.flatnonzero(chosen & ~held)), whole.take(np.flatnonzero(chosen & held))
 
 
-def wishes(painter: Painter, gallery: Gallery, count: int, key: Key, *, everything: bool = False) -> dict[str, list[Any]]:
-    """Words and style of pictures of the set, drawn evenly; colours only with `everything`, or where nothing else is known."""
+def wishes(
+    painter: Painter, gallery: Gallery, count: int, key: Key, *, everything: bool = False
+) -> tuple[dict[str, list[Any]], list[Picture]]:
+    """Words and style of pictures of the set, drawn evenly, and the pictures they are of.
+
+    Args:
+        painter: says which conditions there are.
+        gallery: pictures to draw from.
+        count: wishes.
+        key: of the draws.
+        everything: colours too, which otherwise are asked for only where nothing else can be.
+    """
     luck = np.random.default_rng(key.generator().initial_seed())
     places = np.concatenate([luck.permutation(len(gallery)) for _ in range(-(-count // len(gallery)))])[:count]
     known = dict(painter.conditions)
@@ -58,7 +69,7 @@ def wishes(painter: Painter, gallery: Gallery, count: int, key: Key, *, everythi
             value = condition.read(gallery.pictures[gallery.numbers[place]], gallery.straight(np.array([place]))[0])
             found.append(None if value is None else condition.draw(value, key.at(name, row)))
         values[name] = found
-    return values
+    return values, [gallery.pictures[gallery.numbers[place]] for place in places]
 
 
 def control(painter: Painter, gallery: Gallery, key: Key) -> Generator[Doing, None, dict[str, dict[str, Number]]]:
@@ -66,7 +77,7 @@ def control(painter: Painter, gallery: Gallery, key: Key) -> Generator[Doing, No
 
     A condition that is heeded is missed by less where it is asked for; one that is ignored is missed alike.
     """
-    values = wishes(painter, gallery, CONTROLLED, key.at("wishes"), everything=True)
+    values, _ = wishes(painter, gallery, CONTROLLED, key.at("wishes"), everything=True)
     found: dict[str, dict[str, Number]] = {}
     for name, condition in painter.conditions.items():
         others = values[name][1:] + values[name][:1]
@@ -90,6 +101,18 @@ def control(painter: Painter, gallery: Gallery, key: Key) -> Generator[Doing, No
                 "gained": mean_of(free - asked, luck),
             }
     return found
+
+
+def truth(many: Gallery, known: Sequence[Picture], key: Key) -> dict[str, Number]:
+    """Of pictures of shapes, the share that have each fact right, measured by geometry; nothing of other pictures."""
+    told = [row for row, picture in enumerate(known) if set(FACTS) <= picture.facts.keys()]
+    if len(told) < len(known) or not told:
+        return {}
+    luck = np.random.default_rng(key.generator().initial_seed())
+    found = [measure(many.straight(np.array([row]))[0]) or {} for row in told]
+    right = {fact: [seen.get(fact) == known[row].facts[fact] for row, seen in zip(told, found, strict=True)] for fact in FACTS}
+    right["all five"] = [all(facts) for facts in zip(*right.values(), strict=True)]
+    return {fact: mean_of(np.array(hits, np.float64), luck) for fact, hits in right.items()}
 
 
 def paintings(

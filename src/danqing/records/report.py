@@ -115,6 +115,9 @@ def _more(scores: Mapping[str, Any]) -> list[str]:
             "<h2>Words</h2><p>Share of pictures whose own words suit them better than 99 others, as a judge sees it that "
             f"learnt from this set alone; the real pictures were kept from it.</p><table>{shares}</table>"
         )
+    if found := scores.get("truth"):
+        shares = "".join(f"<tr><td>{_text(fact)}</td><td>{_number(number)}</td></tr>" for fact, number in found.items())
+        said.append(f"<h2>Facts</h2><p>Share of paintings that have each fact right, by geometry.</p><table>{shares}</table>")
     if found := scores.get("control"):
         rows = "".join(
             f"<tr><td>{_text(name)}</td>{''.join(f'<td>{_number(ways[way])}</td>' for way in ways)}</tr>"
