@@ -25,7 +25,7 @@ from danqing.errors import AssetError, ConfigError, DanqingError, DataError
 from danqing.evaluate import Scores, evaluate_painter, evaluate_pictures, write
 from danqing.metrics.baselines import BASELINES, gaussian
 from danqing.metrics.comparison import differences
-from danqing.metrics.copies import copies, fisher
+from danqing.metrics.copies import closeness, copies, fisher
 from danqing.metrics.extractor import DEFAULT, EXTRACTORS, extractor, wrap
 from danqing.metrics.findings import REAL, of_copies, of_modes, of_quality
 from danqing.metrics.frechet import Moments, frechet_distance
@@ -84,6 +84,14 @@ def test_one_painting_in_twenty_copied_is_named() -> None:
     assert judged(painted, TRAIN, HELD) == {"copies"}
     assert copies(painted, TRAIN, HELD[:100]).baseline.startswith("1,500 training pictures")
     assert copies(painted, TRAIN, HELD[:100]).accused
+
+
+def test_closeness_leaves_each_picture_itself_out_however_the_pairs_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = closeness(TRAIN[:700], TRAIN, itself=True)
+    monkeypatch.setattr("danqing.metrics.neighbours.PAIRS", 1500 * 300)
+    for one, other in zip(closeness(TRAIN[:700], TRAIN, itself=True), whole, strict=True):
+        torch.testing.assert_close(one, other)
+    assert (whole[1] != torch.arange(700)).all()
 
 
 def test_an_undertrained_painter_is_named() -> None:

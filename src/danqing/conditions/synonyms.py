@@ -20,7 +20,7 @@ from danqing.parts.contract import Key
 Read = Callable[[Int[Tensor, " batch"]], Float[Tensor, "batch width"]]
 """Numbers of texts to their vectors, with gradients."""
 
-BATCH, PASSES, MOST, FEWEST = 256, 100, 600, 16
+BATCH, PASSES, MOST, FEWEST = 256, 300, 600, 16
 """Pictures per update; updates are so many passes over the pictures, but no more than `MOST`. Fewer pictures than `FEWEST`
 that have two captions teach nothing worth the time."""
 RATE, WARMUP, TEMPERATURE = 2e-3, 50, 0.07

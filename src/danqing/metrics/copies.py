@@ -96,7 +96,8 @@ def closeness(x: Others, train: Features, *, itself: bool = False) -> tuple[Floa
     found, nearest = [], []
     for rows, apart in blocks(x, train):
         if itself:
-            apart[torch.arange(len(apart)), torch.arange(len(train))[rows]] = math.inf
+            own = torch.arange(len(apart))
+            apart[own, rows.start + own] = math.inf
         least = apart.topk(crowd, largest=False)
         reach = least.values.sqrt()
         found.append(reach[:, 0] / reach.mean(1).clamp_min(1e-12))
