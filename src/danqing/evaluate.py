@@ -115,11 +115,6 @@ class Real:
         """The held-out pictures where they are enough, so that copies are not rewarded; else those learnt from."""
         return self.held_out if len(self.held_out) >= ENOUGH else self.train
 
-    @property
-    def others(self) -> Gallery:
-        """Real pictures that are not the reference; none where nothing was held out."""
-        return self.train if self.reference is self.held_out else self.held_out
-
 
 def evaluate_pictures(pictures: str, against: str, *, using: str = DEFAULT, seed: int = 0) -> Iterator[Doing | Scores]:
     """Measure the pictures of any program.

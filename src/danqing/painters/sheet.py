@@ -13,7 +13,8 @@ import torch
 from PIL import Image
 
 from danqing.maths.colour import from_network
-from danqing.maths.statistics import Many, Others, colour_distance, mean_picture, pixel_distance
+from danqing.maths.statistics import Many, Others, colour_distance, pixel_distance
+from danqing.metrics.baselines import mean, noise
 from danqing.parts.contract import Asked, Family, Key, Keys, Plan
 
 
@@ -49,9 +50,8 @@ def paint_values(family: Family, values: Mapping[str, list[Any]], count: int, si
 
 def distances(painted: Many, reference: Others, real: Many, key: Key) -> Distances:
     """Measure a sheet against `reference`; `real` are other pictures of the set, as many as were painted."""
-    noise = (key.uniform(*painted.shape).numpy() * 255.99).astype(np.uint8)
-    mean = mean_picture(reference)[None].repeat(len(painted), axis=0)
-    rows = [(pixel_distance(p, reference), colour_distance(p, reference)) for p in (painted, noise, mean, real)]
+    trivial = (make(reference, len(painted), key) for make in (noise, mean))
+    rows = [(pixel_distance(p, reference), colour_distance(p, reference)) for p in (painted, *trivial, real)]
     return Distances(*rows)
 
 

@@ -67,10 +67,6 @@ def page(scores: Mapping[str, Any], words: Mapping[str, str], figures: Sequence[
     return f"{head}{''.join(parts)}</html>\n"
 
 
-def _said(name: str, words: str) -> str:
-    return f"<li><b>{_text(name.replace('_', ' '))}</b>: {_text(words)}</li>"
-
-
 def _findings(findings: Sequence[Mapping[str, Any]], figures: Sequence[Figure]) -> list[str]:
     if not findings:
         return [
