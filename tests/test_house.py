@@ -17,7 +17,7 @@ FLOORS: list[set[str]] = [
     {"conditions"},
     {"data", "families", "metrics", "records", "trust", "store"},
     {"painters"},
-    {"train", "paint", "evaluate", "judge", "replay"},
+    {"train", "paint", "evaluate", "tune", "judge", "replay"},
     {"worker", "server", "cli"},
 ]
 """From the ground up. A file imports from lower floors and from its own folder; on the ground floor, from its neighbours.
@@ -33,6 +33,7 @@ SAME_FLOOR = {
     ("replay", "paint"),
     ("judge", "train"),
     ("evaluate", "judge"),
+    ("tune", "judge"),
 }
 """Neighbours that may be imported, in this direction only."""
 

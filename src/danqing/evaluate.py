@@ -34,10 +34,10 @@ from danqing.metrics.findings import REAL, Finding, of_control, of_copies, of_mo
 from danqing.metrics.measured import Number
 from danqing.metrics.modes import Modes, modes
 from danqing.metrics.quality import QUALITY, quality
-from danqing.painters.painter import open_painter
+from danqing.painters.painter import open_painter, tuned
 from danqing.painters.sheet import grid, png
 from danqing.painters.shelf import names as shelf_names
-from danqing.painters.trial import control, learnt_from, paintings, preparation_of, truth, wishes
+from danqing.painters.trial import Real, control, features_of, learnt_from, paintings, preparation_of, truth, wishes
 from danqing.parts.contract import Key
 from danqing.records.report import Figure, page
 from danqing.words import Doing
@@ -47,7 +47,6 @@ COUNT = 1000
 """Paintings that a painter is measured by, unless said otherwise."""
 ROW = 1000
 """Pictures in each trivial row, at most."""
-AT_ONCE = 64
 SHOWN, PAIRS = 72, 12
 """Pictures on a sheet, and pairs of a painting with what it is closest to, in a report."""
 
@@ -103,19 +102,6 @@ def _plain(numbers: Mapping[str, Number]) -> dict[str, Any]:
     return {name: number.plain() for name, number in numbers.items()}
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Real:
-    """The real side: what was learnt from, what was not, and which of the two numbers are measured against."""
-
-    train: Gallery
-    held_out: Gallery
-
-    @property
-    def reference(self) -> Gallery:
-        """The held-out pictures where they are enough, so that copies are not rewarded; else those learnt from."""
-        return self.held_out if len(self.held_out) >= ENOUGH else self.train
-
-
 def evaluate_pictures(pictures: str, against: str, *, using: str = DEFAULT, seed: int = 0) -> Iterator[Doing | Scores]:
     """Measure the pictures of any program.
 
@@ -163,15 +149,16 @@ def evaluate_painter(
     see, painter = extractor(using), open_painter(name)
     pictures = PictureSet.open(data or painter.facts.trained["set"])
     facts = painter.facts
-    real = Real(*learnt_from(painter, pictures, of_set(pictures, preparation_of(painter))))
+    real = learnt_from(painter, pictures, of_set(pictures, preparation_of(painter)))
     key = Key(seed).at("evaluate")
-    values, known_of = wishes(painter, real.train, count, key.at("wishes"))
-    folder = home() / "scores" / f"{painter.name}-{_digest(painter.weights_sha256, pictures.manifest.fingerprint, count, seed)}"
+    values, rows = wishes(painter, real.train, count, key.at("wishes"))
+    same = _digest(painter.weights_sha256, tuned(painter), pictures.manifest.fingerprint, count, seed)
+    folder = home() / "scores" / f"{painter.name}-{same}"
     pixels, seconds = yield from paintings(painter, values, count, key.at("paint"), folder)
     known = {"painter": painter.name, "weights": painter.weights_sha256, "seed": seed}
     painted = Gallery(painter.name, pixels, [f"painting {i + 1}" for i in range(count)], [], np.arange(count))
     heeded = yield from control(painter, real.train, key.at("control"))
-    exact = truth(painted, known_of, key.at("truth"))
+    exact = truth(painted, [real.train.pictures[place] for place in real.train.numbers[rows]], key.at("truth"))
     asked = values.get("text", [None] * count)
     known |= {"guidance": painter.family.guidance, "size": list(facts.size), "seconds_a_painting": seconds}
     yield from _measure(painted, asked, real, see, key, known, heeded, exact)
@@ -203,9 +190,9 @@ def _measure(
     truth: Mapping[str, Number] = MappingProxyType({}),
 ) -> Iterator[Doing | Scores]:
     """Everything that can be said of pictures beside real ones."""
-    mine = yield from _features(painted, see, "looking at the paintings")
-    train = yield from _features(real.train, see, "looking at the pictures of the set")
-    held = yield from _features(real.held_out, see, "looking at the held-out pictures")
+    mine = yield from features_of(painted, see, "looking at the paintings")
+    train = yield from features_of(real.train, see, "looking at the pictures of the set")
+    held = yield from features_of(real.held_out, see, "looking at the held-out pictures")
     against = held if real.reference is real.held_out else train
     agreed = yield from agreement(painted, mine, asked, real.train, train, see.name, key.at("agreement"))
     yield Doing("comparing", 0, 0)
@@ -257,24 +244,6 @@ def _rows(
         train[torch.from_numpy(luck.integers(0, len(train), min(ROW, len(train))))], against, key
     )
     return rows
-
-
-def _features(gallery: Gallery, see: Extractor, what: str) -> Generator[Doing, None, Features]:
-    """Features of a gallery, kept beside its pictures where these have a home."""
-    kept = None if gallery.folder is None else gallery.folder / f"features-{see.name}.npy"
-    if kept is not None and kept.is_file():
-        return torch.from_numpy(np.load(kept)[gallery.numbers])
-    whole = gallery if kept is None else gallery.take(np.arange(len(gallery.places)))
-    parts = []
-    for start in range(0, len(whole), AT_ONCE):
-        yield Doing(what, start, len(whole))
-        parts.append(see.features(whole.straight(slice(start, start + AT_ONCE))))
-    found = torch.cat(parts) if parts else torch.zeros(0, see.width)
-    if kept is None:
-        return found
-    with kept.open("wb") as file:
-        np.save(file, found.numpy())
-    return found[torch.from_numpy(gallery.numbers)]
 
 
 def _digest(*facts: Any) -> str:

@@ -154,6 +154,24 @@ def _batches(
         yield seen, Batch(standard[picked][:, :, None, None], {condition.name: drawn}, rows)
 
 
+def taught(
+    gallery: Gallery, features: Others, extractor: str
+) -> Generator[Doing, None, tuple[Judge, Float[Tensor, "pictures looked"]]]:
+    """A judge of this gallery's words, and what it looks at of each picture.
+
+    Raises:
+        DataError: too few pictures have captions.
+    """
+    looked = look(features, _parts(gallery))
+    training = judge(gallery, looked, extractor)
+    while True:
+        try:
+            seen, total = next(training)
+        except StopIteration as done:
+            return done.value, looked
+        yield Doing("teaching a judge of words", seen, total)
+
+
 def agreement(
     painted: Gallery,
     mine: Features,
@@ -167,14 +185,8 @@ def agreement(
     with_words = np.flatnonzero([value is not None for value in asked])
     if len(with_words) < FEWEST_ASKED:
         return {}
-    parts = look(features, _parts(gallery))
-    training = judge(gallery, parts, extractor)
     try:
-        while True:
-            seen, total = next(training)
-            yield Doing("teaching a judge of words", seen, total)
-    except StopIteration as done:
-        judged = done.value
+        judged, parts = yield from taught(gallery, features, extractor)
     except DataError as error:
         return {"paintings": Refused(str(error))}
     luck = np.random.default_rng(key.generator().initial_seed())

@@ -24,7 +24,7 @@ from danqing.errors import PictureError, WishError, choices
 from danqing.maths.colour import from_network, to_network
 from danqing.maths.samplers import SAMPLERS
 from danqing.painters.canvas_file import read_canvas, write_canvas
-from danqing.painters.painter import Painter, open_painter
+from danqing.painters.painter import Painter, open_painter, tuned
 from danqing.parts.contract import Asked, Canvas, Key, Keys, Plan
 from danqing.records.record import Record, pixels_sha256, texts
 from danqing.words import MAX_SIZE, Painting, Wish
@@ -296,9 +296,8 @@ class Session:
     def painting(self, image: Image.Image, wish: Wish, batch: int) -> Painting:
         """A finished picture with its scores and record."""
         inputs = {name: _sha256(path) for name, path in (("init", wish.init), ("mask", wish.mask)) if path}
-        record = Record.read(
-            {**self.numerics(), "wish": wish.to_json(), "inputs": inputs, "batch": batch, "pixels": pixels_sha256(image)}
-        )
+        facts = {"wish": wish.to_json(), "inputs": inputs, "batch": batch, "pixels": pixels_sha256(image)}
+        record = Record.read({**self.numerics(), **facts, "settings": tuned(self.painter)})
         pixels = np.asarray(image).reshape(image.height, image.width, -1)
         values = parse(self.painter.conditions, self._texts(wish.words, wish.conditions))
         misses = {name: self.painter.conditions[name].miss(value, pixels) for name, value in values.items()}

@@ -26,6 +26,10 @@ def evaluate(
     extractor: Annotated[str | None, typer.Option(help="The network that looks at pictures.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
     out: Annotated[Path | None, typer.Option(help="A folder for scores.json and report.html.")] = None,
+    tune: Annotated[
+        bool,
+        typer.Option("--tune", help="Search guidance, interval and steps; write what is better into the painter."),
+    ] = False,
     gate: Annotated[Path | None, typer.Option(help="A scores.json: exit with 1 where a number is significantly worse.")] = None,
     json_: Json = False,
 ) -> None:
@@ -36,6 +40,11 @@ def evaluate(
         raise ConfigError("--pictures and --against belong together: give both, or a painter's name with --data")
     if pictures is not None and (data is not None or count is not None):
         raise ConfigError("--data and --count are for painters: leave them out, and all --pictures are measured")
+    if tune:
+        if pictures is not None or gate is not None or out is not None:
+            raise ConfigError("--tune is for a painter, and writes into it: leave out --pictures, --out and --gate")
+        _tune(painter or "", data, count, extractor, seed, json_)
+        return
     baseline = None if gate is None else _read(gate)
     from danqing.evaluate import COUNT, evaluate_painter, evaluate_pictures, write
     from danqing.metrics.extractor import DEFAULT
@@ -97,6 +106,26 @@ def compare(
             say(f"  {finding.fault}: {finding.sentence}")
     if json_:
         print_json(told)
+
+
+def _tune(painter: str, data: str | None, count: int | None, extractor: str | None, seed: int, json_: bool) -> None:
+    from danqing.metrics.extractor import DEFAULT
+    from danqing.tune import COUNT, tune
+
+    tuned = _follow(tune(painter, data, count=count or COUNT, using=extractor or DEFAULT, seed=seed))
+    if json_:
+        print_json(tuned.plain())
+        return
+    for tried in tuned.curve:
+        say(f"{tried.setting} {tried.value}: distance {tried.distance}, {tried.seconds:.3f} CPU seconds a painting")
+    for setting, value in tuned.after.items():
+        say(f"{setting}: {tuned.before[setting]} before, {value} found")
+    proof = tuned.proof
+    say(f"on other wishes: distance {proof['before']} before, {proof['after']} after, gained {proof['gained']}")
+    if tuned.kept:
+        say(f"written into {tuned.folder}")
+    else:
+        remark("the gain is not beyond chance: the painter is left as it was")
 
 
 def _read(path: Path) -> dict[str, Any]:

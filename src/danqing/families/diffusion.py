@@ -9,7 +9,8 @@ sampler step after another (`danqing.maths.samplers`).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
@@ -76,6 +77,14 @@ class Diffusion(Family):
         channels: 1, 3 or 4.
         length: pictures the whole training will see, for the learning rate.
     """
+
+    tunable: Mapping[str, Sequence[Any]] = MappingProxyType(
+        {
+            "guidance": (1.0, 1.5, 2.0, 3.0, 4.0, 6.0),
+            "interval": ((0.0, 1.0), (0.0, 0.9), (0.0, 0.8), (0.2, 1.0), (0.2, 0.9), (0.4, 1.0)),
+            "steps": (4, 6, 8, 12, 16, 24),
+        }
+    )
 
     def __init__(self, config: DiffusionConfig, conditions: Mapping[str, Condition[Any]], channels: int, length: int) -> None:
         super().__init__()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import hashlib
 from collections.abc import Callable
 from importlib import resources
 
@@ -48,6 +50,14 @@ class Extractor:
     scale: Callable[[Tensor], Tensor]
     background: float = 255.0
     unit: float = 1.0
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Names this extractor and no other: features are kept under it."""
+        facts = hashlib.sha256(f"{self.name} {self.width} {self.side} {self.background} {self.unit}".encode())
+        for name, tensor in sorted(self.network.state_dict().items()):
+            facts.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+        return f"{self.name}-{facts.hexdigest()[:12]}"
 
     @torch.inference_mode()
     def features(self, pictures: Many) -> Features:

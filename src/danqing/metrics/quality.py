@@ -71,12 +71,12 @@ def _frechet(painted: Others, real: Features, luck: np.random.Generator) -> Numb
 
 def _kernel(painted: Others, real: Features, luck: np.random.Generator) -> Number:
     sets = [x if len(x) <= MOST else x[torch.from_numpy(luck.permutation(len(x))[:MOST])] for x in (painted, real)]
-    counts = [np.concatenate([np.ones((1, len(x))), _drawn(len(x), luck)]).T for x in sets]
+    counts = [np.concatenate([np.ones((1, len(x))), drawn(len(x), luck)]).T for x in sets]
     found = resampled_mmd(sets[0], sets[1], (torch.from_numpy(counts[0]), torch.from_numpy(counts[1]))).tolist()
     return about(found[0], found[1:])
 
 
-def _drawn(count: int, luck: np.random.Generator) -> Int64[np.ndarray, "resamples pictures"]:
+def drawn(count: int, luck: np.random.Generator) -> Int64[np.ndarray, "resamples pictures"]:
     """How often each picture is drawn in each resample of as many with replacement."""
     return luck.multinomial(count, np.full(count, 1 / count), RESAMPLES)
 
@@ -96,7 +96,7 @@ def _diversity(painted: Others, real: Features, luck: np.random.Generator) -> Nu
     """The mean squared distance of two pictures is twice the trace of the covariance."""
     spreads = []
     for x in (painted, real):
-        counts = torch.from_numpy(np.concatenate([np.ones((1, len(x))), _drawn(len(x), luck)])).double()
+        counts = torch.from_numpy(np.concatenate([np.ones((1, len(x))), drawn(len(x), luck)])).double()
         means, squares = counts @ x.double() / len(x), counts @ x.double().square().sum(1) / len(x)
         spreads.append(squares - means.square().sum(1))
     ratios = (spreads[0] / spreads[1].clamp_min(1e-12)).tolist()

@@ -21,7 +21,7 @@ from danqing.config import Config
 from danqing.errors import PainterError
 from danqing.files import write_atomically
 from danqing.painters.registry import build, settings
-from danqing.painters.shelf import find
+from danqing.painters.shelf import describe, find, own
 from danqing.parts.contract import Family
 from danqing.parts.packing import Stored, pack, unpack
 
@@ -142,3 +142,38 @@ def open_painter(name: str, device: torch.device | None = None) -> Painter:
         raise PainterError(f"the painter in '{folder}' is damaged ({error}): import or train it again") from error
     family = family.eval().requires_grad_(False).to(device or torch.device("cpu"))
     return Painter(facts, family, conditions, hashlib.sha256(content).hexdigest(), folder)
+
+
+def tuned(painter: Painter) -> dict[str, Any]:
+    """Its family's settings that only painting heeds, and that a search may have changed."""
+    return {name: painter.facts.model[name] for name in painter.family.tunable if name in painter.facts.model}
+
+
+def altered(painter: Painter, changes: Mapping[str, Any]) -> Painter:
+    """The same painter in memory with other settings of its family."""
+    facts = painter.facts.model_copy(update={"model": {**painter.facts.model, **changes}})
+    config = settings(facts.family, facts.model)
+    family = build(facts.family, config, painter.conditions, facts.channels, int(facts.trained.get("length", 0)))
+    family.load_state_dict(painter.family.state_dict())
+    family = family.eval().requires_grad_(False).to(next(painter.family.parameters()).device)
+    return dataclasses.replace(painter, facts=facts, family=family)
+
+
+def amend(name: str, changes: Mapping[str, Any], files: Mapping[str, bytes]) -> Path:
+    """Change settings of a painter's family on disk; one of the box is copied home first. Returns its folder.
+
+    Args:
+        name: of the painter, or its folder.
+        changes: settings, by name.
+        files: to be written beside it, by name.
+
+    Raises:
+        PainterError, OutputError: there is none, or its folder cannot be written to.
+    """
+    folder = own(name)
+    plain = describe(str(folder))
+    plain["model"] |= changes
+    for file, content in files.items():
+        write_atomically(folder / file, content)
+    write_atomically(folder / "config.json", json.dumps(plain, indent=1, ensure_ascii=False).encode())
+    return folder

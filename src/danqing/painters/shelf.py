@@ -63,6 +63,16 @@ def bring(folder: Path) -> Path:
     return _copy(folder, home() / "painters" / name)
 
 
+def own(name: str) -> Path:
+    """The folder of a painter that may be changed: a painter of the box is copied home first.
+
+    Raises:
+        PainterError: there is none.
+    """
+    folder = find(name)
+    return bring(folder) if BUNDLED in folder.parents else folder
+
+
 def take(name: str, path: Path) -> Path:
     """Copy a painter to a new folder; returns it.
 

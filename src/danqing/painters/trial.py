@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import json
 import time
 from collections.abc import Generator, Mapping, Sequence
@@ -9,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+import torch
+from jaxtyping import Int64, UInt8
 
 from danqing.data.gallery import Gallery, Many
 from danqing.data.geometry import FACTS, measure
@@ -17,6 +20,9 @@ from danqing.data.picture_set import PictureSet
 from danqing.data.prepare import Preparation
 from danqing.files import write_atomically
 from danqing.maths.colour import premultiply
+from danqing.metrics.copies import ENOUGH
+from danqing.metrics.extractor import Extractor
+from danqing.metrics.features import Features
 from danqing.metrics.measured import Number, mean_of
 from danqing.painters.painter import Painter
 from danqing.painters.sheet import paint_values
@@ -34,7 +40,20 @@ def preparation_of(painter: Painter) -> Preparation:
     return Preparation.read({"size": painter.facts.size, "channels": painter.facts.channels, **learnt})
 
 
-def learnt_from(painter: Painter, pictures: PictureSet, whole: Gallery) -> tuple[Gallery, Gallery]:
+@dataclasses.dataclass(frozen=True, eq=False)
+class Real:
+    """The real side: what was learnt from, what was not, and which of the two numbers are measured against."""
+
+    train: Gallery
+    held_out: Gallery
+
+    @property
+    def reference(self) -> Gallery:
+        """The held-out pictures where they are enough, so that copies are not rewarded; else those learnt from."""
+        return self.held_out if len(self.held_out) >= ENOUGH else self.train
+
+
+def learnt_from(painter: Painter, pictures: PictureSet, whole: Gallery) -> Real:
     """What of a set this painter learnt from, and what was held out from it."""
     trained = painter.facts.trained
     groups = trained.get("groups")
@@ -42,13 +61,32 @@ def learnt_from(painter: Painter, pictures: PictureSet, whole: Gallery) -> tuple
     held = np.zeros(len(pictures), bool)
     if trained.get("held_out", True):
         held[pictures.split("held_out")] = True
-    return whole.take(np.flatnonzero(chosen & ~held)), whole.take(np.flatnonzero(chosen & held))
+    return Real(whole.take(np.flatnonzero(chosen & ~held)), whole.take(np.flatnonzero(chosen & held)))
+
+
+def features_of(gallery: Gallery, see: Extractor, what: str) -> Generator[Doing, None, Features]:
+    """Features of a gallery, kept beside its pictures where these have a home; `what` says what is being done."""
+    kept = None if gallery.folder is None else gallery.folder / f"features-{see.digest}.npy"
+    if kept is not None and kept.is_file():
+        return torch.from_numpy(np.load(kept)[gallery.numbers])
+    whole = gallery if kept is None else gallery.take(np.arange(len(gallery.places)))
+    parts = []
+    for start in range(0, len(whole), AT_ONCE):
+        yield Doing(what, start, len(whole))
+        parts.append(see.features(whole.straight(slice(start, start + AT_ONCE))))
+    found = torch.cat(parts) if parts else torch.zeros(0, see.width)
+    if kept is None:
+        return found
+    with io.BytesIO() as file:
+        np.save(file, found.numpy())
+        write_atomically(kept, file.getvalue())
+    return found[torch.from_numpy(gallery.numbers)]
 
 
 def wishes(
     painter: Painter, gallery: Gallery, count: int, key: Key, *, everything: bool = False
-) -> tuple[dict[str, list[Any]], list[Picture]]:
-    """Words and style of pictures of the set, drawn evenly, and the pictures they are of.
+) -> tuple[dict[str, list[Any]], Int64[np.ndarray, " count"]]:
+    """Words and style of pictures of the set, drawn evenly, and the rows of the gallery they are of.
 
     Args:
         painter: says which conditions there are.
@@ -69,7 +107,7 @@ def wishes(
             value = condition.read(gallery.pictures[gallery.numbers[place]], gallery.straight(np.array([place]))[0])
             found.append(None if value is None else condition.draw(value, key.at(name, row)))
         values[name] = found
-    return values, [gallery.pictures[gallery.numbers[place]] for place in places]
+    return values, places
 
 
 def control(painter: Painter, gallery: Gallery, key: Key) -> Generator[Doing, None, dict[str, dict[str, Number]]]:

@@ -97,7 +97,7 @@ class ContextAttention(nn.Module):
         # Additive, because the CPU's fused kernel takes no boolean mask that broadcasts over queries.
         bias = F.pad(torch.where(mask, 0.0, -1e9).to(query.dtype), (places, 0))[:, None, None, :]
         mixed = _attend(query, key, value, bias).transpose(1, 2).flatten(2)
-        out: Tensor = x + _product(mixed, self.out).transpose(1, 2).unflatten(2, (height, width))
+        out: Tensor = x + _product(mixed, self.out).transpose(1, 2).reshape(batch, channels, height, width)
         return out
 
 
@@ -110,5 +110,6 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
     """Scaled dot-product attention; written out where the fused kernel is slower: on a CPU, in bfloat16, among few places."""
     if query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.shape[2] <= WRITTEN_OUT:
         logits = (query * query.shape[-1] ** -0.5) @ key.transpose(2, 3) + bias
-        return logits.softmax(-1).to(value.dtype) @ value
+        out: Tensor = logits.softmax(-1).to(value.dtype) @ value
+        return out
     return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)

@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -242,6 +243,9 @@ class Family(Learner):
     """Names of the conditions it can use."""
     guidance: float = 1.0
     """The guidance it paints with where a wish does not say; 1 is none."""
+    tunable: Mapping[str, Sequence[Any]] = MappingProxyType({})
+    """Of its settings, those that only painting heeds, in the order in which a search tries them, with values to try. A
+    setting named "steps" is a cost: the fewest that lose nothing win."""
 
     def begin(self, values: Values, key: Key) -> None:
         """Called once, before a training from nothing sees a picture, with what each condition read from every one."""

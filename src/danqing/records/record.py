@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
+from pydantic import Field
 
 from danqing.config import Config
 from danqing.errors import ConfigError, PictureError
@@ -29,6 +30,7 @@ class Record(Config):
         inputs: sha256 of the start picture's and the mask's file, by name.
         device, threads, batch: the numerics; bit-identity needs the same.
         pixels: sha256 of the painted pixels, row by row.
+        settings: the painter's own settings that painting heeds, as they were; a painter can be tuned anew.
     """
 
     format: int = FORMAT
@@ -42,6 +44,7 @@ class Record(Config):
     threads: int
     batch: int
     pixels: str
+    settings: dict[str, Any] = Field(default_factory=dict)
 
 
 def texts(record: Record) -> dict[str, str]:

@@ -1,0 +1,153 @@
+"""Tuning: the search finds what was planted, the proof is on other wishes, and only what is proven is written."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from painters import make_painter
+from torch import Tensor
+from typer.testing import CliRunner
+
+import danqing.tune
+from danqing.cli import app
+from danqing.data.picture_set import import_pictures
+from danqing.data.shapes import ShapesSource
+from danqing.errors import DataError
+from danqing.metrics.joint import joint_distances, pairs
+from danqing.metrics.kernel import squared_mmd
+from danqing.metrics.measured import Measured
+from danqing.paint import load
+from danqing.painters.painter import Painter, amend, open_painter, tuned
+from danqing.painters.shelf import BUNDLED
+from danqing.parts.contract import Key
+from danqing.replay import replay
+from danqing.tune import Tuned, best, search, tune
+from danqing.words import Doing
+
+KNOWN = {"guidance": (1.0, 2.0, 3.0), "steps": (4, 8, 16)}
+
+
+def planted(settings: Mapping[str, Any]) -> tuple[Measured, float]:
+    """Least at guidance 2; more steps are better by ever less, each number known to 0.02."""
+    value = abs(settings["guidance"] - 2.0) + 1.0 / settings["steps"] ** 2
+    return Measured(value, value - 0.04, value + 0.04), 0.01 * settings["steps"]
+
+
+def test_the_search_finds_the_least_distance_and_the_fewest_steps_that_lose_nothing() -> None:
+    before = {"guidance": 5.0, "steps": 16}
+    events = search(KNOWN, before, planted)
+    tried = yield_of(events)
+    assert [row.value for row in tried] == [1.0, 2.0, 3.0, 5.0, 4, 8, 16], "what the painter had is tried too"
+    assert best(KNOWN, before, tried) == {"guidance": 2.0, "steps": 8}, "8 steps are within a standard error of 16, 4 are not"
+
+
+def yield_of(events: Any) -> Any:
+    while True:
+        try:
+            assert isinstance(next(events), Doing)
+        except StopIteration as end:
+            return end.value
+
+
+def test_pairs_tell_who_paints_well_but_not_what_was_asked() -> None:
+    said, asked = (torch.eye(5)[(Key(place).uniform(300) * 5).long()] for place in (0, 6))
+    real = said @ Key(1).normal(5, 16) + 0.1 * Key(2).normal(300, 16)
+    painted = asked @ Key(1).normal(5, 16) + 0.1 * Key(3).normal(300, 16)
+    order = torch.randperm(300, generator=Key(4).generator())
+
+    def distance(told: Tensor) -> Tensor:
+        return joint_distances(pairs(painted, told, (real, said)), pairs(real, said, (real, said)), Key(5))
+
+    right, swapped = distance(asked), distance(asked[order])
+    assert swapped[0] > 10 * abs(float(right[0])), "the same pictures, with each other's words"
+    assert float((swapped - right)[1:].min()) > 0
+    nothing = torch.zeros(300, 0)
+    alone = joint_distances(pairs(painted, nothing, (real, nothing)), pairs(real, nothing, (real, nothing)), Key(5))
+    assert float(alone[0]) == pytest.approx(squared_mmd(painted, real), rel=1e-9, abs=1e-12), "with nothing said, the pictures'"
+    both = pairs(real, said, (real, said))
+    assert float(both[:, 16:].norm(dim=1).mean()) == pytest.approx(float(real.norm(dim=1).mean()), rel=1e-5)
+
+
+@pytest.fixture
+def set_up() -> Path:
+    import_pictures(ShapesSource(260, size=32), "shapes")
+    return make_painter(channels=3)
+
+
+def last(events: Any) -> Tuned:
+    *doing, found = events
+    assert all(isinstance(event, Doing) for event in doing)
+    assert isinstance(found, Tuned)
+    return found
+
+
+def test_only_what_is_proven_is_written(set_up: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Painting is replaced: features are as far from real ones as the guidance is from 4."""
+    monkeypatch.setattr(danqing.tune, "_painted", painted_by(4.0))
+    before = json.loads((set_up / "config.json").read_text(encoding="utf8"))
+    found = last(tune("tiny", "shapes", count=50))
+    assert found.kept
+    assert found.after["guidance"] == 4.0
+    assert found.proof["gained"].low > 0
+    after = json.loads((set_up / "config.json").read_text(encoding="utf8"))
+    assert after["model"]["guidance"] == 4.0
+    assert {k: v for k, v in after.items() if k != "model"} == {k: v for k, v in before.items() if k != "model"}
+    told = json.loads((set_up / "tuning.json").read_text(encoding="utf8"))
+    assert [row["value"] for row in told["curve"] if row["setting"] == "guidance"] == [1.0, 1.5, 2.0, 3.0, 4.0, 6.0]
+    again = last(tune("tiny", "shapes", count=50))
+    assert not again.kept
+    assert again.before == again.after, "there is nothing left to gain"
+    assert json.loads((set_up / "config.json").read_text(encoding="utf8")) == after
+
+
+def painted_by(wanted: float) -> Any:
+    def painted(painter: Painter, ground: Any, see: Any, key: Key) -> tuple[Tensor, float]:
+        real = ground.real[0][torch.arange(ground.count) % len(ground.real[0])]
+        return real + 2.0 * abs(painter.facts.model["guidance"] - wanted) * key.normal(*real.shape), 0.0
+
+    return painted
+
+
+def test_a_painter_is_tuned_by_its_own_paintings_and_the_same_twice(set_up: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {"guidance": (1.0, 3.0), "interval": ((0.0, 1.0), (0.0, 0.8)), "steps": (2, 4)}
+    monkeypatch.setattr("danqing.families.diffusion.Diffusion.tunable", known)
+    done = CliRunner().invoke(app, ["evaluate", "tiny", "--data", "shapes", "--count", "12", "--tune", "--json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert [row["setting"] for row in told["curve"]] == ["guidance"] * 2 + ["interval"] * 2 + ["steps"] * 2
+    assert len({row["distance"]["value"] for row in told["curve"]}) >= 4, "settings change what is painted"
+    if not told["kept"]:
+        assert "tuning.json" not in {path.name for path in set_up.iterdir()}
+        again = CliRunner().invoke(app, ["evaluate", "tiny", "--data", "shapes", "--count", "12", "--tune", "--json"])
+        rows = [[row["distance"] for row in run["curve"]] for run in (told, json.loads(again.stdout))]
+        assert rows[0] == rows[1]
+
+
+def test_what_was_painted_before_tuning_is_still_replayed(set_up: Path, tmp_path: Path) -> None:
+    painting = load("tiny").paint("red apple", seed=3)
+    painting.save(tmp_path / "before.png")
+    amend("tiny", {"interval": (0.0, 0.6), "guidance": 5.0}, {})
+    assert tuned(open_painter("tiny"))["interval"] == [0.0, 0.6]
+    assert load("tiny").paint("red apple", seed=3, guidance=3.0).image.tobytes() != painting.image.tobytes()
+    assert replay(tmp_path / "before.png").same == "identical"
+
+
+def test_a_painter_of_the_box_is_copied_home_before_it_is_changed() -> None:
+    name = next(path.parent.name for path in BUNDLED.glob("*/config.json"))
+    box = (BUNDLED / name / "config.json").read_bytes()
+    folder = amend(name, {"guidance": 2.5}, {"tuning.json": b"{}"})
+    assert BUNDLED not in folder.parents
+    assert (BUNDLED / name / "config.json").read_bytes() == box
+    assert open_painter(name).facts.model["guidance"] == 2.5
+
+
+def test_too_few_pictures_to_tune_by_are_refused() -> None:
+    make_painter(channels=3)
+    import_pictures(ShapesSource(150, size=32), "few")
+    with pytest.raises(DataError, match="too few to tune by"):
+        list(tune("tiny", "few"))
+    done = CliRunner().invoke(app, ["evaluate", "tiny", "--tune", "--gate", str(Path("a.json"))])
+    assert done.exit_code != 0
