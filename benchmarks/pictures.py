@@ -56,11 +56,11 @@ def _on_white(premultiplied: Array) -> Array:
 
 
 def _fashion(folder: Path) -> Pictures:
-    train, test = (_idx(folder / f"{part}-images-idx3-ubyte.gz") for part in ("train", "t10k"))
+    train, test = (idx(folder / f"{part}-images-idx3-ubyte.gz") for part in ("train", "t10k"))
     return Pictures(train, test[:HELD_OUT])
 
 
-def _idx(path: Path) -> Array:
+def idx(path: Path) -> Array:
     """The format is described at the end of LeCun's page of MNIST: four big-endian numbers, then the pixels."""
     data = gzip.decompress(path.read_bytes())
     _, count, height, width = np.frombuffer(data, ">i4", 4).tolist()

@@ -23,6 +23,7 @@ from danqing.config import merge
 from danqing.data.stream import Stream
 from danqing.families.diffusion import Diffusion, DiffusionConfig
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Learner, Loss, Plan, Player
+from danqing.parts.symptoms import Symptom, dead_codes, overfitting
 from danqing.words import Picture
 
 Pictures = Float[Tensor, "batch channels height width"]
@@ -90,7 +91,9 @@ class Gan(Family):
         layers = [layer for convolution in convolutions for layer in (convolution, nn.LeakyReLU(0.2))]
         self.critic = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 1))
         self.strength: Tensor
+        self.sure: Tensor
         self.register_buffer("strength", torch.zeros(()))
+        self.register_buffer("sure", torch.zeros(()))
 
     def players(self) -> dict[str, Player]:
         """The critic moves first."""
@@ -116,8 +119,14 @@ class Gan(Family):
     def after(self, player: str, stats: Mapping[str, Tensor], key: Key, clock: Clock) -> None:
         """Move pictures more often when the critic is too sure, less often when it is not."""
         if player == "critic":
-            sure = (stats["signs"] / stats["count"] - self.SURE).sign()
-            self.strength.add_(sure * stats["count"] * self.SPEED).clamp_(0, self.MOST)
+            known = stats["signs"] / stats["count"]
+            self.sure.lerp_(known, 0.1)
+            self.strength.add_((known - self.SURE).sign() * stats["count"] * self.SPEED).clamp_(0, self.MOST)
+
+    def symptoms(self) -> list[Symptom]:
+        """A critic that knows real pictures by heart."""
+        found = overfitting(float(self.sure))
+        return [found] if found else []
 
     def judge(self, pictures: Pictures) -> Float[Tensor, " batch"]:
         """How real they look; in float32, as a penalty on slopes needs."""
@@ -202,6 +211,11 @@ class Vq(Learner):
         chosen = torch.randint(len(stats["fresh"]), (self.CODES,), generator=key.at("revival").generator())
         self.sums.copy_(torch.where(dead[:, None], stats["fresh"][chosen], self.sums))
         self.counts.masked_fill_(dead, 1.0)
+
+    def symptoms(self) -> list[Symptom]:
+        """Codes that are hardly chosen."""
+        found = dead_codes(self.counts)
+        return [found] if found else []
 
 
 # --- a pair of towers --------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import copy
 import dataclasses
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +29,7 @@ from danqing.parts.contract import Batch, Clock, Family, Key, Learner, Loss, che
 from danqing.parts.movers import Mover
 from danqing.parts.precision import Precision, reduced_precision
 from danqing.parts.processes import World
+from danqing.parts.symptoms import Symptom, Watch
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -238,6 +239,14 @@ class Sheet:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Noticed:
+    """Something is wrong with the training."""
+
+    symptom: Symptom
+    seen: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Done:
     """The training is over; the painter is here."""
 
@@ -245,7 +254,7 @@ class Done:
     seen: int
 
 
-def train(data: str, given: Mapping[str, Any]) -> Iterator[Begun | Progress | Sheet | Done]:
+def train(data: str, given: Mapping[str, Any]) -> Iterator[Begun | Progress | Sheet | Noticed | Done]:
     """Train a painter on a set; the same call goes on where it was stopped.
 
     Args:
@@ -302,12 +311,12 @@ def _resume(loop: Loop, run: Run, snapshot: Snapshot) -> None:
         ) from error
 
 
-def _work(loop: Loop, run: Run) -> Iterator[Progress | Sheet]:
+def _work(loop: Loop, run: Run) -> Iterator[Progress | Sheet | Noticed]:
     """The loop with its clockwork around it: curves, sheets, snapshots. Only the first process writes."""
     s, first = run.settings, loop.world.rank == 0
     curves = SummaryWriter(str(run.folder / "log"), purge_step=loop.seen + 1) if first else None
     batches = run.stream().batches(loop.seen, s.pictures_seen, s.batch, loop.world.share(s.batch))
-    saved = time.monotonic()
+    saved, watch = time.monotonic(), Watch(game=len(loop.movers) > 1)
     due = _next_sheet(loop.seen, s)
     for progress in loop.run(batches):
         yield progress
@@ -316,8 +325,9 @@ def _work(loop: Loop, run: Run) -> Iterator[Progress | Sheet]:
         for name, value in progress.losses.items():
             curves.add_scalar(name, value, progress.seen)
         curves.add_scalar("pictures per second", progress.speed, progress.seen)
+        yield from _notice(watch.word(progress.losses, loop.learner.symptoms()), curves, progress.seen)
         if progress.seen >= due:
-            yield from _sheets(loop, run, curves)
+            yield from _sheets(loop, run, curves, watch)
             due = _next_sheet(progress.seen, s)
         if time.monotonic() - saved >= s.save_minutes * 60 or progress.seen >= s.pictures_seen:
             curves.flush()
@@ -341,7 +351,15 @@ def _next_sheet(seen: int, s: Settings) -> float:
     return apart * (math.floor(seen / apart + 1e-9) + 1)
 
 
-def _sheets(loop: Loop, run: Run, curves: SummaryWriter, count: int = 64) -> Iterator[Sheet]:
+def _notice(symptoms: Iterable[Symptom], curves: SummaryWriter, seen: int) -> Iterator[Noticed]:
+    """Tell symptoms, here and beside the curves."""
+    for symptom in symptoms:
+        numbers = ", ".join(f"{name} {value:.4g}" for name, value in symptom.evidence.items())
+        curves.add_text("noticed", f"{symptom.name}: {symptom.sentence} ({numbers})", seen)
+        yield Noticed(symptom, seen)
+
+
+def _sheets(loop: Loop, run: Run, curves: SummaryWriter, watch: Watch, count: int = 64) -> Iterator[Sheet | Noticed]:
     """Paint a sheet with the averaged weights, measure it, write it."""
     if not isinstance(loop.learner, Family):
         return
@@ -357,3 +375,4 @@ def _sheets(loop: Loop, run: Run, curves: SummaryWriter, count: int = 64) -> Ite
     curves.add_scalar("sheet/pixels", told.painted[0], loop.seen)
     curves.add_scalar("sheet/colours", told.painted[1], loop.seen)
     yield Sheet(path, loop.seen, told)
+    yield from _notice(watch.sheet(painted, real), curves, loop.seen)

@@ -31,7 +31,7 @@ def train(
         raise ConfigError(
             "no set of pictures was named: give --data NAME ('danqing data list' shows them) or a --recipe that names one"
         )
-    from danqing.train import Begun, Done, Sheet, train
+    from danqing.train import Begun, Done, Noticed, Sheet, train
 
     events = train(str(given["data"]), given)
     begun = next(events)  # before the bar is drawn, so that a refusal stands alone
@@ -47,6 +47,8 @@ def train(
                 bar.update(task, total=event.settings.pictures_seen, completed=event.seen)
             elif isinstance(event, Sheet):
                 remark(f"{event.path}: distance to the set: {event.distances.sentence()}")
+            elif isinstance(event, Noticed):
+                remark(f"{event.symptom.name} after {event.seen} pictures: {event.symptom.sentence}")
             elif isinstance(event, Done):
                 say(str(event.painter))
             else:

@@ -48,8 +48,10 @@ def measure(pixels: Pixels) -> dict[str, str] | None:
     middle = (boxes[:, :2].min(0) + (boxes[:, :2] + boxes[:, 2:4]).max(0)) / 2 / (width, height)
     place = tuple(min(2, int(3 * at)) for at in middle[::-1])
     side = float((boxes[:, 2:4] / (width, height)).max(1).mean())
+    inside = np.isin(labels, kept)
+    sure = (apart > strongest * 0.9) & inside
     return {
-        "colour": _nearest_colour(colours[(apart > strongest * 0.9) & np.isin(labels, kept)]),
+        "colour": _nearest_colour(colours[sure if sure.any() else inside]),
         "form": _form(shapes),
         "number": str(len(kept)),
         "place": next(name for name, (row, column, *_) in PLACES.items() if (row, column) == place),

@@ -175,7 +175,7 @@ class Diffusion(Family):
         """The picture predicted at one time, with guidance, held within [-1, 1]."""
         point, count = self.schedule.point(time), len(x_t)
         times = torch.full((count,), time, device=x_t.device)
-        if bool((asked.guidance == 1).all()) or not within(point, self.config.interval):
+        if not self.accepts or bool((asked.guidance == 1).all()) or not within(point, self.config.interval):
             out = self.predict(x_t, times, asked.conditions)
         else:
             both = {

@@ -52,12 +52,22 @@ def colour_distance(first: Many, second: Others) -> float:
     return float(100 * np.abs(quantiles[0] - quantiles[1]).mean())
 
 
+def mean_colours(pictures: Many) -> Float[np.ndarray, "pictures three"]:
+    """The mean of each picture in OKLab, on white."""
+    means: Float[np.ndarray, "pictures three"] = bytes_to_oklab(_on_white(pictures)).mean((1, 2))
+    return means
+
+
 def _colours(pictures: Many) -> Float[np.ndarray, "pixels three"]:
     """OKLab of every pixel, on white; at most about 200,000 of them, evenly picked."""
+    flat = _on_white(pictures).reshape(-1, 3)
+    return bytes_to_oklab(flat[:: max(1, len(flat) // 200_000)])
+
+
+def _on_white(pictures: Many) -> UInt8[np.ndarray, "pictures height width 3"]:
     if pictures.shape[-1] == 4:
         alpha = pictures[..., 3:] / 255.0
         pictures = np.rint(pictures[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
     elif pictures.shape[-1] == 1:
         pictures = pictures.repeat(3, axis=-1)
-    flat = pictures.reshape(-1, 3)
-    return bytes_to_oklab(flat[:: max(1, len(flat) // 200_000)])
+    return pictures

@@ -62,16 +62,18 @@ def of_copies(found: Copies) -> Finding | None:
 def of_modes(found: Modes, quality: Mapping[str, Number], rows: Mapping[str, Mapping[str, Number]]) -> Finding | None:
     """Mode collapse: whole kinds are missing, or paintings are real enough but hold little of the set's variety."""
     alike, narrow = _below(quality, rows, "diversity", 0.5), _below(quality, rows, "recall", 0.7)
-    narrow = narrow and not _below(quality, rows, "precision", 0.5)
-    if not (found.collapsed or alike or narrow):
+    # Of what kind paintings are that are like nothing in the set means nothing: they are undertrained, and said to be.
+    real_enough = not _below(quality, rows, "precision", 0.5)
+    narrow, collapsed = narrow and real_enough, found.collapsed and real_enough
+    if not (collapsed or alike or narrow):
         return None
     said = []
-    if found.missing:
+    if collapsed and found.missing:
         said.append(
             f"{len(found.missing)} of the {len(found.real)} kinds of pictures in the set are missing, which are "
             f"{found.missing_share:.0%} of it"
         )
-    elif found.collapsed:
+    elif collapsed:
         said.append(f"only {found.evenness:.0%} as many kinds are painted, in effect, as there are")
     if narrow:
         said.append("far fewer real pictures lie among the paintings (recall) than lie among other real pictures")
@@ -85,7 +87,7 @@ def of_modes(found: Modes, quality: Mapping[str, Number], rows: Mapping[str, Map
         f"The painter has collapsed: {'; '.join(said)}",
         evidence,
         "paint with less guidance, or train longer; a GAN wants a stronger penalty (R1) or more augmentation",
-        real=tuple(int(found.examples[kind]) for kind in kinds) if found.collapsed and kinds else found.lonely,
+        real=tuple(int(found.examples[kind]) for kind in kinds) if collapsed and kinds else found.lonely,
     )
 
 

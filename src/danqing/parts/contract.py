@@ -17,6 +17,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from danqing.parts.symptoms import Symptom
+
 Values = Mapping[str, Sequence[Any]]
 """Conditions of a batch: name of the condition to one value per picture; `None` where a picture has none."""
 
@@ -171,6 +173,10 @@ class Learner(nn.Module, ABC):
 
     def after(self, player: str, stats: Mapping[str, Tensor], key: Key, clock: Clock) -> None:
         """Called after this player's update with the reduced stats: the only place that changes buffers."""
+
+    def symptoms(self) -> Iterable[Symptom]:
+        """What ails it now, told from its buffers; asked now and then in training. See `danqing.parts.symptoms`."""
+        return ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
