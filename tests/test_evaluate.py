@@ -333,3 +333,19 @@ def test_the_gate_closes_on_a_regression_and_painters_are_compared(tmp_path: Pat
     (tmp_path / "nothing.json").write_text("[]", encoding="utf8")
     wrong = runner.invoke(app, ["evaluate", "--pictures", folders[0], *against, "--gate", str(tmp_path / "nothing.json")])
     assert isinstance(wrong.exception, ConfigError)
+
+
+def test_pictures_in_folders_of_classes_are_recognised(tmp_path: Path) -> None:
+    for part, count, seed in (("real", 260, 0), ("painted", 120, 1)):
+        for number, item in enumerate(item for item in ShapesSource(count, seed, 32).items() if isinstance(item, Item)):
+            folder = tmp_path / part / item.facts["colour"]
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{number:04}.png").write_bytes(item.load())
+    scores = last(evaluate_pictures(str(tmp_path / "painted"), str(tmp_path / "real")))
+    found = {name: number.value for name, number in scores.recognition.items() if isinstance(number, Measured)}
+    assert found["paintings, top 1"] > 0.5, "other shapes of the same colours"
+    assert found["paintings, top 1"] == pytest.approx(found["real pictures, top 1"], abs=0.2)
+    taught = {name: number.value for name, number in scores.classification.items() if isinstance(number, Measured)}
+    assert taught.keys() == {"paintings", "real pictures"}
+    assert min(taught.values()) > 0.4
+    assert "Recognition" in write(scores, tmp_path / "out").read_text(encoding="utf8")

@@ -37,7 +37,20 @@ from danqing.metrics.quality import QUALITY, quality
 from danqing.painters.painter import open_painter, tuned
 from danqing.painters.sheet import grid, png
 from danqing.painters.shelf import names as shelf_names
-from danqing.painters.trial import Real, control, features_of, learnt_from, paintings, preparation_of, truth, wishes
+from danqing.painters.trial import (
+    Real,
+    Told,
+    control,
+    features_of,
+    learnt_from,
+    paintings,
+    preparation_of,
+    recognised,
+    told_by,
+    told_of,
+    truth,
+    wishes,
+)
 from danqing.parts.contract import Key
 from danqing.records.report import Figure, page
 from danqing.words import Doing
@@ -61,6 +74,9 @@ class Scores:
         rows: of trivial pictures, by their name.
         agreement: share of pictures whose own words suit them best, of paintings and of real pictures; empty where there
             are no words, or none a judge could learn.
+        recognition: share of paintings, and of real pictures, that a classifier of other real pictures takes for what they
+            should be, among its first one and five guesses.
+        classification: share of real pictures that classifiers get right which learnt from paintings, and from real ones.
         truth: on pictures of shapes, the share of paintings that have each fact right, by geometry.
         control: for each condition that can be measured, its miss where it was asked and where it was not, in its unit.
         copies, modes: memorisation and kinds; `None` where there were too few pictures.
@@ -73,6 +89,8 @@ class Scores:
     quality: Mapping[str, Number]
     rows: Mapping[str, Mapping[str, Number]]
     agreement: Mapping[str, Number]
+    recognition: Mapping[str, Number]
+    classification: Mapping[str, Number]
     truth: Mapping[str, Number]
     control: Mapping[str, Mapping[str, Number]]
     copies: Copies | None
@@ -90,6 +108,8 @@ class Scores:
             "quality": _plain(self.quality),
             "rows": {row: _plain(numbers) for row, numbers in self.rows.items()},
             "agreement": _plain(self.agreement),
+            "recognition": _plain(self.recognition),
+            "classification": _plain(self.classification),
             "truth": _plain(self.truth),
             "control": {name: _plain(numbers) for name, numbers in self.control.items()},
             "copies": None if self.copies is None else self.copies.plain(),
@@ -125,7 +145,8 @@ def evaluate_pictures(pictures: str, against: str, *, using: str = DEFAULT, seed
     yield Doing("reading what they are measured against", 0, 0)
     real = _real(against, preparation)
     facts = {"pictures": pictures, "left_out": [dataclasses.asdict(item) for item in painted.left_out]}
-    yield from _measure(painted, words_of(painted), real, see, Key(seed).at("evaluate"), facts | {"seed": seed})
+    key = Key(seed).at("evaluate")
+    yield from _measure(painted, words_of(painted), told_of(painted), real, see, key, facts | {"seed": seed})
 
 
 def evaluate_painter(
@@ -161,7 +182,8 @@ def evaluate_painter(
     exact = truth(painted, [real.train.pictures[place] for place in real.train.numbers[rows]], key.at("truth"))
     asked = values.get("text", [None] * count)
     known |= {"guidance": painter.family.guidance, "size": list(facts.size), "seconds_a_painting": seconds}
-    yield from _measure(painted, asked, real, see, key, known, heeded, exact)
+    named = told_by(values, real.train, rows)
+    yield from _measure(painted, asked, named, real, see, key, known, heeded, exact)
 
 
 def _real(against: str, preparation: Preparation) -> Real:
@@ -182,6 +204,7 @@ def _real(against: str, preparation: Preparation) -> Real:
 def _measure(
     painted: Gallery,
     asked: Sequence[Words | None],
+    named: Told,
     real: Real,
     see: Extractor,
     key: Key,
@@ -195,6 +218,7 @@ def _measure(
     held = yield from features_of(real.held_out, see, "looking at the held-out pictures")
     against = held if real.reference is real.held_out else train
     agreed = yield from agreement(painted, mine, asked, real.train, train, see.name, key.at("agreement"))
+    recognition, classification = recognised(mine, named, real, train, held, key)
     yield Doing("comparing", 0, 0)
     found = quality(mine, against, key)
     rows = yield from _rows(real, train, held, against, see, key)
@@ -220,7 +244,8 @@ def _measure(
         "torch": torch.__version__,
     }
     kept = tuple(finding for finding in findings if finding)
-    yield Scores(told, found, rows, agreed, truth, control, likeness, kinds, kept, painted, real.reference, real.train)
+    measured = found, rows, agreed, recognition, classification, truth, control, likeness, kinds, kept
+    yield Scores(told, *measured, painted, real.reference, real.train)
 
 
 def _rows(

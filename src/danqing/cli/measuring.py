@@ -160,6 +160,10 @@ def _tell(scores: Any) -> None:
         say(f"{number.replace('_', ' ')}: {value}")
     for number, value in scores.agreement.items():
         say(f"words suit {number}: {value}")
+    for who, value in scores.recognition.items():
+        say(f"recognised {who}: {value}")
+    for who, value in scores.classification.items():
+        say(f"real pictures classified after learning from {who}: {value}")
     for fact, value in scores.truth.items():
         say(f"{fact} right: {value}")
     for name, ways in scores.control.items():

@@ -17,6 +17,7 @@ HIGHER: Mapping[str, bool] = {
     "coverage": True,
     "diversity": True,
     "words": True,
+    "recognised": True,
 }
 """What is measured, and whether more of it is better."""
 SAME = ("extractor", "count", "against")
@@ -60,7 +61,11 @@ def differences(mine: Mapping[str, Any], other: Mapping[str, Any]) -> list[Diffe
 
 
 def _numbers(scores: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, float]]]:
-    found = {**scores.get("quality", {}), "words": scores.get("agreement", {}).get("paintings", {})}
+    found = {
+        **scores.get("quality", {}),
+        "words": scores.get("agreement", {}).get("paintings", {}),
+        "recognised": scores.get("recognition", {}).get("paintings, top 5", {}),
+    }
     yield from ((name, number) for name, number in found.items() if "value" in number and name in HIGHER)
     for name, ways in scores.get("control", {}).items():
         if "value" in ways.get("gained", {}):

@@ -16,14 +16,16 @@ from jaxtyping import Int64, UInt8
 
 from danqing.data.gallery import Gallery, Many
 from danqing.data.geometry import FACTS, measure
+from danqing.data.lookalikes import concept
 from danqing.data.picture_set import PictureSet
 from danqing.data.prepare import Preparation
 from danqing.files import write_atomically
 from danqing.maths.colour import premultiply
 from danqing.metrics.copies import ENOUGH
 from danqing.metrics.extractor import Extractor
-from danqing.metrics.features import Features
+from danqing.metrics.features import Features, Others, Thirds
 from danqing.metrics.measured import Number, mean_of
+from danqing.metrics.recognition import classification_accuracy, recognition
 from danqing.painters.painter import Painter
 from danqing.painters.sheet import paint_values
 from danqing.parts.contract import Key
@@ -151,6 +153,54 @@ def truth(many: Gallery, known: Sequence[Picture], key: Key) -> dict[str, Number
     right = {fact: [seen.get(fact) == known[row].facts[fact] for row, seen in zip(told, found, strict=True)] for fact in FACTS}
     right["all five"] = [all(facts) for facts in zip(*right.values(), strict=True)]
     return {fact: mean_of(np.array(hits, np.float64), luck) for fact, hits in right.items()}
+
+
+Told = tuple[list[str | None], list[str]]
+"""For each picture what it is of, or should be, where that is known; and its style, "" where it has none."""
+
+
+def told_of(gallery: Gallery) -> Told:
+    """What the pictures of a gallery are of."""
+    pictures = [gallery.pictures[number] for number in gallery.numbers] if len(gallery.pictures) else []
+    return [concept(picture) for picture in pictures], [picture.style or "" for picture in pictures]
+
+
+def told_by(values: Mapping[str, list[Any]], gallery: Gallery, rows: Int64[np.ndarray, " count"]) -> Told:
+    """What paintings were asked for, where their words name what a picture of the gallery is of, and not one of its tags."""
+    pictures = [gallery.pictures[number] for number in gallery.numbers[rows]]
+    words = values.get("text", [None] * len(pictures))
+    named = [str(word) in {group[0] for group in p.captions.values() if group} for word, p in zip(words, pictures, strict=True)]
+    asked = [concept(picture) if sure else None for sure, picture in zip(named, pictures, strict=True)]
+    return asked, [picture.style or "" for picture in pictures]
+
+
+def recognised(
+    mine: Features, asked: Told, real: Real, train: Thirds, held: Others, key: Key
+) -> tuple[dict[str, Number], dict[str, Number]]:
+    """`recognition` of paintings, and their `classification_accuracy`; nothing where nobody knows what pictures are of."""
+    labels, styles = told_of(real.train)
+    if len({label for label in asked[0] if label}) < 2 or len({label for label in labels if label}) < 2:
+        return {}, {}
+    found = recognition((mine, *asked), (train, labels, styles), key.at("recognition"))
+    luck = np.random.default_rng(key.at("halves").generator().initial_seed())
+    known = np.flatnonzero([label is not None for label in labels])
+    if real.reference is real.held_out:
+        others, _ = told_of(real.held_out)
+        tested = held, others
+    else:
+        order = luck.permutation(known)
+        known, half = order[: len(order) // 2], order[len(order) // 2 :]
+        tested = train[torch.from_numpy(half)], [labels[row] for row in half]
+    sure = [row for row, label in enumerate(asked[0]) if label is not None]
+    score = classification_accuracy(
+        mine[sure],
+        [str(asked[0][row]) for row in sure],
+        train[torch.from_numpy(known)],
+        [str(labels[row]) for row in known],
+        (tested[0], [str(label) for label in tested[1]]),
+        key.at("classification"),
+    )
+    return found, score
 
 
 def paintings(

@@ -111,6 +111,22 @@ def _more(scores: Mapping[str, Any]) -> list[str]:
             "<h2>Words</h2><p>Share of pictures whose own words suit them better than 99 others, as a judge sees it that "
             f"learnt from this set alone; the real pictures were kept from it.</p><table>{shares}</table>"
         )
+    for part, title, said_of in (
+        (
+            "recognition",
+            "Recognition",
+            "Share that a classifier of other real pictures takes for what they should be, first guess and first five. Of "
+            "each style it judges, it has seen none; look-alikes count as one.",
+        ),
+        (
+            "classification",
+            "Classification accuracy score",
+            "Share of real pictures that a classifier gets right which has learnt from paintings alone, or from real ones.",
+        ),
+    ):
+        if found := scores.get(part):
+            shares = "".join(f"<tr><td>{_text(name)}</td><td>{_number(number)}</td></tr>" for name, number in found.items())
+            said.append(f"<h2>{title}</h2><p>{said_of}</p><table>{shares}</table>")
     if found := scores.get("truth"):
         shares = "".join(f"<tr><td>{_text(fact)}</td><td>{_number(number)}</td></tr>" for fact, number in found.items())
         said.append(f"<h2>Facts</h2><p>Share of paintings that have each fact right, by geometry.</p><table>{shares}</table>")

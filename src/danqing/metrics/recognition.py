@@ -1,0 +1,141 @@
+"""Whether paintings are taken for what was asked: classifiers of real pictures look at paintings, and the other way round.
+
+Both are linear discriminants of features (Fisher 1936; Hastie, Tibshirani & Friedman 2009, section 4.3), which few pictures of
+a class suffice for, and which need no tuning.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from danqing.metrics.features import Features, Others, Thirds
+from danqing.metrics.measured import Number, Refused, mean_of
+from danqing.parts.contract import Key
+
+SHRINK = 0.1
+"""How far the covariance is drawn towards a multiple of the identity (Friedman 1989, equation 18)."""
+TOP = (1, 5)
+FEWEST = 20
+"""Pictures whose class the classifier knows, without which nothing is said."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Classifier:
+    """Scores of classes, linear in the features."""
+
+    classes: tuple[str, ...]
+    weights: Float[Tensor, "features classes"]
+    bias: Float[Tensor, " classes"]
+
+    def ranks(self, features: Features, labels: Sequence[str]) -> Int64[np.ndarray, " pictures"]:
+        """How many classes score higher than each picture's own; every label must be known."""
+        numbers = {label: place for place, label in enumerate(self.classes)}
+        scores = features.double() @ self.weights + self.bias
+        own = scores.gather(1, torch.tensor([[numbers[label]] for label in labels]))
+        found: np.ndarray = (scores > own).sum(1).numpy()
+        return found
+
+
+def classifier(features: Features, labels: Sequence[str]) -> Classifier:
+    """Learn classes, all equally likely, from pictures of each; two classes at least."""
+    classes = tuple(sorted(set(labels)))
+    numbers = {label: place for place, label in enumerate(classes)}
+    place, x = torch.tensor([numbers[label] for label in labels]), features.double()
+    counts = torch.bincount(place, minlength=len(classes)).double()
+    means = torch.zeros(len(classes), x.shape[1], dtype=torch.float64).index_add(0, place, x) / counts[:, None]
+    # Of few classes with one picture each nothing is left within a class; then distances are plain.
+    within = x - means[place]
+    covariance = within.T @ within / max(1, len(x) - len(classes))
+    even = covariance.diagonal().mean().clamp_min(1e-6) * torch.eye(x.shape[1], dtype=torch.float64)
+    weights = torch.linalg.solve((1 - SHRINK) * covariance + SHRINK * even, means.T)
+    return Classifier(classes, weights, -0.5 * (means.T * weights).sum(0))
+
+
+def classification_accuracy(
+    painted: Features,
+    asked: Sequence[str],
+    real: Others,
+    known: Sequence[str],
+    tested: tuple[Thirds, Sequence[str]],
+    key: Key,
+) -> dict[str, Number]:
+    """The classification accuracy score (Ravuri & Vinyals 2019, section 3), beside that of real pictures.
+
+    Args:
+        painted, asked: paintings, and the class each was asked for.
+        real, known: real pictures, and the class each is of.
+        tested: other real pictures that both classifiers are tested on.
+        key: of the real pictures that are as many as the paintings.
+
+    Returns:
+        Share of the tested pictures that a classifier taught by paintings gets right, and one taught by real pictures.
+    """
+    shared = set(asked) & set(known)
+    rows = [row for row, label in enumerate(tested[1]) if label in shared]
+    if len(shared) < 2 or len(rows) < FEWEST:
+        reason = f"{len(rows)} real pictures are of the {len(shared)} classes that were asked for: {FEWEST} of 2 are needed"
+        return {"paintings": Refused(reason)}
+    luck = np.random.default_rng(key.generator().initial_seed())
+    picked = luck.permutation(len(known))
+    taught: dict[str, tuple[Tensor, list[str]]] = {}
+    for name, features, labels, order in (
+        ("paintings", painted, asked, np.arange(len(asked))),
+        ("real pictures", real, known, picked),
+    ):
+        kept = [int(row) for row in order if labels[row] in shared]
+        # One of each class first, so that no class is missing; then as many as there are paintings.
+        first = list({labels[row]: row for row in reversed(kept)}.values())
+        kept = [*first, *(row for row in kept if row not in set(first))][: max(len(first), len(asked))]
+        taught[name] = features[kept], [labels[row] for row in kept]
+    labels = [tested[1][row] for row in rows]
+    return {
+        name: mean_of((classifier(*pair).ranks(tested[0][rows], labels) == 0).astype(np.float64), luck)
+        for name, pair in taught.items()
+    }
+
+
+def recognition(
+    painted: tuple[Features, Sequence[str | None], Sequence[str]],
+    real: tuple[Others, Sequence[str | None], Sequence[str]],
+    key: Key,
+) -> dict[str, Number]:
+    """How often a classifier of real pictures takes paintings, and real pictures, for what they should be.
+
+    Args:
+        painted: features, what each was asked for (`None` is not asked), and its style.
+        real: likewise of real pictures. The classifier of a style has learnt from the pictures of all other styles; where there
+            is but one, from one half of the pictures, and is tested on the other.
+        key: of the halves.
+    """
+    luck = np.random.default_rng(key.generator().initial_seed())
+    features, labels, styles = real
+    hands = sorted({style for style, label in zip(styles, labels, strict=True) if label is not None})
+    halves = luck.integers(0, 2, len(labels))
+    alone = len(hands) < 2
+    hits: dict[str, list[int]] = {"paintings": [], "real pictures": []}
+    for hand in hands:
+        learnt = [row for row, label in enumerate(labels) if label and (halves[row] if alone else styles[row] != hand)]
+        if len({labels[row] for row in learnt}) < 2:
+            continue
+        judge = classifier(features[learnt], [str(labels[row]) for row in learnt])
+        known = set(judge.classes)
+        unseen = [row for row in range(len(labels)) if styles[row] == hand and labels[row] in known and row not in set(learnt)]
+        mine = [row for row in range(len(painted[1])) if painted[2][row] == hand and painted[1][row] in known]
+        for name, (seen, told, _), rows in (("paintings", painted, mine), ("real pictures", real, unseen)):
+            if rows:
+                hits[name] += judge.ranks(seen[rows], [str(told[row]) for row in rows]).tolist()
+    if any(len(ranks) < FEWEST for ranks in hits.values()):
+        few = min(hits, key=lambda name: len(hits[name]))
+        reason = f"of only {len(hits[few])} {few} a classifier of other real pictures knows the class: {FEWEST} are needed"
+        return {"paintings": Refused(reason)}
+    return {
+        f"{name}, top {top}": mean_of((np.array(ranks) < top).astype(np.float64), luck)
+        for top in TOP
+        for name, ranks in hits.items()
+    }
