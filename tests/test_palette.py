@@ -209,3 +209,16 @@ def test_three_hundred_pictures_a_second() -> None:
     for pixels in pictures:
         palette_of(pixels)
     assert len(pictures) / (time.process_time() - began) > 300
+
+
+def test_more_of_a_colour_is_measured_as_more() -> None:
+    condition = PaletteCondition()
+    grades = condition.grades(condition.parse("#c0392b:0.5,#2c3e50:0.3,#ffffff"))
+    assert [grade.shares[0] for grade in grades] == sorted(grade.shares[0] for grade in grades)
+    assert {grade.colours for grade in grades} == {((0xC0, 0x39, 0x2B), (0x2C, 0x3E, 0x50))}
+    pictures = [np.asarray(condition.show(grade)) for grade in grades]
+    assert [condition.amount(grades[0], picture) for picture in pictures] == pytest.approx(
+        [g.shares[0] for g in grades], abs=0.01
+    )
+    assert condition.grades(condition.parse("#c0392b")) == []
+    assert condition.amount(grades[0], np.zeros((4, 4, 4), np.uint8)) == 0.0, "nothing is to be seen"

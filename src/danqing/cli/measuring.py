@@ -167,6 +167,7 @@ def _tell(scores: Any) -> None:
     for fact, value in scores.truth.items():
         say(f"{fact} right: {value}")
     for name, ways in scores.control.items():
-        say(f"{name} missed: asked {ways['asked']}, not asked {ways['not asked']}")
+        more = f", more for more {ways['more for more']}" if "more for more" in ways else ""
+        say(f"{name} missed: asked {ways['asked']}, not asked {ways['not asked']}{more}")
     for reason in sorted({value.reason for value in scores.quality.values() if hasattr(value, "reason")}):
         remark(f"not measured: {reason}")

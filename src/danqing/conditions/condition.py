@@ -89,6 +89,14 @@ class Condition(ABC, Generic[V]):
     def miss(self, asked: V, painted: Pixels) -> float | None:
         """How far the painting is from what was asked, in `unit`; `None` where only a judge could say."""
 
+    def grades(self, value: V) -> Sequence[V]:
+        """The same wish asking for ever more of one thing, which `amount` measures; empty where there is no more and less."""
+        return ()
+
+    def amount(self, asked: V, painted: Pixels) -> float:
+        """How much of what `grades` asks more and more of is in the painting."""
+        raise NotImplementedError(f"{self.name} has no grades")
+
     @abstractmethod
     def show(self, value: V) -> Image.Image:
         """The value as a picture, for a page or a report."""

@@ -32,6 +32,8 @@ FINEST = 16
 """Colours a painting is reduced to before it is measured."""
 WORST = 100.0
 """ΔE00 between black and white: what a painting with nothing to see misses by."""
+GRADES = (0.2, 0.4, 0.6, 0.8)
+"""Shares of a colour that are asked for to see whether more of it is painted."""
 _FEATURES = 8
 
 
@@ -119,6 +121,19 @@ class PaletteCondition(Condition[Palette]):
         """Mean ΔE00 by which the painting's colours must move to have the asked shares; 100 where nothing is to be seen."""
         seen = palette_of(painted, FINEST, alike=0.0, least=0.0)
         return WORST if seen is None else difference(asked, seen)
+
+    def grades(self, value: Palette) -> list[Palette]:
+        """The first two colours, ever more of the first; nothing where there is but one."""
+        return [Palette(value.colours[:2], (share, 1 - share)) for share in GRADES] if len(value.colours) > 1 else []
+
+    def amount(self, asked: Palette, painted: Pixels) -> float:
+        """Share of what is to be seen that is nearer in OKLab to the first colour than to the second."""
+        shades, weights = _shades(painted)
+        if not len(shades):
+            return 0.0
+        ends = bytes_to_oklab(np.array(asked.colours[:2], np.uint8))
+        nearer = np.linalg.norm(shades - ends[0], axis=1) < np.linalg.norm(shades - ends[1], axis=1)
+        return float(weights[nearer].sum() / weights.sum())
 
     def show(self, value: Palette) -> Image.Image:
         """Swatches side by side, 256 × 32, each as wide as its share."""

@@ -38,11 +38,16 @@ class Distances:
         return "; ".join(f"{name} {pixel:.1f} in pixels, {colour:.1f} in colours" for name, (pixel, colour) in rows)
 
 
-@torch.no_grad()
 def paint_values(family: Family, values: Mapping[str, list[Any]], count: int, size: tuple[int, int], key: Key) -> Many:
     """Paintings for rows of condition values, uint8 with straight alpha; `size` is (height, width)."""
-    asked = Asked(values, {}, torch.full((count,), family.guidance))
-    canvas = family.start(asked, Plan(size), Keys(tuple(key.at(row) for row in range(count))))
+    return paint_keyed(family, values, Keys(tuple(key.at(row) for row in range(count))), size)
+
+
+@torch.no_grad()
+def paint_keyed(family: Family, values: Mapping[str, list[Any]], keys: Keys, size: tuple[int, int]) -> Many:
+    """Likewise, each by its own key."""
+    asked = Asked(values, {}, torch.full((len(keys),), family.guidance))
+    canvas = family.start(asked, Plan(size), keys)
     while not canvas.done:
         canvas = family.step(canvas, asked)
     return from_network(family.show(canvas).float().cpu())

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int64, UInt8
+from jaxtyping import Float, Int64, UInt8
 
+from danqing.conditions.condition import Condition
 from danqing.data.gallery import Gallery, Many
 from danqing.data.geometry import FACTS, measure
 from danqing.data.lookalikes import concept
@@ -27,13 +28,13 @@ from danqing.metrics.features import Features, Others, Thirds
 from danqing.metrics.measured import Number, mean_of
 from danqing.metrics.recognition import classification_accuracy, recognition
 from danqing.painters.painter import Painter
-from danqing.painters.sheet import paint_values
-from danqing.parts.contract import Key
+from danqing.painters.sheet import paint_keyed, paint_values
+from danqing.parts.contract import Key, Keys
 from danqing.words import Doing, Picture
 
 AT_ONCE = 64
-CONTROLLED = 64
-"""Paintings that show whether a condition is heeded."""
+CONTROLLED, GRADED = 64, 16
+"""Paintings that show whether a condition is heeded, and wishes whose grades show whether more is painted for more."""
 
 
 def preparation_of(painter: Painter) -> Preparation:
@@ -115,7 +116,8 @@ def wishes(
 def control(painter: Painter, gallery: Gallery, key: Key) -> Generator[Doing, None, dict[str, dict[str, Number]]]:
     """Each condition's miss over values of *other* pictures than the words are of, asked for and not.
 
-    A condition that is heeded is missed by less where it is asked for; one that is ignored is missed alike.
+    A condition that is heeded is missed by less where it is asked for; one that is ignored is missed alike. Where there is
+    more and less of it, "more for more" is how surely more is painted where more is asked: 1 always, 0 as often as less.
     """
     values, _ = wishes(painter, gallery, CONTROLLED, key.at("wishes"), everything=True)
     found: dict[str, dict[str, Number]] = {}
@@ -140,7 +142,27 @@ def control(painter: Painter, gallery: Gallery, key: Key) -> Generator[Doing, No
                 "not asked": mean_of(free, luck),
                 "gained": mean_of(free - asked, luck),
             }
+            yield Doing(f"asking for more and more {name}", 0, 0)
+            if (orders := _graded(painter, condition, others, rest, key.at("grades"))).size:
+                found[name]["more for more"] = mean_of(orders, luck)
     return found
+
+
+def _graded(
+    painter: Painter, condition: Condition[Any], values: Sequence[Any], rest: Mapping[str, list[Any]], key: Key
+) -> Float[np.ndarray, " wishes"]:
+    """For each wish that has grades, Kendall's τ of what was asked and what was painted, seeds and all else alike (1938)."""
+    orders = []
+    rows = [row for row, value in enumerate(values) if value is not None and condition.grades(value)][:GRADED]
+    for row in rows:
+        grades = condition.grades(values[row])
+        asked = {**{name: [column[row]] * len(grades) for name, column in rest.items()}, condition.name: list(grades)}
+        keys = Keys((key.at(row),) * len(grades))
+        many = paint_keyed(painter.family, asked, keys, painter.facts.size)
+        amounts = np.array([condition.amount(grades[0], picture) for picture in many])
+        later, earlier = np.triu_indices(len(grades), 1)[::-1]
+        orders.append(np.sign(amounts[later] - amounts[earlier]).mean())
+    return np.array(orders)
 
 
 def truth(many: Gallery, known: Sequence[Picture], key: Key) -> dict[str, Number]:

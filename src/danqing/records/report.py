@@ -131,14 +131,18 @@ def _more(scores: Mapping[str, Any]) -> list[str]:
         shares = "".join(f"<tr><td>{_text(fact)}</td><td>{_number(number)}</td></tr>" for fact, number in found.items())
         said.append(f"<h2>Facts</h2><p>Share of paintings that have each fact right, by geometry.</p><table>{shares}</table>")
     if found := scores.get("control"):
-        rows = "".join(
-            f"<tr><td>{_text(name)}</td>{''.join(f'<td>{_number(ways[way])}</td>' for way in ways)}</tr>"
+        named = list(dict.fromkeys(way for ways in found.values() for way in ways))
+        head = "".join(f"<th>{_text(way)}</th>" for way in named)
+        cells = {
+            name: "".join(f"<td>{_number(ways[way])}</td>" if way in ways else "<td></td>" for way in named)
             for name, ways in found.items()
-        )
+        }
+        rows = "".join(f"<tr><td>{_text(name)}</td>{row}</tr>" for name, row in cells.items())
         said.append(
             "<h2>Control</h2><p>How far paintings miss a value taken from another picture, where it is asked for, where it "
-            "is not, and the difference.</p>"
-            f"<table><tr><th></th><th>asked</th><th>not asked</th><th>gained</th></tr>{rows}</table>"
+            "is not, and the difference. More for more: how surely more of a colour is painted where more of it is asked, "
+            "from -1 to 1.</p>"
+            f"<table><tr><th></th>{head}</tr>{rows}</table>"
         )
     if found := scores.get("copies"):
         said.append(
