@@ -280,6 +280,7 @@ def test_a_painter_is_measured_and_a_stopped_measurement_goes_on() -> None:
     assert first.facts["against"]["name"] == "shapes"
     assert first.truth.keys() == {*FACTS, "all five"}
     assert first.control["palette"].keys() == {"asked", "not asked", "gained", "more for more"}
+    assert first.likelihood.keys() == {"pictures learnt from"}, "too few are held out"
     assert isinstance(first.recognition["paintings"], Refused), "every shape has its own caption"
     assert all(isinstance(number, Measured) and number.value < 0.6 for number in first.truth.values())
 

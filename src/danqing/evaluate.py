@@ -43,6 +43,7 @@ from danqing.painters.trial import (
     control,
     features_of,
     learnt_from,
+    likelihood,
     paintings,
     preparation_of,
     recognised,
@@ -77,6 +78,7 @@ class Scores:
         recognition: share of paintings, and of real pictures, that a classifier of other real pictures takes for what they
             should be, among its first one and five guesses.
         classification: share of real pictures that classifiers get right which learnt from paintings, and from real ones.
+        likelihood: bits per value of pictures, where the family has a likelihood.
         truth: on pictures of shapes, the share of paintings that have each fact right, by geometry.
         control: for each condition that can be measured, its miss where it was asked and where it was not, in its unit.
         copies, modes: memorisation and kinds; `None` where there were too few pictures.
@@ -91,6 +93,7 @@ class Scores:
     agreement: Mapping[str, Number]
     recognition: Mapping[str, Number]
     classification: Mapping[str, Number]
+    likelihood: Mapping[str, Number]
     truth: Mapping[str, Number]
     control: Mapping[str, Mapping[str, Number]]
     copies: Copies | None
@@ -110,6 +113,7 @@ class Scores:
             "agreement": _plain(self.agreement),
             "recognition": _plain(self.recognition),
             "classification": _plain(self.classification),
+            "likelihood": _plain(self.likelihood),
             "truth": _plain(self.truth),
             "control": {name: _plain(numbers) for name, numbers in self.control.items()},
             "copies": None if self.copies is None else self.copies.plain(),
@@ -179,11 +183,12 @@ def evaluate_painter(
     known = {"painter": painter.name, "weights": painter.weights_sha256, "seed": seed}
     painted = Gallery(painter.name, pixels, [f"painting {i + 1}" for i in range(count)], [], np.arange(count))
     heeded = yield from control(painter, real.train, key.at("control"))
+    likely = yield from likelihood(painter, real, key.at("likelihood"))
     exact = truth(painted, [real.train.pictures[place] for place in real.train.numbers[rows]], key.at("truth"))
     asked = values.get("text", [None] * count)
     known |= {"guidance": painter.family.guidance, "size": list(facts.size), "seconds_a_painting": seconds}
     named = told_by(values, real.train, rows)
-    yield from _measure(painted, asked, named, real, see, key, known, heeded, exact)
+    yield from _measure(painted, asked, named, real, see, key, known, heeded, exact, likely)
 
 
 def _real(against: str, preparation: Preparation) -> Real:
@@ -211,6 +216,7 @@ def _measure(
     facts: Mapping[str, Any],
     control: Mapping[str, Mapping[str, Number]] = MappingProxyType({}),
     truth: Mapping[str, Number] = MappingProxyType({}),
+    likelihood: Mapping[str, Number] = MappingProxyType({}),
 ) -> Iterator[Doing | Scores]:
     """Everything that can be said of pictures beside real ones."""
     mine = yield from features_of(painted, see, "looking at the paintings")
@@ -244,7 +250,7 @@ def _measure(
         "torch": torch.__version__,
     }
     kept = tuple(finding for finding in findings if finding)
-    measured = found, rows, agreed, recognition, classification, truth, control, likeness, kinds, kept
+    measured = found, rows, agreed, recognition, classification, likelihood, truth, control, likeness, kinds, kept
     yield Scores(told, *measured, painted, real.reference, real.train)
 
 

@@ -164,6 +164,8 @@ def _tell(scores: Any) -> None:
         say(f"recognised {who}: {value}")
     for who, value in scores.classification.items():
         say(f"real pictures classified after learning from {who}: {value}")
+    for which, value in scores.likelihood.items():
+        say(f"bits per value of {which}, at most: {value}")
     for fact, value in scores.truth.items():
         say(f"{fact} right: {value}")
     for name, ways in scores.control.items():

@@ -23,12 +23,16 @@ from danqing.conditions.conditioner import Conditioner, drop
 from danqing.config import Config
 from danqing.errors import WishError, choices
 from danqing.maths.guidance import guide, within
+from danqing.maths.likelihood import bits_per_dimension
 from danqing.maths.samplers import SAMPLERS
 from danqing.maths.schedules import Betas, DiscreteSchedule, FlowSchedule, Prediction, Schedule, noised, target, to_picture
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Loss, Plan, Player, Values
 from danqing.parts.rates import trapezoid
 from danqing.parts.transformer import Transformer, TransformerConfig
 from danqing.parts.unet import UNet, UNetConfig
+
+LADDER = 48
+"""Noise levels along which likelihood is bounded."""
 
 # --- config ------------------------------------------------------------------------------------------------------------
 
@@ -138,6 +142,18 @@ class Diffusion(Family):
             mean, deviation = self.config.focus
             return torch.sigmoid(mean + deviation * keys.normal(1)[:, 0])
         return self.schedule.draw(keys.uniform(1)[:, 0])
+
+    def bits(self, batch: Batch, key: Key) -> Float[Tensor, " batch"]:
+        """The variational bound along `LADDER` noise levels."""
+        x, keys, times = batch.pictures, batch.keys(key), self.schedule.ladder(LADDER)
+        points = [self.schedule.point(time) for time in times]
+
+        def denoise(x_t: Tensor, number: int) -> Tensor:
+            at = torch.full((len(x),), times[number], device=x.device)
+            out = self.predict(x_t, at, batch.conditions)
+            return to_picture(self.predicts, out, x_t, points[number].alpha, points[number].sigma).clamp(-1, 1)
+
+        return bits_per_dimension(x, points, denoise, lambda number: keys.at("bits", number).normal(*x.shape[1:]).to(x))
 
     def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:
         """Pure noise, or the start picture noised up to `plan.strength`."""

@@ -63,6 +63,10 @@ class Schedule(ABC):
         """
 
     @abstractmethod
+    def ladder(self, steps: int) -> tuple[float, ...]:
+        """At most `steps` times from noise to nearly the picture, evenly spaced in log(α²/σ²), with σ above 0 in all."""
+
+    @abstractmethod
     def draw(self, uniform: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
         """Training times from uniform numbers in [0, 1)."""
 
@@ -97,6 +101,10 @@ class FlowSchedule(Schedule):
         _check(steps, strength, most=None)
         levels = [strength * (steps - i) / steps for i in range(steps + 1)]
         return tuple(1.0 - self.shift * level / (1.0 + (self.shift - 1.0) * level) for level in levels)
+
+    def ladder(self, steps: int) -> tuple[float, ...]:
+        """From log(α²/σ²) = −10, where a picture is 1/150 of the noise, to 12, where noise is a third of a byte's step."""
+        return tuple(1.0 / (1.0 + math.exp(-0.5 * (-10.0 + 22.0 * i / (steps - 1)))) for i in range(steps))
 
     def draw(self, uniform: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
         """The numbers themselves."""
@@ -170,6 +178,13 @@ class DiscreteSchedule(Schedule):
             gap = (length - 1) / max(1, steps - 1)
             times = [round((steps - 1 - i) * gap) for i in range(steps)]
         return (*map(float, times), -1.0)
+
+    def ladder(self, steps: int) -> tuple[float, ...]:
+        """The whole steps of the chain that lie nearest."""
+        logs = 2 * (self.table[0, 1:] / self.table[1, 1:]).log()  # falls with time
+        wanted = torch.linspace(float(logs[-1]), float(logs[0]), steps, dtype=torch.float64)
+        nearest = (logs[:, None] - wanted).abs().argmin(0).tolist()
+        return tuple(map(float, dict.fromkeys(nearest)))
 
     def draw(self, uniform: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
         """Whole steps, each as likely as the next."""

@@ -29,7 +29,7 @@ from danqing.metrics.measured import Number, mean_of
 from danqing.metrics.recognition import classification_accuracy, recognition
 from danqing.painters.painter import Painter
 from danqing.painters.sheet import paint_keyed, paint_values
-from danqing.parts.contract import Key, Keys
+from danqing.parts.contract import Batch, Key, Keys
 from danqing.words import Doing, Picture
 
 AT_ONCE = 64
@@ -165,6 +165,23 @@ def _graded(
     return np.array(orders)
 
 
+def likelihood(painter: Painter, real: Real, key: Key) -> Generator[Doing, None, dict[str, Number]]:
+    """Bits per value of held-out pictures and of those learnt from, given their words and style, where the family has them."""
+    found: dict[str, Number] = {}
+    for name, gallery in (("held-out pictures", real.held_out), ("pictures learnt from", real.train)):
+        if len(gallery) < LIKELY:
+            continue
+        yield Doing(f"likelihood of {name}", 0, 0)
+        values, rows = wishes(painter, gallery, LIKELY, key.at(name))
+        x = torch.from_numpy(gallery.pixels[gallery.numbers[rows]].astype(np.float32)) / 127.5 - 1
+        with torch.inference_mode():
+            bits = painter.family.bits(Batch(x, values, tuple(range(len(x)))), key.at(name))
+        if bits is None:
+            break
+        found[name] = mean_of(bits.double().numpy(), np.random.default_rng(key.at(name).generator().initial_seed()))
+    return found
+
+
 def truth(many: Gallery, known: Sequence[Picture], key: Key) -> dict[str, Number]:
     """Of pictures of shapes, the share that have each fact right, measured by geometry; nothing of other pictures."""
     told = [row for row, picture in enumerate(known) if set(FACTS) <= picture.facts.keys()]
@@ -177,6 +194,8 @@ def truth(many: Gallery, known: Sequence[Picture], key: Key) -> dict[str, Number
     return {fact: mean_of(np.array(hits, np.float64), luck) for fact, hits in right.items()}
 
 
+LIKELY = 64
+"""Pictures whose likelihood is measured."""
 Told = tuple[list[str | None], list[str]]
 """For each picture what it is of, or should be, where that is known; and its style, "" where it has none."""
 

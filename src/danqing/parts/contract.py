@@ -256,6 +256,11 @@ class Family(Learner):
     def begin(self, values: Values, key: Key) -> None:
         """Called once, before a training from nothing sees a picture, with what each condition read from every one."""
 
+    def bits(self, batch: Batch, key: Key) -> Float[Tensor, " batch"] | None:
+        """Bits per value of each picture given its conditions, exact or an upper bound; `None` where the family has no
+        likelihood of pixels. Called without gradients, in evaluation mode; the pictures' values are whole levels of a byte."""
+        return None
+
     @abstractmethod
     def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:
         """A canvas before its first step."""

@@ -123,6 +123,12 @@ def _more(scores: Mapping[str, Any]) -> list[str]:
             "Classification accuracy score",
             "Share of real pictures that a classifier gets right which has learnt from paintings alone, or from real ones.",
         ),
+        (
+            "likelihood",
+            "Likelihood",
+            "Bits in which the painter could write down a value of a picture, given its words, at most. Far fewer for pictures "
+            "learnt from than for held-out ones says that they were learnt by heart.",
+        ),
     ):
         if found := scores.get(part):
             shares = "".join(f"<tr><td>{_text(name)}</td><td>{_number(number)}</td></tr>" for name, number in found.items())

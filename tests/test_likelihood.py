@@ -1,0 +1,70 @@
+"""Likelihood: the bound is tight where the best denoiser is known, and never below the truth."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from learners import LEARNERS, build_family, stream
+from torch import Tensor
+
+from danqing.maths.likelihood import bits_per_dimension
+from danqing.maths.schedules import DiscreteSchedule, FlowSchedule, Schedule
+from danqing.parts.contract import Batch, Family, Key
+
+SCHEDULES = [FlowSchedule(), DiscreteSchedule.named("cosine"), DiscreteSchedule.named("linear")]
+DEVIATION = 0.25
+EXACT = math.log2(DEVIATION * math.sqrt(2 * math.pi * math.e)) - math.log2(2 / 255)
+"""Bits of a normal number of this deviation, told to a byte's step."""
+
+
+def bound(schedule: Schedule, steps: int, trust: float = 1.0) -> float:
+    """Of normal pictures, by their best denoiser; `trust` spoils it."""
+    x = (Key("x").normal(16, 1, 16, 16) * DEVIATION * 127.5).round() / 127.5 - 1 / 255
+    points = [schedule.point(time) for time in schedule.ladder(steps)]
+
+    def denoise(x_t: Tensor, number: int) -> Tensor:
+        point, power = points[number], DEVIATION**2
+        return trust * point.alpha * power / (point.alpha**2 * power + point.sigma**2) * x_t
+
+    return float(bits_per_dimension(x, points, denoise, lambda number: Key("noise", number).normal(*x.shape)).mean())
+
+
+@pytest.mark.parametrize(
+    ("schedule", "slack"), list(zip(SCHEDULES, (0.22, 0.6, 0.6), strict=True)), ids=lambda v: type(v).__name__
+)
+def test_the_bound_of_normal_pictures_is_little_above_their_entropy(schedule: Schedule, slack: float) -> None:
+    """The slack is that of finite steps, far apart on a chain's end, and of bytes told apart there."""
+    fine, coarse = bound(schedule, 400), bound(schedule, 20)
+    assert EXACT - 0.01 < fine < EXACT + slack
+    assert coarse > fine, "fewer steps, a looser bound"
+    assert bound(schedule, 400, trust=0.8) > fine + 0.1, "a worse denoiser needs more bits"
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda s: type(s).__name__)
+def test_a_ladder_climbs_evenly_from_noise_to_nearly_the_picture(schedule: Schedule) -> None:
+    points = [schedule.point(time) for time in schedule.ladder(30)]
+    logs = np.array([2 * math.log(point.alpha / point.sigma) for point in points])
+    assert (np.diff(logs) > 0).all()
+    assert logs[0] < -4 < 4 < logs[-1]
+    assert len(points) > 20
+
+
+def test_families_with_a_likelihood_bound_it_picture_by_picture() -> None:
+    pictures = stream(8)
+    x = torch.from_numpy(pictures.pixels.astype(np.float32)) / 127.5 - 1
+    for name in LEARNERS:
+        family = build_family(name) if name in ("diffusion", "gan") else None
+        if not isinstance(family, Family):
+            continue
+        values = {"palette": list(pictures.values["palette"])}
+        with torch.no_grad():
+            bits = family.bits(Batch(x, values, tuple(range(8))), Key(0))
+            if bits is None:
+                assert name == "gan"
+                continue
+            alone = family.bits(Batch(x[3:4], {"palette": values["palette"][3:4]}, (3,)), Key(0))
+        assert bits.shape == (8,)
+        assert bool((bits > 4).all()), "an untrained one knows little"
+        assert alone is not None
+        assert float(alone) == pytest.approx(float(bits[3]), rel=1e-4), "neighbours do not matter"
