@@ -107,6 +107,16 @@ def test_real_pictures_are_hardly_ever_accused() -> None:
     assert sum(map(bool, accused)) <= 2, [found for found in accused if found]
 
 
+@pytest.mark.long
+def test_real_shapes_seen_by_the_extractor_are_hardly_ever_accused() -> None:
+    """The same of pictures: shapes nobody has seen, beside others learnt from and held out."""
+    seen = extractor().features(shapes(2600))
+    train, held, fresh = seen[:1500], seen[1500:2100], seen[2100:]
+    luck = np.random.default_rng(0)
+    accused = [judged(fresh[torch.from_numpy(luck.integers(0, 500, 400))], train, held) for _ in range(50)]
+    assert sum(map(bool, accused)) <= 2, [found for found in accused if found]
+
+
 def test_fishers_chance_is_scipys() -> None:
     from scipy.stats import fisher_exact
 
