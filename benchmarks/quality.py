@@ -75,10 +75,16 @@ def job(who: str, seed: int, seconds: float, fashion: Path, out: Path) -> None:
     began = time.process_time()
     with torch.inference_mode():
         many = np.concatenate([_painted(who, learner, seed, start) for start in range(0, PAINTINGS, 100)])
-    facts = {"seen": loop.seen, "painting": (time.process_time() - began) / PAINTINGS}
+    facts: dict[str, Any] = {"seen": loop.seen, "painting": (time.process_time() - began) / PAINTINGS, "made": made()}
     facts["parameters"] = sum(parameter.numel() for parameter in learner.parameters())
     np.save(out, many)
     out.with_suffix(".json").write_text(json.dumps(facts), encoding="utf8")
+
+
+def made() -> dict[str, Any]:
+    """With what paintings are made: those made with something else are made anew."""
+    versions = {name: version(name) for name in ("danqing", "torch", *PEERS)}
+    return versions | {"side": SIDE, "paintings": PAINTINGS, "steps": STEPS, "batch": BATCH, "rate": RATE}
 
 
 def _peer(who: str) -> Any:
@@ -138,10 +144,8 @@ def rows(given: argparse.Namespace) -> Iterator[tuple[str, list[dict[str, Any]]]
     for who in CONTENDERS:
         found = []
         for seed in range(given.seeds):
-            kept = _kept(given, who, seed)
-            if kept.is_file() and kept.with_suffix(".json").is_file():
-                facts = json.loads(kept.with_suffix(".json").read_text(encoding="utf8"))
-                found.append(measured(np.load(kept), seed) | facts)
+            if facts := _facts(given, who, seed):
+                found.append(measured(np.load(_kept(given, who, seed)), seed) | facts)
         if found:
             yield who, found
 
@@ -149,6 +153,13 @@ def rows(given: argparse.Namespace) -> Iterator[tuple[str, list[dict[str, Any]]]
 def _kept(given: argparse.Namespace, who: str, seed: int) -> Path:
     folder: Path = given.paintings
     return folder / f"{who}-{seed}-{given.seconds:g}s.npy"
+
+
+def _facts(given: argparse.Namespace, who: str, seed: int) -> dict[str, Any] | None:
+    """What is known of paintings that were made as they would be now."""
+    file = _kept(given, who, seed).with_suffix(".json")
+    facts: dict[str, Any] = json.loads(file.read_text(encoding="utf8")) if file.is_file() else {}
+    return facts if facts.get("made") == made() else None
 
 
 def table(given: argparse.Namespace) -> str:
@@ -188,10 +199,10 @@ def main() -> None:
     again += ["--fashion-mnist", str(given.fashion_mnist)]
     for seed in range(given.seeds):
         for who in CONTENDERS:
-            if not _kept(given, who, seed).with_suffix(".json").is_file():
+            if _facts(given, who, seed) is None:
                 print(f"{who}, seed {seed}", file=sys.stderr, flush=True)
                 subprocess.run([*again, "--job", who, str(seed)], env={**os.environ, **PINNED}, check=True)
-    named = ", ".join(f"{name} {version(name)}" for name in ("danqing", "torch", *PEERS))
+    named = ", ".join(f"{name} {made()[name]}" for name in ("danqing", "torch", *PEERS))
     how = f"{given.seconds:g} CPU s of training each, one thread, batch {BATCH}, {PAINTINGS} paintings"
     text = f"{named}. {how}.\n\n{table(given)}\n"
     print(text)

@@ -224,7 +224,7 @@ def _measure(
     held = yield from features_of(real.held_out, see, "looking at the held-out pictures")
     against = held if real.reference is real.held_out else train
     agreed = yield from agreement(painted, mine, asked, real.train, train, see.name, key.at("agreement"))
-    recognition, classification = recognised(mine, named, real, train, held, key)
+    recognition, classification = recognised(mine, named, real, train, held, key, fresh="pictures" in facts)
     yield Doing("comparing", 0, 0)
     found = quality(mine, against, key)
     rows = yield from _rows(real, train, held, against, see, key)

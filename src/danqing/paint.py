@@ -24,7 +24,7 @@ from danqing.errors import PictureError, WishError, choices
 from danqing.maths.colour import from_network, to_network
 from danqing.maths.samplers import SAMPLERS
 from danqing.painters.canvas_file import read_canvas, write_canvas
-from danqing.painters.painter import Painter, open_painter, tuned
+from danqing.painters.painter import Painter, altered, open_painter, tuned, untuned
 from danqing.parts.contract import Asked, Canvas, Key, Keys, Plan
 from danqing.records.record import Record, pixels_sha256, texts
 from danqing.words import MAX_SIZE, Painting, Wish
@@ -202,7 +202,8 @@ class Session:
         canvas, plain, facts = read_canvas(Path(path))
         if facts["weights"] != self.painter.weights_sha256:
             raise PictureError(f"'{path}' was begun by another painter ('{facts['painter']}'): load that one to go on")
-        begun = self.begin([Wish.from_json(wish) for wish in plain])
+        session = dataclasses.replace(self, painter=altered(self.painter, facts.get("settings") or untuned(self.painter)))
+        begun = session.begin([Wish.from_json(wish) for wish in plain])
         tensors = {name: tensor.to(self.device) for name, tensor in canvas.tensors.items()}
         return dataclasses.replace(begun, canvas=dataclasses.replace(canvas, tensors=tensors))
 
@@ -291,13 +292,14 @@ class Session:
             "weights": self.painter.weights_sha256,
             "device": str(self.device),
             "threads": torch.get_num_threads(),
+            "settings": tuned(self.painter),
         }
 
     def painting(self, image: Image.Image, wish: Wish, batch: int) -> Painting:
         """A finished picture with its scores and record."""
         inputs = {name: _sha256(path) for name, path in (("init", wish.init), ("mask", wish.mask)) if path}
         facts = {"wish": wish.to_json(), "inputs": inputs, "batch": batch, "pixels": pixels_sha256(image)}
-        record = Record.read({**self.numerics(), **facts, "settings": tuned(self.painter)})
+        record = Record.read({**self.numerics(), **facts})
         pixels = np.asarray(image).reshape(image.height, image.width, -1)
         values = parse(self.painter.conditions, self._texts(wish.words, wish.conditions))
         misses = {name: self.painter.conditions[name].miss(value, pixels) for name, value in values.items()}

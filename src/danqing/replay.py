@@ -12,7 +12,7 @@ from PIL import Image
 
 from danqing.errors import PainterError
 from danqing.paint import Session, load
-from danqing.painters.painter import altered, tuned
+from danqing.painters.painter import altered, untuned
 from danqing.records.record import Record, pixels_sha256, read
 from danqing.words import Painting, Wish
 
@@ -46,8 +46,8 @@ def replay(path: Path) -> Verdict:
             f"'{path}' was painted by '{record.painter}' with the weights {record.weights[:10]}, but the painter of that name "
             f"here has {session.painter.weights_sha256[:10]}: import the one it was painted with"
         )
-    if record.settings and record.settings != tuned(session.painter):
-        session = dataclasses.replace(session, painter=altered(session.painter, record.settings))
+    # Older records do not hold the settings: they are of before any tuning.
+    session = dataclasses.replace(session, painter=altered(session.painter, record.settings or untuned(session.painter)))
     wish = Wish.from_json(record.wish)
     painting = session.paint_all([wish])[0]
     return compare(image, painting, record, session)

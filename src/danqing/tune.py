@@ -29,31 +29,46 @@ from danqing.metrics.extractor import DEFAULT, Extractor, extractor
 from danqing.metrics.features import Features
 from danqing.metrics.joint import joint_distances, pairs
 from danqing.metrics.measured import Measured, about
-from danqing.painters.painter import Painter, altered, amend, open_painter
+from danqing.painters.painter import TUNING, Painter, altered, amend, open_painter, writable
 from danqing.painters.sheet import paint_values
-from danqing.painters.trial import Real, features_of, learnt_from, preparation_of, wishes
+from danqing.painters.trial import Real, features_of, learnt_from, preparation_of, told_of, wishes
 from danqing.parts.contract import Key, Values
 from danqing.words import Doing
 
 COUNT = 400
-"""Paintings by which a setting is judged, unless said otherwise."""
+"""Paintings by which a setting is judged, unless said otherwise; no more than a quarter of the pictures."""
 FEWEST = 50
 """Pictures in each quarter."""
+KNOWN = 0.9
+"""Share of the held-out pictures whose concept must have been learnt for them to give wishes."""
 AT_ONCE = 64
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Tried:
-    """One value of one setting, the others at their best so far: its distance, and the CPU seconds of a painting."""
+    """One value of one setting, the others at their best so far.
+
+    Args:
+        setting, value: what was tried.
+        distance: how far the paintings are.
+        seconds: CPU seconds of a painting.
+        resamples: distances of resamples, the same ones for every trial, so that differences can be told from chance.
+    """
 
     setting: str
     value: Any
     distance: Measured
     seconds: float
+    resamples: tuple[float, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """JSON-ready."""
-        return {**dataclasses.asdict(self), "distance": self.distance.plain()}
+        return {
+            "setting": self.setting,
+            "value": self.value,
+            "distance": self.distance.plain(),
+            "seconds": self.seconds,
+        }
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -112,54 +127,60 @@ def tune(
         What is being done; last, what was found.
 
     Raises:
-        DataError, PainterError, AssetError: something cannot be read, is too little, or there is nothing to search.
+        DataError, PainterError, AssetError, OutputError: something cannot be read or is too little, there is nothing to search,
+            or the painter's folder cannot be written to or got other weights while its settings were searched.
     """
     see, painter = extractor(using), open_painter(name)
     known = painter.family.tunable
     if not known:
         raise PainterError(f"painters of the family '{painter.facts.family}' have no settings to tune")
+    if count < FEWEST:
+        raise DataError(f"{count} paintings are too few to judge a setting by: give a count of {FEWEST} or more")
     key = Key(seed).at("tune")
     pictures = PictureSet.open(data or painter.facts.trained["set"])
     real = learnt_from(painter, pictures, of_set(pictures, preparation_of(painter)))
-    judge, features = yield from _seen(real, see)
-    grounds = _grounds(painter, real.reference, features, judge, count, key.at("wishes"))
-    paint_key, luck = key.at("paint"), key.at("resample")
+    folder = writable(name)
+    gallery, features, judge = yield from _seen(real, see)
+    count = min(count, len(gallery) // 4)  # no wish twice, or its paintings would be taken for independent ones
+    grounds = _grounds(painter, gallery, features, judge, count, key.at("wishes"))
 
-    def distances(settings: Mapping[str, Any], ground: _Ground) -> tuple[Float[Tensor, " resamples"], float]:
-        found, seconds = _painted(altered(painter, settings), ground, see, paint_key)
+    def distances(settings: Mapping[str, Any], number: int) -> tuple[Float[Tensor, " resamples"], float]:
+        ground, luck = grounds[number], key.at("luck", number)
+        found, seconds = _painted(altered(painter, settings), ground, see, luck.at("paint"))
         both = [pairs(*pair, ground.real) for pair in ((found, ground.told), ground.real)]
-        return joint_distances(both[0], both[1], luck), seconds
+        return joint_distances(both[0], both[1], luck.at("resample")), seconds
 
-    def measure(settings: Mapping[str, Any]) -> tuple[Measured, float]:
-        found, seconds = distances(settings, grounds[0])
-        return _about(found), seconds
+    def measure(settings: Mapping[str, Any]) -> tuple[Measured, float, tuple[float, ...]]:
+        found, seconds = distances(settings, 0)
+        return _about(found), seconds, tuple(found[1:].tolist())
 
     before = {setting: _plain(painter.facts.model[setting]) for setting in known}
     curve = yield from search(known, before, measure)
     after = best(known, before, curve)
     yield Doing("proving it on other wishes", 0, 0)
-    first, second = (distances(settings, grounds[1])[0] for settings in (before, after))
+    first, second = (distances(settings, 1)[0] for settings in (before, after))
     proof = {"before": _about(first), "after": _about(second), "gained": _about(first - second)}
     kept = proof["gained"].low > 0
-    told = Tuned(before, after, curve, proof, kept, painter.folder)
+    told = Tuned(before, after, curve, proof, kept, folder)
     if kept:
         facts = {"count": count, "seed": seed, "extractor": see.name, "danqing": danqing.__version__}
+        facts["weights"] = painter.weights_sha256
         file = json.dumps(told.plain() | facts, indent=1).encode()
-        told = dataclasses.replace(told, folder=amend(name, after, {"tuning.json": file}))
+        amend(folder, painter.weights_sha256, after, {TUNING: file})
     yield told
 
 
 def search(
     known: Mapping[str, Sequence[Any]],
     before: Mapping[str, Any],
-    measure: Callable[[Mapping[str, Any]], tuple[Measured, float]],
+    measure: Callable[[Mapping[str, Any]], tuple[Measured, float, tuple[float, ...]]],
 ) -> Generator[Doing, None, tuple[Tried, ...]]:
     """Try the values of one setting after the other, each setting with the best of those before it.
 
     Args:
         known: values to try, by setting.
         before: the settings to begin with; their values are tried too.
-        measure: the distance at some settings, and its cost.
+        measure: the distance at some settings, its cost, and its resamples.
     """
     tried: list[Tried] = []
     for setting, values in known.items():
@@ -172,33 +193,50 @@ def search(
 
 
 def best(known: Mapping[str, Sequence[Any]], before: Mapping[str, Any], tried: Sequence[Tried]) -> dict[str, Any]:
-    """The settings of least distance; of the steps, the fewest within one standard error of it (Breiman et al. 1984)."""
+    """The settings of least distance; where nothing is won, those of before.
+
+    Of the steps, the fewest that are no further away than the best within one standard error of that difference (the rule of
+    Breiman et al. 1984, section 3.4.3; the errors are paired, as all were resampled alike).
+    """
     chosen = dict(before)
     for setting in known:
         rows = [row for row in tried if row.setting == setting]
-        if rows:
-            least = min(rows, key=lambda row: row.distance.value)
-            reach = (least.distance.high - least.distance.value) / 1.96 if setting == "steps" else 0.0
-            within = [row for row in rows if row.distance.value <= least.distance.value + reach]
-            chosen[setting] = min(within, key=lambda row: row.value).value if setting == "steps" else least.value
+        if not rows:
+            continue
+        least = min(rows, key=lambda row: (row.distance.value, row.value != before[setting]))
+        chosen[setting] = least.value
+        if setting == "steps":
+            chosen[setting] = min(row.value for row in rows if row.distance.value - least.distance.value <= _error(row, least))
     return chosen
 
 
-def _seen(real: Real, see: Extractor) -> Generator[Doing, None, tuple[Judge | None, Features]]:
-    """A judge of the set's words, if it has enough of them, and the features of the pictures set aside."""
-    if len(real.reference) < 4 * FEWEST:
+def _error(one: Tried, other: Tried) -> float:
+    """The standard error of the difference of two distances."""
+    apart = [mine - theirs for mine, theirs in zip(one.resamples, other.resamples, strict=True)]
+    return float(np.std(apart, ddof=1)) if len(apart) > 1 else 0.0
+
+
+def _seen(real: Real, see: Extractor) -> Generator[Doing, None, tuple[Gallery, Features, Judge | None]]:
+    """The pictures that give wishes, their features, and a judge of the set's words, if it has enough of them.
+
+    Held-out pictures, if they are enough and the painter knows what they are of; a set that splits by concept holds out words.
+    """
+    learnt, held = ([name for name in told_of(part)[0] if name is not None] for part in (real.train, real.held_out))
+    told = not held or sum(name in set(learnt) for name in held) >= KNOWN * len(held)
+    gallery = real.held_out if real.reference is real.held_out and told else real.train
+    if len(gallery) < 4 * FEWEST:
         raise DataError(
-            f"{len(real.reference)} pictures of '{real.reference.name}' are too few to tune by: {4 * FEWEST} are needed, "
+            f"{len(gallery)} pictures of '{gallery.name}' are too few to tune by: {4 * FEWEST} are needed, "
             "half for the search and half for its proof"
         )
     what = "looking at the pictures of the set"
     train = yield from features_of(real.train, see, what)
-    features = train if real.reference is real.train else (yield from features_of(real.reference, see, what))
+    features = train if gallery is real.train else (yield from features_of(gallery, see, what))
     try:
         judge, _ = yield from taught(real.train, train, see.name)
     except DataError:
-        return None, features
-    return judge, features
+        return gallery, features, None
+    return gallery, features, judge
 
 
 def _grounds(

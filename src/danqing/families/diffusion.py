@@ -23,7 +23,7 @@ from danqing.conditions.conditioner import Conditioner, drop
 from danqing.config import Config
 from danqing.errors import WishError, choices
 from danqing.maths.guidance import guide, within
-from danqing.maths.likelihood import bits_per_dimension
+from danqing.maths.likelihood import bits_per_value
 from danqing.maths.samplers import SAMPLERS
 from danqing.maths.schedules import Betas, DiscreteSchedule, FlowSchedule, Prediction, Schedule, noised, target, to_picture
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Loss, Plan, Player, Values
@@ -153,7 +153,7 @@ class Diffusion(Family):
             out = self.predict(x_t, at, batch.conditions)
             return to_picture(self.predicts, out, x_t, points[number].alpha, points[number].sigma).clamp(-1, 1)
 
-        return bits_per_dimension(x, points, denoise, lambda number: keys.at("bits", number).normal(*x.shape[1:]).to(x))
+        return bits_per_value(x, points, denoise, lambda number: keys.at("bits", number).normal(*x.shape[1:]).to(x))
 
     def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:
         """Pure noise, or the start picture noised up to `plan.strength`."""

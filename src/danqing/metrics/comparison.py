@@ -64,7 +64,7 @@ def _numbers(scores: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, floa
     found = {
         **scores.get("quality", {}),
         "words": scores.get("agreement", {}).get("paintings", {}),
-        "recognised": scores.get("recognition", {}).get("paintings, top 5", {}),
+        "recognised": scores.get("recognition", {}).get("paintings, top 1", {}),
     }
     yield from ((name, number) for name, number in found.items() if "value" in number and name in HIGHER)
     for name, ways in scores.get("control", {}).items():

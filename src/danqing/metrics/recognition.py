@@ -21,6 +21,8 @@ from danqing.parts.contract import Key
 SHRINK = 0.1
 """How far the covariance is drawn towards a multiple of the identity (Friedman 1989, equation 18)."""
 TOP = (1, 5)
+MOST_OF = 0.5
+"""Share of the tested pictures whose class must have been asked for."""
 FEWEST = 20
 """Pictures whose class the classifier knows, without which nothing is said."""
 
@@ -78,9 +80,13 @@ def classification_accuracy(
     """
     shared = set(asked) & set(known)
     rows = [row for row, label in enumerate(tested[1]) if label in shared]
-    if len(shared) < 2 or len(rows) < FEWEST:
-        reason = f"{len(rows)} real pictures are of the {len(shared)} classes that were asked for: {FEWEST} of 2 are needed"
+    if len(shared) < 2 or len(rows) < max(FEWEST, MOST_OF * len(tested[1])):
+        reason = (
+            f"{len(rows)} of {len(tested[1])} real pictures that were not learnt from are of the {len(shared)} classes that "
+            f"were asked for: a classifier is tested by {FEWEST} pictures of 2 classes, and by most of those there are"
+        )
         return {"paintings": Refused(reason)}
+    sure = sum(label in shared for label in asked)
     luck = np.random.default_rng(key.generator().initial_seed())
     picked = luck.permutation(len(known))
     taught: dict[str, tuple[Tensor, list[str]]] = {}
@@ -91,7 +97,7 @@ def classification_accuracy(
         kept = [int(row) for row in order if labels[row] in shared]
         # One of each class first, so that no class is missing; then as many as there are paintings.
         first = list({labels[row]: row for row in reversed(kept)}.values())
-        kept = [*first, *(row for row in kept if row not in set(first))][: max(len(first), len(asked))]
+        kept = [*first, *(row for row in kept if row not in set(first))][: max(len(first), sure)]
         taught[name] = features[kept], [labels[row] for row in kept]
     labels = [tested[1][row] for row in rows]
     return {
@@ -109,23 +115,27 @@ def recognition(
 
     Args:
         painted: features, what each was asked for (`None` is not asked), and its style.
-        real: likewise of real pictures. The classifier of a style has learnt from the pictures of all other styles; where there
-            is but one, from one half of the pictures, and is tested on the other.
+        real: likewise of real pictures. The classifier of a style has learnt from the pictures of all other styles. Where
+            there is but one, or paintings are of none of them, it has learnt from one half of the pictures and is tested on the
+            other.
         key: of the halves.
     """
     luck = np.random.default_rng(key.generator().initial_seed())
     features, labels, styles = real
     hands = sorted({style for style, label in zip(styles, labels, strict=True) if label is not None})
     halves = luck.integers(0, 2, len(labels))
-    alone = len(hands) < 2
+    asked = {style for style, label in zip(painted[2], painted[1], strict=True) if label is not None}
+    alone = len(hands) < 2 or not asked <= set(hands)
+    if alone:  # then styles tell nothing: all are one
+        hands, styles, painted = [""], [""] * len(styles), (painted[0], painted[1], [""] * len(painted[1]))
     hits: dict[str, list[int]] = {"paintings": [], "real pictures": []}
     for hand in hands:
         learnt = [row for row, label in enumerate(labels) if label and (halves[row] if alone else styles[row] != hand)]
         if len({labels[row] for row in learnt}) < 2:
             continue
         judge = classifier(features[learnt], [str(labels[row]) for row in learnt])
-        known = set(judge.classes)
-        unseen = [row for row in range(len(labels)) if styles[row] == hand and labels[row] in known and row not in set(learnt)]
+        known, seen_rows = set(judge.classes), set(learnt)
+        unseen = [row for row in range(len(labels)) if styles[row] == hand and labels[row] in known and row not in seen_rows]
         mine = [row for row in range(len(painted[1])) if painted[2][row] == hand and painted[1][row] in known]
         for name, (seen, told, _), rows in (("paintings", painted, mine), ("real pictures", real, unseen)):
             if rows:

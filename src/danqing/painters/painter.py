@@ -18,7 +18,7 @@ from torch import Tensor
 from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import revive
 from danqing.config import Config
-from danqing.errors import PainterError
+from danqing.errors import PainterError, WishError, choices
 from danqing.files import write_atomically
 from danqing.painters.registry import build, settings
 from danqing.painters.shelf import describe, find, own
@@ -144,13 +144,33 @@ def open_painter(name: str, device: torch.device | None = None) -> Painter:
     return Painter(facts, family, conditions, hashlib.sha256(content).hexdigest(), folder)
 
 
+TUNING = "tuning.json"
+"""What a search wrote beside a painter: how it found the settings, and which were there before."""
+
+
 def tuned(painter: Painter) -> dict[str, Any]:
     """Its family's settings that only painting heeds, and that a search may have changed."""
     return {name: painter.facts.model[name] for name in painter.family.tunable if name in painter.facts.model}
 
 
+def untuned(painter: Painter) -> dict[str, Any]:
+    """The same as they were before a search changed them."""
+    file = painter.folder / TUNING
+    before: dict[str, Any] = json.loads(file.read_text(encoding="utf8"))["before"] if file.is_file() else {}
+    return tuned(painter) | before
+
+
 def altered(painter: Painter, changes: Mapping[str, Any]) -> Painter:
-    """The same painter in memory with other settings of its family."""
+    """The same painter in memory with other settings of its family, of those that only painting heeds.
+
+    Raises:
+        WishError: another setting was named.
+    """
+    wrong = next((name for name in changes if name not in painter.family.tunable), None)
+    if wrong is not None:
+        raise WishError(f"the setting '{wrong}' cannot be changed after training: {choices(wrong, painter.family.tunable)}")
+    if dict(changes) == {name: painter.facts.model.get(name) for name in changes}:
+        return painter
     facts = painter.facts.model_copy(update={"model": {**painter.facts.model, **changes}})
     config = settings(facts.family, facts.model)
     family = build(facts.family, config, painter.conditions, facts.channels, int(facts.trained.get("length", 0)))
@@ -159,21 +179,33 @@ def altered(painter: Painter, changes: Mapping[str, Any]) -> Painter:
     return dataclasses.replace(painter, facts=facts, family=family)
 
 
-def amend(name: str, changes: Mapping[str, Any], files: Mapping[str, bytes]) -> Path:
-    """Change settings of a painter's family on disk; one of the box is copied home first. Returns its folder.
-
-    Args:
-        name: of the painter, or its folder.
-        changes: settings, by name.
-        files: to be written beside it, by name.
+def writable(name: str) -> Path:
+    """The folder of a painter that may be changed; one of the box is copied home first.
 
     Raises:
         PainterError, OutputError: there is none, or its folder cannot be written to.
     """
     folder = own(name)
+    write_atomically(folder / ".writable", b"").unlink()
+    return folder
+
+
+def amend(folder: Path, weights: str, changes: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+    """Change settings of a painter's family on disk.
+
+    Args:
+        folder: from `writable`.
+        weights: sha256 of those the settings are for.
+        changes: settings, by name.
+        files: to be written beside them, by name.
+
+    Raises:
+        PainterError, OutputError: the weights are others by now, or the folder cannot be written to.
+    """
+    if hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest() != weights:
+        raise PainterError(f"'{folder}' has other weights by now, so settings found for the old ones mean nothing: try again")
     plain = describe(str(folder))
     plain["model"] |= changes
     for file, content in files.items():
         write_atomically(folder / file, content)
     write_atomically(folder / "config.json", json.dumps(plain, indent=1, ensure_ascii=False).encode())
-    return folder

@@ -34,7 +34,7 @@ from danqing.data.stream import Stream
 from danqing.errors import TrainingError, choices
 from danqing.files import home, write_atomically
 from danqing.painters.card import card
-from danqing.painters.painter import Painter, PainterFacts, open_painter, write
+from danqing.painters.painter import TUNING, Painter, PainterFacts, open_painter, write
 from danqing.painters.registry import build, settings
 from danqing.parts.contract import Family, Key
 from danqing.parts.packing import Stored
@@ -216,8 +216,9 @@ class Run:
         return home() / "painters" / self.settings.name
 
     def leave(self, weights: Mapping[str, torch.Tensor], seen: int) -> Path:
-        """Write the painter as it is now; returns its folder."""
+        """Write the painter as it is now, with the run's settings: tuned ones were for other weights. Returns its folder."""
         folder, facts = self.painter, self.painter_facts(seen)
+        (folder / TUNING).unlink(missing_ok=True)
         write(
             folder,
             facts,

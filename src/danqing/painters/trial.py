@@ -25,7 +25,7 @@ from danqing.maths.colour import premultiply
 from danqing.metrics.copies import ENOUGH
 from danqing.metrics.extractor import Extractor
 from danqing.metrics.features import Features, Others, Thirds
-from danqing.metrics.measured import Number, mean_of
+from danqing.metrics.measured import Number, Refused, mean_of
 from danqing.metrics.recognition import classification_accuracy, recognition
 from danqing.painters.painter import Painter
 from danqing.painters.sheet import paint_keyed, paint_values
@@ -62,7 +62,7 @@ def learnt_from(painter: Painter, pictures: PictureSet, whole: Gallery) -> Real:
     groups = trained.get("groups")
     chosen = np.array([groups is None or p.facts.get("group") in groups for p in pictures.pictures], bool)
     held = np.zeros(len(pictures), bool)
-    if trained.get("held_out", True):
+    if trained.get("held_out", False):
         held[pictures.split("held_out")] = True
     return Real(whole.take(np.flatnonzero(chosen & ~held)), whole.take(np.flatnonzero(chosen & held)))
 
@@ -209,16 +209,23 @@ def told_of(gallery: Gallery) -> Told:
 def told_by(values: Mapping[str, list[Any]], gallery: Gallery, rows: Int64[np.ndarray, " count"]) -> Told:
     """What paintings were asked for, where their words name what a picture of the gallery is of, and not one of its tags."""
     pictures = [gallery.pictures[number] for number in gallery.numbers[rows]]
-    words = values.get("text", [None] * len(pictures))
+    words, hands = (values.get(name, [None] * len(pictures)) for name in ("text", "style"))
     named = [str(word) in {group[0] for group in p.captions.values() if group} for word, p in zip(words, pictures, strict=True)]
     asked = [concept(picture) if sure else None for sure, picture in zip(named, pictures, strict=True)]
-    return asked, [picture.style or "" for picture in pictures]
+    return asked, [(picture.style or "") if hand is not None else "" for hand, picture in zip(hands, pictures, strict=True)]
 
 
 def recognised(
-    mine: Features, asked: Told, real: Real, train: Thirds, held: Others, key: Key
+    mine: Features, asked: Told, real: Real, train: Thirds, held: Others, key: Key, *, fresh: bool
 ) -> tuple[dict[str, Number], dict[str, Number]]:
-    """`recognition` of paintings, and their `classification_accuracy`; nothing where nobody knows what pictures are of."""
+    """`recognition` of paintings, and their `classification_accuracy`; nothing where nobody knows what pictures are of.
+
+    Args:
+        mine, asked: of the paintings.
+        real, train, held: the real pictures and their features.
+        key: of the halves.
+        fresh: whether pictures that are not known to be held out may be taken for such: for those of other programs only.
+    """
     labels, styles = told_of(real.train)
     if len({label for label in asked[0] if label}) < 2 or len({label for label in labels if label}) < 2:
         return {}, {}
@@ -228,6 +235,10 @@ def recognised(
     if real.reference is real.held_out:
         others, _ = told_of(real.held_out)
         tested = held, others
+    elif not fresh:
+        return found, {
+            "paintings": Refused("every picture of the set was learnt from, and none is left to test a classifier by")
+        }
     else:
         order = luck.permutation(known)
         known, half = order[: len(order) // 2], order[len(order) // 2 :]

@@ -144,7 +144,7 @@ class Watch:
     """
 
     def __init__(self, game: bool) -> None:
-        self.game, self.trends = game, dict[str, _Trend]()
+        self.game, self.trend = game, _Trend()
         self.told: dict[str, set[str]] = {}
 
     def word(self, means: Mapping[str, float], others: Iterable[Symptom] = ()) -> list[Symptom]:
@@ -157,18 +157,17 @@ class Watch:
         return self._new("sheet", [shift] if shift else [])
 
     def _diverging(self, means: Mapping[str, float]) -> Iterator[Symptom]:
-        """A single player's losses of which half of what was learnt is lost again."""
-        for name, value in {} if self.game else means.items():
-            if name.endswith("/gradient"):
-                continue
-            trend = self.trends.setdefault(name, _Trend())
-            trend.follow(value)
-            if trend.lost() > 0.5:
-                sentence = (
-                    f"the loss '{name}' was {trend.least:.4g} and is {trend.now:.4g} again: the training diverges; stop it, "
-                    "and begin anew with a lower learning rate"
-                )
-                yield Symptom("divergence", sentence, {"least": trend.least, "now": trend.now})
+        """A single player whose loss, the sum of its parts, has lost half of what was learnt."""
+        parts = [value for name, value in means.items() if not name.endswith("/gradient")]
+        if self.game or not parts:
+            return
+        self.trend.follow(sum(parts))
+        if self.trend.lost() > 0.5:
+            sentence = (
+                f"the loss was {self.trend.least:.4g} and is {self.trend.now:.4g} again: the training diverges; stop it, "
+                "and begin anew with a lower learning rate"
+            )
+            yield Symptom("divergence", sentence, {"least": self.trend.least, "now": self.trend.now})
 
     def _new(self, when: str, symptoms: list[Symptom]) -> list[Symptom]:
         before, self.told[when] = self.told.get(when, set()), {symptom.name for symptom in symptoms}

@@ -115,8 +115,8 @@ def _more(scores: Mapping[str, Any]) -> list[str]:
         (
             "recognition",
             "Recognition",
-            "Share that a classifier of other real pictures takes for what they should be, first guess and first five. Of "
-            "each style it judges, it has seen none; look-alikes count as one.",
+            "Share that a classifier of other real pictures takes for what they should be, first guess and first five. Where "
+            "there are styles, it has seen none of the one it judges; look-alikes count as one.",
         ),
         (
             "classification",
@@ -127,7 +127,7 @@ def _more(scores: Mapping[str, Any]) -> list[str]:
             "likelihood",
             "Likelihood",
             "Bits in which the painter could write down a value of a picture, given its words, at most. Far fewer for pictures "
-            "learnt from than for held-out ones says that they were learnt by heart.",
+            "learnt from than for held-out ones says that they were learnt by heart, or that the others' words are new to it.",
         ),
     ):
         if found := scores.get(part):
