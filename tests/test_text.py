@@ -565,3 +565,13 @@ def test_the_real_encoder_gives_what_its_package_gives(tmp_path: Path) -> None:
     assert torch.equal(alike.argmax(0), torch.arange(len(english)))
     assert torch.equal(alike.argmax(1), torch.arange(len(english)))
     assert alike.diagonal().min() > 0.6
+
+
+def test_a_colour_is_said_the_long_way_or_the_short_way_in_chinese() -> None:
+    condition = TextCondition.fit(
+        [Picture("a", {"zh": ("绿心", "黑猫", "红苹果", "黄色")}), Picture("b", {"zh": ("绿书", "心")})]
+    )
+    assert condition is not None
+    for long, short in (("绿色的心", "绿心"), ("黑色的猫", "黑猫"), ("红色的苹果", "红苹果")):
+        assert condition.pieces(condition.parse(long)) == condition.pieces(condition.parse(short))
+    assert condition.pieces(condition.parse("黄色")) != condition.pieces(condition.parse("黄")), "a colour alone stays as it is"
