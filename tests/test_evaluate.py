@@ -272,7 +272,7 @@ def test_pictures_of_any_program_are_measured_and_copies_among_them_found(tmp_pa
     assert again.plain() == scores.plain()
 
 
-def test_a_painter_is_measured_and_a_stopped_measurement_goes_on() -> None:
+def test_a_painter_is_measured_and_a_stopped_measurement_goes_on(tmp_path: Path) -> None:
     make_painter(channels=3, size=(16, 16))
     import_pictures(ShapesSource(130, size=32), "shapes")
     painting = [event for event in evaluate_painter("tiny", "shapes", count=70) if event == Doing("painting", 64, 70)]
@@ -291,7 +291,10 @@ def test_a_painter_is_measured_and_a_stopped_measurement_goes_on() -> None:
     assert first.truth.keys() == {*FACTS, "all five"}
     assert first.control["palette"].keys() == {"asked", "not asked", "gained", "more for more"}
     assert first.likelihood.keys() == {"pictures learnt from"}, "too few are held out"
-    assert isinstance(first.recognition["paintings"], Refused), "every shape has its own caption"
+    refused = first.recognition["paintings"]
+    assert isinstance(refused, Refused), "every shape has its own caption"
+    text = write(first, tmp_path).read_text(encoding="utf8")
+    assert refused.reason in text, "the page says why there is no number"
     assert all(isinstance(number, Measured) and number.value < 0.6 for number in first.truth.values())
 
 

@@ -171,5 +171,6 @@ def _tell(scores: Any) -> None:
     for name, ways in scores.control.items():
         more = f", more for more {ways['more for more']}" if "more for more" in ways else ""
         say(f"{name} missed: asked {ways['asked']}, not asked {ways['not asked']}{more}")
-    for reason in sorted({value.reason for value in scores.quality.values() if hasattr(value, "reason")}):
+    parts = (scores.quality, scores.agreement, scores.recognition, scores.classification)
+    for reason in sorted({value.reason for part in parts for value in part.values() if hasattr(value, "reason")}):
         remark(f"not measured: {reason}")

@@ -132,7 +132,8 @@ def _more(scores: Mapping[str, Any]) -> list[str]:
     ):
         if found := scores.get(part):
             shares = "".join(f"<tr><td>{_text(name)}</td><td>{_number(number)}</td></tr>" for name, number in found.items())
-            said.append(f"<h2>{title}</h2><p>{said_of}</p><table>{shares}</table>")
+            notes = "".join(f"<p><small>{_text(n['refused'])}.</small></p>" for n in found.values() if "refused" in n)
+            said.append(f"<h2>{title}</h2><p>{said_of}</p><table>{shares}</table>{notes}")
     if found := scores.get("truth"):
         shares = "".join(f"<tr><td>{_text(fact)}</td><td>{_number(number)}</td></tr>" for fact, number in found.items())
         said.append(f"<h2>Facts</h2><p>Share of paintings that have each fact right, by geometry.</p><table>{shares}</table>")
