@@ -15,7 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,6 @@ SIDE, PAINTINGS, STEPS, BATCH, RATE = 16, 1000, 50, 32, 1e-3
 """Pixels; paintings; sampling steps of the peers (DDIM); pictures per update; highest learning rate."""
 PINNED = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 SHOWN = ("frechet_distance", "kernel_distance", "precision", "recall", "coverage")
-Measure = Callable[[Any], dict[str, Any]]
 
 
 def pictures(fashion: Path) -> tuple[Any, Any]:
@@ -47,17 +46,17 @@ def job(who: str, seed: int, seconds: float, fashion: Path, out: Path) -> None:
     """Train one contender in this process, let it paint, and keep the paintings with what they cost."""
     import numpy as np
     import torch
-    from diffusion_job import COOLDOWN, WARMUP, Contender
+    from diffusion_job import COOLDOWN, WARMUP
 
     from danqing.data.stream import Stream
-    from danqing.families.diffusion import DiffusionConfig
+    from danqing.families.diffusion import Diffusion, DiffusionConfig
     from danqing.parts.rates import trapezoid
     from danqing.train import Loop
 
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     train, _ = pictures(fashion)
-    learner: Any = Contender(DiffusionConfig(lr=RATE), 1, None, seconds) if who == "danqing" else _peer(who)
+    learner: Any = Diffusion(DiffusionConfig(), {}, 1, 1) if who == "danqing" else _peer(who)
     thousandths = trapezoid(RATE, int(1000 * WARMUP), 1000, COOLDOWN)
     began = time.process_time()
     players = {

@@ -20,10 +20,11 @@ from danqing.metrics.joint import joint_distances, pairs
 from danqing.metrics.kernel import squared_mmd
 from danqing.metrics.measured import Measured
 from danqing.paint import load
-from danqing.painters.painter import Painter, altered, amend, open_painter, tuned, writable
+from danqing.painters.painter import TUNING, Painter, altered, amend, open_painter, tuned, writable
 from danqing.painters.shelf import BUNDLED
 from danqing.parts.contract import Key
 from danqing.replay import replay
+from danqing.train import train
 from danqing.tune import Tuned, best, search, tune
 from danqing.words import Doing, Wish
 
@@ -154,11 +155,22 @@ def test_what_was_painted_before_tuning_is_still_replayed(set_up: Path, tmp_path
         altered(open_painter("tiny"), {"objective": "v"})
 
 
-def test_training_on_forgets_what_was_found_for_earlier_weights(set_up: Path) -> None:
+def test_settings_found_for_other_weights_are_not_written(set_up: Path) -> None:
     folder = writable("tiny")
     with pytest.raises(PainterError, match="other weights by now"):
         amend(folder, "0" * 64, {"guidance": 5.0}, {})
     assert open_painter("tiny").facts.model["guidance"] == 3.0
+
+
+def test_training_on_forgets_what_was_found_for_earlier_weights() -> None:
+    import_pictures(ShapesSource(40, size=16), "shapes")
+    given = {"model": {"preset": "small"}, "size": 16, "batch": 16, "sheets": 0, "pictures_seen": 32}
+    list(train("shapes", given))
+    folder = writable("shapes-diffusion")
+    amend(folder, open_painter("shapes-diffusion").weights_sha256, {"guidance": 5.0}, {TUNING: b"{}"})
+    list(train("shapes", {**given, "pictures_seen": 64}))
+    assert not (folder / TUNING).exists()
+    assert open_painter("shapes-diffusion").facts.model["guidance"] == 3.0
 
 
 def test_a_painter_of_the_box_is_copied_home_before_it_is_changed() -> None:

@@ -196,14 +196,14 @@ def _real(against: str, preparation: Preparation) -> Real:
     if (place_of(against) / "manifest.json").is_file():
         pictures = PictureSet.open(against)
         whole = of_set(pictures, preparation)
-        return Real(whole.take(pictures.split("train")), whole.take(pictures.split("held_out")))
+        return Real(whole.take(pictures.split("train")), whole.take(pictures.split("held_out")), learnt=False)
     try:
         source = parse(against)
     except DataError:
         PictureSet.open(against)  # says which sets there are
         raise
     whole = of_source(source, preparation)
-    return Real(whole, whole.take(np.arange(0)))
+    return Real(whole, whole.take(np.arange(0)), learnt=False)
 
 
 def _measure(
@@ -224,7 +224,7 @@ def _measure(
     held = yield from features_of(real.held_out, see, "looking at the held-out pictures")
     against = held if real.reference is real.held_out else train
     agreed = yield from agreement(painted, mine, asked, real.train, train, see.name, key.at("agreement"))
-    recognition, classification = recognised(mine, named, real, train, held, key, fresh="pictures" in facts)
+    recognition, classification = recognised(mine, named, real, train, held, key)
     yield Doing("comparing", 0, 0)
     found = quality(mine, against, key)
     rows = yield from _rows(real, train, held, against, see, key)

@@ -87,9 +87,7 @@ def look(features: Features, pictures: Iterator[Many]) -> Float[Tensor, "picture
     return torch.cat([features, torch.cat(coarse)], dim=1)
 
 
-def judge(
-    gallery: Gallery, looked: Float[Tensor, "pictures looked"], extractor: str
-) -> Generator[tuple[int, int], None, Judge]:
+def judge(gallery: Gallery, looked: Float[Tensor, "pictures looked"], extractor: str) -> Generator[Doing, None, Judge]:
     """A judge of this gallery's words, from beside it where one is kept, else trained.
 
     Args:
@@ -98,7 +96,7 @@ def judge(
         extractor: the name of whose features those are.
 
     Yields:
-        (pictures seen, pictures to be seen).
+        How many pictures it has seen.
 
     Raises:
         DataError: too few pictures have captions.
@@ -129,7 +127,7 @@ def judge(
         loop = Loop(learner, seed=0)
         standard = (looked - mean) / deviation
         for progress in loop.run(_batches(learnt, standard, values, condition, length, key.at("order"))):
-            yield progress.seen, length
+            yield Doing("teaching a judge of words", progress.seen, length)
         if kept is not None:
             write_atomically(kept, save_tensors({name: tensor.contiguous() for name, tensor in learner.state_dict().items()}))
     return Judge(learner.eval(), condition, mean, deviation, examined)
@@ -163,13 +161,7 @@ def taught(
         DataError: too few pictures have captions.
     """
     looked = look(features, _parts(gallery))
-    training = judge(gallery, looked, extractor)
-    while True:
-        try:
-            seen, total = next(training)
-        except StopIteration as done:
-            return done.value, looked
-        yield Doing("teaching a judge of words", seen, total)
+    return (yield from judge(gallery, looked, extractor)), looked
 
 
 def agreement(

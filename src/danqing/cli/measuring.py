@@ -158,19 +158,19 @@ def _tell(scores: Any) -> None:
         say(f"{finding.fault}: {finding.sentence}. Next: {finding.remedy}.")
     for number, value in scores.quality.items():
         say(f"{number.replace('_', ' ')}: {value}")
-    for number, value in scores.agreement.items():
-        say(f"words suit {number}: {value}")
-    for who, value in scores.recognition.items():
-        say(f"recognised {who}: {value}")
-    for who, value in scores.classification.items():
-        say(f"real pictures classified after learning from {who}: {value}")
-    for which, value in scores.likelihood.items():
-        say(f"bits per value of {which}, at most: {value}")
-    for fact, value in scores.truth.items():
-        say(f"{fact} right: {value}")
+    parts = {
+        "words suit {}": scores.agreement,
+        "recognised {}": scores.recognition,
+        "real pictures classified after learning from {}": scores.classification,
+        "bits per value of {}, at most": scores.likelihood,
+        "{} right": scores.truth,
+    }
+    for sentence, numbers in parts.items():
+        for name, value in numbers.items():
+            say(f"{sentence.format(name)}: {value}")
     for name, ways in scores.control.items():
         more = f", more for more {ways['more for more']}" if "more for more" in ways else ""
         say(f"{name} missed: asked {ways['asked']}, not asked {ways['not asked']}{more}")
-    parts = (scores.quality, scores.agreement, scores.recognition, scores.classification)
-    for reason in sorted({value.reason for part in parts for value in part.values() if hasattr(value, "reason")}):
+    every = [value for numbers in (scores.quality, *parts.values()) for value in numbers.values()]
+    for reason in sorted({value.reason for value in every if hasattr(value, "reason")}):
         remark(f"not measured: {reason}")

@@ -95,7 +95,7 @@ class Condition(ABC, Generic[V]):
 
     def amount(self, asked: V, painted: Pixels) -> float:
         """How much of what `grades` asks more and more of is in the painting."""
-        raise NotImplementedError(f"{self.name} has no grades")
+        raise ValueError(f"{self.name} has no grades; a mistake of the caller")
 
     @abstractmethod
     def show(self, value: V) -> Image.Image:

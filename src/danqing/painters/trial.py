@@ -49,6 +49,8 @@ class Real:
 
     train: Gallery
     held_out: Gallery
+    learnt: bool = True
+    """Whether `train` was learnt from for certain; of other programs nobody knows."""
 
     @property
     def reference(self) -> Gallery:
@@ -216,7 +218,7 @@ def told_by(values: Mapping[str, list[Any]], gallery: Gallery, rows: Int64[np.nd
 
 
 def recognised(
-    mine: Features, asked: Told, real: Real, train: Thirds, held: Others, key: Key, *, fresh: bool
+    mine: Features, asked: Told, real: Real, train: Thirds, held: Others, key: Key
 ) -> tuple[dict[str, Number], dict[str, Number]]:
     """`recognition` of paintings, and their `classification_accuracy`; nothing where nobody knows what pictures are of.
 
@@ -224,7 +226,6 @@ def recognised(
         mine, asked: of the paintings.
         real, train, held: the real pictures and their features.
         key: of the halves.
-        fresh: whether pictures that are not known to be held out may be taken for such: for those of other programs only.
     """
     labels, styles = told_of(real.train)
     if len({label for label in asked[0] if label}) < 2 or len({label for label in labels if label}) < 2:
@@ -235,7 +236,7 @@ def recognised(
     if real.reference is real.held_out:
         others, _ = told_of(real.held_out)
         tested = held, others
-    elif not fresh:
+    elif real.learnt:
         return found, {
             "paintings": Refused("every picture of the set was learnt from, and none is left to test a classifier by")
         }

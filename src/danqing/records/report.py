@@ -103,40 +103,38 @@ def _number(number: Mapping[str, Any]) -> str:
     return f"{number['value']:.4g}<br><small>{number['low']:.4g} to {number['high']:.4g}</small>"
 
 
+SHARES = {
+    "agreement": (
+        "Words",
+        "Share of pictures whose own words suit them better than 99 others, as a judge sees it that learnt from this set "
+        "alone; the real pictures were kept from it.",
+    ),
+    "recognition": (
+        "Recognition",
+        "Share that a classifier of other real pictures takes for what they should be, first guess and first five. Where there "
+        "are styles, it has seen none of the one it judges; look-alikes count as one.",
+    ),
+    "classification": (
+        "Classification accuracy score",
+        "Share of real pictures that a classifier gets right which has learnt from paintings alone, or from real ones.",
+    ),
+    "likelihood": (
+        "Likelihood",
+        "Bits in which the painter could write down a value of a picture, given its words, at most. Far fewer for pictures "
+        "learnt from than for held-out ones says that they were learnt by heart, or that the others' words are new to it.",
+    ),
+    "truth": ("Facts", "Share of paintings that have each fact right, by geometry."),
+}
+"""Parts of the scores that are plain tables of numbers: title and meaning."""
+
+
 def _more(scores: Mapping[str, Any]) -> list[str]:
     said = []
-    if found := scores.get("agreement"):
-        shares = "".join(f"<tr><td>{_text(name)}</td><td>{_number(number)}</td></tr>" for name, number in found.items())
-        said.append(
-            "<h2>Words</h2><p>Share of pictures whose own words suit them better than 99 others, as a judge sees it that "
-            f"learnt from this set alone; the real pictures were kept from it.</p><table>{shares}</table>"
-        )
-    for part, title, said_of in (
-        (
-            "recognition",
-            "Recognition",
-            "Share that a classifier of other real pictures takes for what they should be, first guess and first five. Where "
-            "there are styles, it has seen none of the one it judges; look-alikes count as one.",
-        ),
-        (
-            "classification",
-            "Classification accuracy score",
-            "Share of real pictures that a classifier gets right which has learnt from paintings alone, or from real ones.",
-        ),
-        (
-            "likelihood",
-            "Likelihood",
-            "Bits in which the painter could write down a value of a picture, given its words, at most. Far fewer for pictures "
-            "learnt from than for held-out ones says that they were learnt by heart, or that the others' words are new to it.",
-        ),
-    ):
+    for part, (title, what) in SHARES.items():
         if found := scores.get(part):
-            shares = "".join(f"<tr><td>{_text(name)}</td><td>{_number(number)}</td></tr>" for name, number in found.items())
+            rows = "".join(f"<tr><td>{_text(name)}</td><td>{_number(number)}</td></tr>" for name, number in found.items())
             notes = "".join(f"<p><small>{_text(n['refused'])}.</small></p>" for n in found.values() if "refused" in n)
-            said.append(f"<h2>{title}</h2><p>{said_of}</p><table>{shares}</table>{notes}")
-    if found := scores.get("truth"):
-        shares = "".join(f"<tr><td>{_text(fact)}</td><td>{_number(number)}</td></tr>" for fact, number in found.items())
-        said.append(f"<h2>Facts</h2><p>Share of paintings that have each fact right, by geometry.</p><table>{shares}</table>")
+            said.append(f"<h2>{title}</h2><p>{what}</p><table>{rows}</table>{notes}")
     if found := scores.get("control"):
         named = list(dict.fromkeys(way for ways in found.values() for way in ways))
         head = "".join(f"<th>{_text(way)}</th>" for way in named)
