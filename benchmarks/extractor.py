@@ -22,7 +22,8 @@ from torch.nn import functional as F
 
 from danqing.data.picture_set import PictureSet
 from danqing.data.resample import fitted
-from danqing.metrics.extractor import BOXED, DEFAULT, Extractor, extractor, wrap
+from danqing.metrics.extractor import BOXED, DEFAULT, Extractor, wrap
+from danqing.metrics.extractors import extractor
 from danqing.metrics.frechet import Moments, frechet_distance
 from danqing.parts.efficientnet import Convolution, EfficientNetLite, convert
 from danqing.parts.packing import pack

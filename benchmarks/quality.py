@@ -122,7 +122,7 @@ def rows(given: argparse.Namespace) -> Iterator[tuple[str, list[dict[str, Any]]]
 
     from danqing.metrics.baselines import BASELINES
     from danqing.metrics.copies import copies
-    from danqing.metrics.extractor import extractor
+    from danqing.metrics.extractors import extractor
     from danqing.metrics.quality import quality
     from danqing.parts.contract import Key
 

@@ -26,7 +26,8 @@ from danqing.evaluate import Scores, evaluate_painter, evaluate_pictures, write
 from danqing.metrics.baselines import BASELINES, gaussian
 from danqing.metrics.comparison import differences
 from danqing.metrics.copies import closeness, copies, fisher
-from danqing.metrics.extractor import DEFAULT, EXTRACTORS, extractor, wrap
+from danqing.metrics.extractor import DEFAULT, wrap
+from danqing.metrics.extractors import extractor
 from danqing.metrics.findings import REAL, of_copies, of_modes, of_quality
 from danqing.metrics.frechet import Moments, frechet_distance
 from danqing.metrics.kernel import resampled_mmd, squared_mmd
@@ -221,7 +222,7 @@ def test_transparent_pictures_are_seen_on_white_and_gray_ones_in_colour() -> Non
 
 @pytest.mark.parametrize("name", [DEFAULT])
 def test_features_do_not_depend_on_the_batch(name: str) -> None:
-    see, pictures = EXTRACTORS[name](), shapes(5)
+    see, pictures = extractor(name), shapes(5)
     whole = see.features(pictures)
     assert whole.shape == (5, see.width)
     torch.testing.assert_close(see.features(pictures[3:4])[0], whole[3], atol=1e-4, rtol=1e-4)

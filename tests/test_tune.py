@@ -21,8 +21,10 @@ from danqing.metrics.kernel import squared_mmd
 from danqing.metrics.measured import Measured
 from danqing.paint import load
 from danqing.painters.painter import TUNING, Painter, altered, amend, open_painter, tuned, writable
+from danqing.painters.run import averages_kept
 from danqing.painters.shelf import BUNDLED
 from danqing.parts.contract import Key
+from danqing.parts.packing import unpack
 from danqing.replay import replay
 from danqing.train import train
 from danqing.tune import Tuned, best, search, tune
@@ -171,6 +173,38 @@ def test_training_on_forgets_what_was_found_for_earlier_weights() -> None:
     list(train("shapes", {**given, "pictures_seen": 64}))
     assert not (folder / TUNING).exists()
     assert open_painter("shapes-diffusion").facts.model["guidance"] == 3.0
+
+
+def test_the_average_that_paints_best_is_found_in_the_run_and_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Painting is replaced: features of every average but the shortest are shifted."""
+    import_pictures(ShapesSource(260, size=16), "shapes")
+    model = {"preset": "small", "average": 64, "warmup": 0}
+    # Averages are told apart only once a training is 20 times as long as they look back.
+    given = {"model": model, "size": 16, "batch": 16, "sheets": 0, "pictures_seen": 640, "stored": "int8"}
+    list(train("shapes", given))
+    painter = open_painter("shapes-diffusion")
+    kept = {life: unpack(packed) for life, packed in averages_kept(painter).items()}
+    assert sorted(kept) == [16, 64, 256]
+    name = next(iter(kept[64]))
+    assert all(torch.equal(tensor, painter.family.state_dict()[which]) for which, tensor in kept[64].items())
+    assert not torch.equal(kept[16][name], kept[64][name])
+
+    def painted(painter: Painter, ground: Any, see: Any, key: Key) -> tuple[Tensor, float]:
+        real = ground.real[0][torch.arange(ground.count) % len(ground.real[0])]
+        best_one = torch.equal(painter.family.state_dict()[name], kept[16][name])
+        return real + (0.0 if best_one else 0.5), 0.0
+
+    monkeypatch.setattr(danqing.tune, "_painted", painted)
+    found = last(tune("shapes-diffusion", count=50))
+    assert found.kept
+    assert (found.before["average"], found.after["average"]) == (64, 16)
+    after = open_painter("shapes-diffusion")
+    assert after.facts.model["average"] == 16
+    assert all(torch.equal(tensor, after.family.state_dict()[which]) for which, tensor in kept[16].items())
+    assert sorted(averages_kept(after)) == [16, 64, 256], "and can be searched again"
+    list(train("shapes", {**given, "pictures_seen": 656}))
+    assert open_painter("shapes-diffusion").facts.model["average"] == 64
+    assert not averages_kept(after), "the run went on: they are others"
 
 
 def test_a_painter_of_the_box_is_copied_home_before_it_is_changed() -> None:

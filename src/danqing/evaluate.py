@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 import danqing
 from danqing.conditions.text import Words
@@ -28,11 +30,13 @@ from danqing.files import home, write_atomically
 from danqing.judge import agreement, words_of
 from danqing.metrics.baselines import BASELINES
 from danqing.metrics.copies import ENOUGH, Copies, copies
-from danqing.metrics.extractor import DEFAULT, Extractor, extractor
+from danqing.metrics.extractor import DEFAULT, Extractor
+from danqing.metrics.extractors import extractor
 from danqing.metrics.features import Features, Others, Thirds
 from danqing.metrics.findings import REAL, Finding, of_control, of_copies, of_modes, of_quality, of_words
 from danqing.metrics.measured import Number
 from danqing.metrics.modes import Modes, modes
+from danqing.metrics.neighbours import NEAREST, radii
 from danqing.metrics.quality import QUALITY, quality
 from danqing.painters.painter import open_painter, tuned
 from danqing.painters.sheet import grid, png
@@ -223,11 +227,12 @@ def _measure(
     train = yield from features_of(real.train, see, "looking at the pictures of the set")
     held = yield from features_of(real.held_out, see, "looking at the held-out pictures")
     against = held if real.reference is real.held_out else train
-    agreed = yield from agreement(painted, mine, asked, real.train, train, see.name, key.at("agreement"))
+    agreed = yield from agreement(painted, mine, asked, real.train, train, see, key.at("agreement"))
     recognition, classification = recognised(mine, named, real, train, held, key)
     yield Doing("comparing", 0, 0)
-    found = quality(mine, against, key)
-    rows = yield from _rows(real, train, held, against, see, key)
+    reach = radii(against) if len(against) > NEAREST else None
+    found = quality(mine, against, key, reach)
+    rows = yield from _rows(real, train, held, against, see, key, reach)
     likeness = copies(mine, train, held) if len(train) > 2 and len(mine) > 1 else None
     kinds = modes(mine, against) if len(against) >= 100 and len(mine) >= 50 else None
     findings = (
@@ -255,24 +260,30 @@ def _measure(
 
 
 def _rows(
-    real: Real, train: Features, held: Others, against: Thirds, see: Extractor, key: Key
+    real: Real,
+    train: Features,
+    held: Others,
+    against: Thirds,
+    see: Extractor,
+    key: Key,
+    reach: Float[Tensor, " thirds"] | None,
 ) -> Generator[Doing, None, dict[str, dict[str, Number]]]:
     """The same numbers of what no painter should be proud of, and of real pictures, which none can beat."""
     rows: dict[str, dict[str, Number]] = {}
     pixels = real.reference.straight(np.arange(0, len(real.reference), max(1, len(real.reference) // 2000)))
     for number, (name, make) in enumerate(BASELINES.items()):
         yield Doing("painting trivial pictures", number, len(BASELINES))
-        rows[name] = quality(see.features(make(pixels, min(ROW, max(2, len(against))), key.at(name))), against, key)
+        rows[name] = quality(see.features(make(pixels, min(ROW, max(2, len(against))), key.at(name))), against, key, reach)
     luck = np.random.default_rng(key.at("halves").generator().initial_seed())
     order = torch.from_numpy(luck.permutation(len(against)))
     others = train if against is held else held
     if len(others) >= ENOUGH or (against is held and len(others)):
-        rows[REAL] = quality(others[torch.from_numpy(luck.permutation(len(others))[:ROW])], against, key)
+        rows[REAL] = quality(others[torch.from_numpy(luck.permutation(len(others))[:ROW])], against, key, reach)
     elif len(against) > 1:
         half = len(against) // 2
         rows[REAL] = quality(against[order[:half]], against[order[half:]], key)
     rows["copies of the set"] = quality(
-        train[torch.from_numpy(luck.integers(0, len(train), min(ROW, len(train))))], against, key
+        train[torch.from_numpy(luck.integers(0, len(train), min(ROW, len(train))))], against, key, reach
     )
     return rows
 

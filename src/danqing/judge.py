@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from danqing.families.contrastive import Contrastive, ContrastiveConfig
 from danqing.files import write_atomically
 from danqing.maths.colour import premultiply
 from danqing.metrics.agreement import r_precision
+from danqing.metrics.extractor import Extractor
 from danqing.metrics.features import Features, Others
 from danqing.metrics.measured import Number, Refused, mean_of
 from danqing.parts.contract import Batch, Key
@@ -41,6 +42,8 @@ FORMAT = 1
 AT_ONCE = 64
 FEWEST_ASKED = 20
 """Paintings with words from which agreement is measured."""
+REAL = 2000
+"""Real pictures, at most, whose agreement is heard beside that of the paintings."""
 Many = UInt8[np.ndarray, "pictures height width channels"]
 
 
@@ -170,15 +173,23 @@ def agreement(
     asked: Sequence[Words | None],
     gallery: Gallery,
     features: Others,
-    extractor: str,
+    see: Extractor,
     key: Key,
 ) -> Generator[Doing, None, dict[str, Number]]:
     """How well paintings suit their words, beside how well real pictures that the judge has not seen suit theirs."""
     with_words = np.flatnonzero([value is not None for value in asked])
     if len(with_words) < FEWEST_ASKED:
         return {}
+    if see.say is not None:
+        real = np.arange(min(len(gallery), REAL))
+        return {
+            "paintings": _heard(see.say, mine, asked, key.at("paintings")),
+            "real pictures": _heard(
+                see.say, features[: len(real)], words_of(gallery.take(gallery.numbers[real])), key.at("real")
+            ),
+        }
     try:
-        judged, parts = yield from taught(gallery, features, extractor)
+        judged, parts = yield from taught(gallery, features, see.name)
     except DataError as error:
         return {"paintings": Refused(str(error))}
     luck = np.random.default_rng(key.generator().initial_seed())
@@ -191,6 +202,27 @@ def agreement(
         drawn = [_one(judged, value, key.at(name, row)) for row, value in enumerate(words)]
         rows[name] = mean_of(judged.agreement(looked, drawn, key.at(name)), luck)
     return rows
+
+
+def _heard(say: Callable[[Sequence[str]], Features], seen: Features, words: Sequence[Words | None], key: Key) -> Number:
+    """The same, by an extractor that reads English by itself and so needs not be taught on the set."""
+    texts = [_english(value) for value in words]
+    told = [place for place, text in enumerate(texts) if text]
+    if len(told) < FEWEST_ASKED:
+        return Refused(
+            f"{len(told)} pictures have English words, which are all that this extractor reads: {FEWEST_ASKED} are needed"
+        )
+    read = [text for text in texts if text]
+    hits = r_precision(torch.nn.functional.normalize(seen[told]), say(read), read, key)
+    return mean_of(hits, np.random.default_rng(key.at("resample").generator().initial_seed()))
+
+
+def _english(value: Words | None) -> str | None:
+    """What is said in plain letters, the best caption first."""
+    if value is None:
+        return None
+    captions = [caption for group in value.alternatives for caption in group] or ["".join(text for text, _ in value.parts)]
+    return next((caption for caption in captions if caption.isascii()), None)
 
 
 def _one(judged: Judge, value: Words | None, key: Key) -> Words:

@@ -1,4 +1,4 @@
-"""Tune a painter: which guidance, interval and number of steps paint best, searched on some wishes, proven on others.
+"""Tune a painter: which average, guidance, interval and number of steps paint best, searched on some wishes, proven on others.
 
 The distance is that of pairs (`danqing.metrics.joint`): paintings must look like the set's pictures *and* suit what was asked.
 The pictures are quartered: one quarter gives the wishes of the search, one those of the proof, and each has another to be near
@@ -25,14 +25,17 @@ from danqing.data.gallery import Gallery, of_set
 from danqing.data.picture_set import PictureSet
 from danqing.errors import DataError, PainterError
 from danqing.judge import Judge, taught
-from danqing.metrics.extractor import DEFAULT, Extractor, extractor
+from danqing.metrics.extractor import DEFAULT, Extractor
+from danqing.metrics.extractors import extractor
 from danqing.metrics.features import Features
 from danqing.metrics.joint import joint_distances, pairs
 from danqing.metrics.measured import Measured, about
 from danqing.painters.painter import TUNING, Painter, altered, amend, open_painter, writable
+from danqing.painters.run import averages_kept
 from danqing.painters.sheet import paint_values
 from danqing.painters.trial import Real, features_of, learnt_from, preparation_of, told_of, wishes
 from danqing.parts.contract import Key, Values
+from danqing.parts.packing import unpack
 from danqing.words import Doing
 
 COUNT = 400
@@ -41,6 +44,8 @@ FEWEST = 50
 """Pictures in each quarter."""
 KNOWN = 0.9
 """Share of the held-out pictures whose concept must have been learnt for them to give wishes."""
+AVERAGE = "average"
+"""The setting that names the average that paints; searched where the run that left the painter is at hand."""
 AT_ONCE = 64
 
 
@@ -131,9 +136,11 @@ def tune(
             or the painter's folder cannot be written to or got other weights while its settings were searched.
     """
     see, painter = extractor(using), open_painter(name)
-    known = painter.family.tunable
-    if not known:
+    if not painter.family.tunable:
         raise PainterError(f"painters of the family '{painter.facts.family}' have no settings to tune")
+    kept_averages = averages_kept(painter)
+    known: dict[str, Sequence[Any]] = {AVERAGE: tuple(kept_averages)} if len(kept_averages) > 1 else {}
+    known |= painter.family.tunable
     if count < FEWEST:
         raise DataError(f"{count} paintings are too few to judge a setting by: give a count of {FEWEST} or more")
     key = Key(seed).at("tune")
@@ -146,7 +153,7 @@ def tune(
 
     def distances(settings: Mapping[str, Any], number: int) -> tuple[Float[Tensor, " resamples"], float]:
         ground, luck = grounds[number], key.at("luck", number)
-        found, seconds = _painted(altered(painter, settings), ground, see, luck.at("paint"))
+        found, seconds = _painted(_set(painter, settings, kept_averages), ground, see, luck.at("paint"))
         both = [pairs(*pair, ground.real) for pair in ((found, ground.told), ground.real)]
         return joint_distances(both[0], both[1], luck.at("resample")), seconds
 
@@ -166,8 +173,16 @@ def tune(
         facts = {"count": count, "seed": seed, "extractor": see.name, "danqing": danqing.__version__}
         facts["weights"] = painter.weights_sha256
         file = json.dumps(told.plain() | facts, indent=1).encode()
-        amend(folder, painter.weights_sha256, after, {TUNING: file})
+        other = kept_averages[after[AVERAGE]] if after.get(AVERAGE) != before.get(AVERAGE) else None
+        amend(folder, painter.weights_sha256, after, {TUNING: file}, other)
     yield told
+
+
+def _set(painter: Painter, settings: Mapping[str, Any], averages: Mapping[int, Mapping[str, Tensor]]) -> Painter:
+    """The painter at these settings, with the weights of the average that they name."""
+    others = {name: value for name, value in settings.items() if name != AVERAGE}
+    average = settings.get(AVERAGE, painter.facts.model.get(AVERAGE))
+    return altered(painter, others, None if average == painter.facts.model.get(AVERAGE) else unpack(averages[average]))
 
 
 def search(

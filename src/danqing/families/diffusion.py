@@ -46,7 +46,8 @@ class DiffusionConfig(Config):
         focus: mean and deviation of the logit of the flow's training times (Esser et al. 2024, equation 19).
         nearest: the flow's loss is that of the velocity, (x̂ − x) / σ; σ is taken as at least this (Li & He 2025).
         lr, warmup, cooldown: highest learning rate; pictures until it is reached; share of training in which it falls to 0.
-        average: half-life, in pictures, of the averaged weights that paint.
+        average: half-life, in pictures, of the averaged weights that paint. A quarter and four times of it are kept too, for
+            `danqing evaluate --tune` to choose among.
         sampler, steps, guidance, interval: how it paints where a wish does not say; `interval` bounds the noise levels
             at which guidance is on (Kynkäänniemi et al. 2024).
     """
@@ -62,7 +63,7 @@ class DiffusionConfig(Config):
     clip: float = Field(1.0, gt=0)
     warmup: int = Field(12_800, ge=0)
     cooldown: float = Field(0.4, ge=0, le=1)
-    average: int = Field(20_000, ge=1)
+    average: int = Field(20_000, ge=4)
     sampler: str = "dpm++2m"
     steps: int = Field(16, ge=1)
     guidance: float = Field(3.0, ge=0)
@@ -110,7 +111,9 @@ class Diffusion(Family):
         c = self.config
         rate = trapezoid(c.lr, c.warmup, self.length, c.cooldown)
         mine = list(self.parameters())
-        return {"painter": Player(mine, rate, c.betas_adam, c.decay, c.clip, averages=(c.average,))}
+        return {
+            "painter": Player(mine, rate, c.betas_adam, c.decay, c.clip, averages=(c.average, c.average // 4, c.average * 4))
+        }
 
     def begin(self, values: Values, key: Key) -> None:
         """The conditions learn what their values teach by themselves."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import resources
 
 import numpy as np
@@ -15,13 +15,13 @@ from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from danqing.errors import AssetError, choices
+from danqing.errors import AssetError
 from danqing.metrics.features import Features
 from danqing.parts.efficientnet import EfficientNetLite
 from danqing.parts.packing import unpack
 
 Many = UInt8[np.ndarray, "pictures height width channels"]
-AT_ONCE = 64
+AT_ONCE = 32
 """Pictures in the network at a time."""
 DEFAULT, BOXED, SIDE, SIZE = "efficientnet-lite0", 6, 96, 6.0
 """The extractor in the box: so many of its stages, at so many pixels (decision 6); and the size of its features,
@@ -41,6 +41,8 @@ class Extractor:
         background: what transparent pictures are laid on, in [0, 255]. Viewers show them on white, and pictures of other
             programs, which have no alpha, come on white.
         unit: features are divided by it, so that they are about 1 in size: the kernel distance cubes what is larger.
+        resized: pictures are; otherwise the network is given them as they are, and brings them to size by itself.
+        say: English texts to features of length 1 in the space of the pictures' features, where the network has that.
     """
 
     name: str
@@ -50,6 +52,8 @@ class Extractor:
     scale: Callable[[Tensor], Tensor]
     background: float = 255.0
     unit: float = 1.0
+    resized: bool = True
+    say: Callable[[Sequence[str]], Features] | None = None
 
     @functools.cached_property
     def digest(self) -> str:
@@ -67,7 +71,7 @@ class Extractor:
 
     def _of(self, pictures: Many) -> Features:
         x = self.laid(torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float())
-        if x.shape[-2:] != (self.side, self.side):
+        if self.resized and x.shape[-2:] != (self.side, self.side):
             x = F.interpolate(x, size=(self.side, self.side), mode="bicubic", antialias=True).clamp(0, 255)
         found: Tensor = self.network(self.scale(x))
         if found.ndim != 2 or found.shape[1] != self.width:
@@ -84,17 +88,6 @@ class Extractor:
         return x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x
 
 
-def extractor(name: str = DEFAULT) -> Extractor:
-    """The extractor of this name.
-
-    Raises:
-        AssetError: there is none, or its weights are not at hand.
-    """
-    if name not in EXTRACTORS:
-        raise AssetError(f"there is no extractor '{name}': {choices(name, EXTRACTORS)}")
-    return EXTRACTORS[name]()
-
-
 def wrap(name: str, network: nn.Module, width: int, side: int, scale: Callable[[Tensor], Tensor] | None = None) -> Extractor:
     """Any network of yours as an extractor; by default it is given values in [0, 1]."""
     return Extractor(name, network.eval(), width, side, scale or _unit)
@@ -108,12 +101,9 @@ def _centred(x: Tensor) -> Tensor:
     return (x - 127) / 128
 
 
-def _embedded() -> Extractor:
+def embedded() -> Extractor:
     """The first stages of EfficientNet-Lite0 (see `danqing.parts.efficientnet`), kept as bytes."""
     network = EfficientNetLite(BOXED)
     content = resources.files("danqing.metrics").joinpath(f"{DEFAULT}.safetensors").read_bytes()
     network.load_state_dict(unpack(load_tensors(content)))
     return Extractor(DEFAULT, network.eval(), network.width, SIDE, _centred, unit=SIZE)
-
-
-EXTRACTORS: dict[str, Callable[[], Extractor]] = {DEFAULT: _embedded}

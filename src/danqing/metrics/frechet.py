@@ -11,6 +11,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from danqing.metrics.features import products
+
+ROWS = 8192
+"""Pictures whose distances from the mean are in memory at once."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Moments:
@@ -34,10 +39,11 @@ class Moments:
     @classmethod
     def of(cls, features: Float[Tensor, "pictures width"]) -> Moments:
         """Of these pictures alone."""
-        x = features.double()
-        mean = x.mean(0)
-        apart = x - mean
-        return cls(len(x), mean, apart.T @ apart)
+        mean = features.mean(0, dtype=torch.float64)
+        scatter = torch.zeros(len(mean), len(mean), dtype=torch.float64)
+        for start in range(0, len(features), ROWS):
+            scatter += products((features[start : start + ROWS].double() - mean).T)
+        return cls(len(features), mean, scatter)
 
     def __add__(self, other: Moments) -> Moments:
         """Of both sets together (Chan et al. 1979, equation 2.1b, for vectors)."""
@@ -58,14 +64,23 @@ class Moments:
 def frechet_distance(first: Moments, second: Moments) -> float:
     """|μ₁ − μ₂|² + tr Σ₁ + tr Σ₂ − 2 tr (Σ₁Σ₂)^½, in squared units of the features; 0 for equal sets.
 
-    Σ₁Σ₂ has the eigenvalues of the symmetric Σ₁^½ Σ₂ Σ₁^½, so two symmetric decompositions are enough and no matrix
+    With Σ₁ = R Rᵀ, Σ₁Σ₂ has the eigenvalues of the symmetric Rᵀ Σ₂ R: real numbers that are never negative, so no matrix
     square root, which may turn complex or fail on sets smaller than the features are wide, is taken.
     """
-    values, vectors = torch.linalg.eigh(first.covariance)
-    root = vectors * _positive(values).sqrt()
+    root = _root(first.covariance)
     shared = _positive(torch.linalg.eigvalsh(root.T @ second.covariance @ root)).sqrt().sum()
     apart = (first.mean - second.mean).square().sum()
     return float(apart + first.covariance.trace() + second.covariance.trace() - 2 * shared)
+
+
+def _root(covariance: Float[Tensor, "width width"]) -> Float[Tensor, "width width"]:
+    """R with R Rᵀ = Σ: Cholesky's; of sets smaller than the features are wide, which have none, the eigenvectors'."""
+    root: Tensor
+    root, failed = torch.linalg.cholesky_ex(covariance)
+    if failed:
+        values, vectors = torch.linalg.eigh(covariance)
+        root = vectors * _positive(values).sqrt()
+    return root
 
 
 def _positive(values: Float[Tensor, " width"]) -> Float[Tensor, " width"]:

@@ -49,8 +49,8 @@ Number = Measured | Refused
 def mean_of(values: Float[np.ndarray, " pictures"], luck: np.random.Generator) -> Measured:
     """The mean, with the percentile interval of the bootstrap over pictures (Efron 1979)."""
     values = np.asarray(values, np.float64)
-    picked = luck.integers(0, len(values), (RESAMPLES, len(values)))
-    low, high = np.quantile(values[picked].mean(1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    means = [values[luck.integers(0, len(values), len(values))].mean() for _ in range(RESAMPLES)]
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Measured(float(values.mean()), float(low), float(high))
 
 

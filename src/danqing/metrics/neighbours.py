@@ -16,8 +16,8 @@ from danqing.metrics.features import Features, Others
 
 NEAREST = 5
 """Neighbours that make a ball, as Naeem et al. choose; Kynkäänniemi et al. take 3."""
-PAIRS = 2**23
-"""Distances in memory at once, 64 MB of them."""
+PAIRS = 2**22
+"""Distances in memory at once, 32 MB of them."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,9 +63,11 @@ def neighbourhood(real: Features, painted: Others, nearest: int = NEAREST) -> Ne
     )
 
 
-def membership(real: Features, painted: Others, nearest: int = NEAREST) -> Membership:
-    """Who lies in whose ball."""
-    reals, paints = radii(real, nearest), radii(painted, nearest)
+def membership(
+    real: Features, painted: Others, nearest: int = NEAREST, reach: Float[Tensor, " pictures"] | None = None
+) -> Membership:
+    """Who lies in whose ball; `reach` are the real pictures' `radii`, where they are known already."""
+    reals, paints = radii(real, nearest) if reach is None else reach, radii(painted, nearest)
     inside = torch.zeros(len(painted), dtype=torch.int64)
     recalled, covered = [], []
     for rows, apart in blocks(real, painted):
@@ -78,7 +80,9 @@ def membership(real: Features, painted: Others, nearest: int = NEAREST) -> Membe
 
 def radii(features: Features, nearest: int = NEAREST) -> Float[Tensor, " pictures"]:
     """Squared distance of each picture to its `nearest`-th neighbour, itself not counted."""
-    return torch.cat([apart.kthvalue(nearest + 1, dim=1).values for _, apart in blocks(features, features)])
+    # Four times as fast as `kthvalue`.
+    parts = [apart.topk(nearest + 1, dim=1, largest=False).values for _, apart in blocks(features, features)]
+    return torch.cat([part[:, -1] for part in parts])
 
 
 def closest(features: Features, others: Others) -> tuple[Float[Tensor, " pictures"], Tensor]:
@@ -88,14 +92,16 @@ def closest(features: Features, others: Others) -> tuple[Float[Tensor, " picture
 
 
 def blocks(x: Features, y: Others) -> Iterator[tuple[slice, Float[Tensor, "pictures others"]]]:
-    """|x − y|² of every pair in float64, some rows at a time; by a product of matrices: differences would take far longer.
+    """|x − y|² of every pair in float64, some rows at a time, by a product of matrices: differences would take far longer.
 
-    Both are moved to y's mean first, so that little cancels.
+    A block is good until the next. Both are moved to y's mean first, so that little cancels.
     """
-    middle = y.double().mean(0)
-    y = y.double() - middle
+    middle = y.mean(0, dtype=torch.float64)
+    y = y - middle  # float64 like the mean
     squares, rows = y.square().sum(1), max(1, PAIRS // len(y))
+    # One block for all: the small results that are kept between many of them would leave the memory full of holes.
+    whole = torch.empty(min(rows, len(x)), len(y), dtype=torch.float64, device=y.device)
     for start in range(0, len(x), rows):
-        part = x[start : start + rows].double() - middle
-        apart = torch.addmm(squares, part, y.T, alpha=-2).add_(part.square().sum(1)[:, None]).clamp_(min=0)
-        yield slice(start, start + rows), apart
+        part = x[start : start + rows] - middle
+        apart = torch.addmm(squares, part, y.T, alpha=-2, out=whole[: len(part)])
+        yield slice(start, start + rows), apart.add_(part.square().sum(1)[:, None]).clamp_(min=0)

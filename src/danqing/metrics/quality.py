@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
+from torch import Tensor
 
 from danqing.metrics.features import Features, Others
-from danqing.metrics.frechet import Moments, frechet_distance
+from danqing.metrics.frechet import ROWS, Moments, frechet_distance
 from danqing.metrics.kernel import resampled_mmd
 from danqing.metrics.measured import Number, Refused, about, mean_of
 from danqing.metrics.neighbours import NEAREST, membership
@@ -32,12 +33,13 @@ QUALITY = {
 """What is measured, in words."""
 
 
-def quality(painted: Others, real: Features, key: Key) -> dict[str, Number]:
+def quality(painted: Others, real: Features, key: Key, reach: Float[Tensor, " pictures"] | None = None) -> dict[str, Number]:
     """Every number of `QUALITY`, by name.
 
     Args:
         painted, real: features of the two sets.
         key: of the resamples.
+        reach: the real pictures' `radii`, where several sets are measured against them.
     """
     few = min(len(painted), len(real))
     if few < FEWEST:
@@ -47,7 +49,7 @@ def quality(painted: Others, real: Features, key: Key) -> dict[str, Number]:
     return {
         "frechet_distance": _frechet(painted, real, luck),
         "kernel_distance": _kernel(painted, real, luck),
-        **_neighbours(painted, real, luck),
+        **_neighbours(painted, real, luck, reach),
         "diversity": _diversity(painted, real, luck),
     }
 
@@ -81,8 +83,10 @@ def drawn(count: int, luck: np.random.Generator) -> Int64[np.ndarray, "resamples
     return luck.multinomial(count, np.full(count, 1 / count), RESAMPLES)
 
 
-def _neighbours(painted: Others, real: Features, luck: np.random.Generator) -> dict[str, Number]:
-    found = membership(real, painted)
+def _neighbours(
+    painted: Others, real: Features, luck: np.random.Generator, reach: Float[Tensor, " pictures"] | None
+) -> dict[str, Number]:
+    found = membership(real, painted, reach=reach)
     inside = found.inside.double().numpy()
     return {
         "precision": mean_of((inside > 0).astype(np.float64), luck),
@@ -96,8 +100,14 @@ def _diversity(painted: Others, real: Features, luck: np.random.Generator) -> Nu
     """The mean squared distance of two pictures is twice the trace of the covariance."""
     spreads = []
     for x in (painted, real):
-        counts = torch.from_numpy(np.concatenate([np.ones((1, len(x))), drawn(len(x), luck)])).double()
-        means, squares = counts @ x.double() / len(x), counts @ x.double().square().sum(1) / len(x)
-        spreads.append(squares - means.square().sum(1))
+        counts = torch.from_numpy(drawn(len(x), luck))
+        sums = torch.zeros(RESAMPLES + 1, x.shape[1] + 1, dtype=torch.float64)
+        for start in range(0, len(x), ROWS):
+            rows = x[start : start + ROWS].double()
+            rows = torch.cat([rows, rows.square().sum(1, keepdim=True)], 1)
+            sums[0] += rows.sum(0)
+            sums[1:] += counts[:, start : start + ROWS].double() @ rows
+        means = sums / len(x)
+        spreads.append(means[:, -1] - means[:, :-1].square().sum(1))
     ratios = (spreads[0] / spreads[1].clamp_min(1e-12)).tolist()
     return about(ratios[0], ratios[1:], least=0.0)

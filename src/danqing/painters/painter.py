@@ -160,8 +160,13 @@ def untuned(painter: Painter) -> dict[str, Any]:
     return tuned(painter) | before
 
 
-def altered(painter: Painter, changes: Mapping[str, Any]) -> Painter:
+def altered(painter: Painter, changes: Mapping[str, Any], weights: Mapping[str, Tensor] | None = None) -> Painter:
     """The same painter in memory with other settings of its family, of those that only painting heeds.
+
+    Args:
+        painter: stays as it is.
+        changes: settings, by name.
+        weights: another average's, by name.
 
     Raises:
         WishError: another setting was named.
@@ -169,12 +174,12 @@ def altered(painter: Painter, changes: Mapping[str, Any]) -> Painter:
     wrong = next((name for name in changes if name not in painter.family.tunable), None)
     if wrong is not None:
         raise WishError(f"the setting '{wrong}' cannot be changed after training: {choices(wrong, painter.family.tunable)}")
-    if dict(changes) == {name: painter.facts.model.get(name) for name in changes}:
+    if weights is None and dict(changes) == {name: painter.facts.model.get(name) for name in changes}:
         return painter
     facts = painter.facts.model_copy(update={"model": {**painter.facts.model, **changes}})
     config = settings(facts.family, facts.model)
     family = build(facts.family, config, painter.conditions, facts.channels, int(facts.trained.get("length", 0)))
-    family.load_state_dict(painter.family.state_dict())
+    family.load_state_dict(painter.family.state_dict() if weights is None else weights)
     family = family.eval().requires_grad_(False).to(next(painter.family.parameters()).device)
     return dataclasses.replace(painter, facts=facts, family=family)
 
@@ -190,7 +195,13 @@ def writable(name: str) -> Path:
     return folder
 
 
-def amend(folder: Path, weights: str, changes: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+def amend(
+    folder: Path,
+    weights: str,
+    changes: Mapping[str, Any],
+    files: Mapping[str, bytes],
+    average: Mapping[str, Tensor] | None = None,
+) -> None:
     """Change settings of a painter's family on disk.
 
     Args:
@@ -198,6 +209,7 @@ def amend(folder: Path, weights: str, changes: Mapping[str, Any], files: Mapping
         weights: sha256 of those the settings are for.
         changes: settings, by name.
         files: to be written beside them, by name.
+        average: other weights, packed; paintings of the old ones can then no longer be replayed.
 
     Raises:
         PainterError, OutputError: the weights are others by now, or the folder cannot be written to.
@@ -206,6 +218,8 @@ def amend(folder: Path, weights: str, changes: Mapping[str, Any], files: Mapping
         raise PainterError(f"'{folder}' has other weights by now, so settings found for the old ones mean nothing: try again")
     plain = describe(str(folder))
     plain["model"] |= changes
+    if average is not None:
+        files = {"weights.safetensors": save_tensors(dict(average)), **files}
     for file, content in files.items():
         write_atomically(folder / file, content)
     write_atomically(folder / "config.json", json.dumps(plain, indent=1, ensure_ascii=False).encode())

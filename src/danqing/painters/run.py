@@ -31,13 +31,14 @@ from danqing.data.prepare import Preparation, Prepared, augment, prepare
 from danqing.data.proposals import propose
 from danqing.data.rights import ledger
 from danqing.data.stream import Stream
-from danqing.errors import TrainingError, choices
+from danqing.errors import DanqingError, TrainingError, choices
 from danqing.files import home, write_atomically
 from danqing.painters.card import card
 from danqing.painters.painter import TUNING, Painter, PainterFacts, open_painter, write
 from danqing.painters.registry import build, settings
+from danqing.painters.snapshot import averages, newest
 from danqing.parts.contract import Family, Key
-from danqing.parts.packing import Stored
+from danqing.parts.packing import Stored, pack, unpack
 
 FREE = frozenset({"pictures_seen", "batch", "threads", "micro_batch", "save_minutes", "sheets", "precision"})
 """Settings that may change when a run goes on; every other change needs a new name."""
@@ -307,6 +308,23 @@ def _before(folder: Path, s: Settings) -> Settings | None:
             f"{new.get(changed[0])!r}): give the same settings to go on, or --name for a new run"
         )
     return before
+
+
+def averages_kept(painter: Painter) -> dict[int, dict[str, torch.Tensor]]:
+    """Weights that a painter could paint with, packed as its own are, by the half-life of their average; its own among them.
+
+    They are in the newest snapshot of its run. Where that is gone, or went on since, there are none.
+    """
+    folder, mine = home() / "runs" / painter.name, painter.family.state_dict()
+    try:
+        stored = Settings.read(read_toml(folder / "settings.toml"), str(folder)).stored
+        snapshot = newest(folder)
+    except (OSError, DanqingError):
+        return {}
+    found = {life: pack(state, stored) for life, state in averages(snapshot).items()} if snapshot else {}
+    own = unpack(found.get(painter.facts.model.get("average", 0), {}))
+    same = own.keys() == mine.keys() and all(torch.equal(own[name], mine[name].cpu()) for name in mine)
+    return found if same else {}
 
 
 def fingerprint(s: Settings) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from torch import Tensor
 from danqing.errors import TrainingError
 from danqing.files import write_atomically
 
+_AVERAGE = re.compile(r"player\.[^.]+\.average-(\d+)\.(.+)")
 KEEP = 2
 """Snapshots kept in a run's folder: the newest, and the one before in case a disk lies."""
 
@@ -35,6 +37,16 @@ class Snapshot:
         for old in [*sorted(folder.glob("snapshot-*.safetensors"))[:-KEEP], *halves]:
             old.unlink()
         return path
+
+
+def averages(snapshot: Snapshot) -> dict[int, dict[str, Tensor]]:
+    """The learner's state with averages in place of its parameters, by their half-life; see `danqing.train.Loop.tensors`."""
+    plain = {name.removeprefix("learner."): t for name, t in snapshot.tensors.items() if name.startswith("learner.")}
+    found: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in snapshot.tensors.items():
+        if match := _AVERAGE.fullmatch(name):
+            found.setdefault(int(match[1]), dict(plain))[match[2]] = tensor
+    return found
 
 
 def newest(folder: Path) -> Snapshot | None:

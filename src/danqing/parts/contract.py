@@ -96,7 +96,7 @@ class Player:
         clip: largest gradient norm; infinity leaves gradients alone.
         every: it moves on every `every`-th step of the loop.
         turns: updates it makes each time it moves.
-        averages: half-lives, in pictures seen, of the exponential averages kept of its parameters.
+        averages: half-lives, in pictures seen, of the exponential averages kept of its parameters; the first one paints.
     """
 
     parameters: Sequence[nn.Parameter]
@@ -251,7 +251,8 @@ class Family(Learner):
     """The guidance it paints with where a wish does not say; 1 is none."""
     tunable: Mapping[str, Sequence[Any]] = MappingProxyType({})
     """Of its settings, those that only painting heeds, in the order in which a search tries them, with values to try. A
-    setting named "steps" is a cost: the fewest that lose nothing win."""
+    setting named "steps" is a cost: the fewest that lose nothing win. A setting "average" of the family is the half-life of
+    the player's average that paints: it is searched too, among those that the training kept."""
 
     def begin(self, values: Values, key: Key) -> None:
         """Called once, before a training from nothing sees a picture, with what each condition read from every one."""

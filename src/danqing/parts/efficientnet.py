@@ -43,9 +43,11 @@ class Convolution(nn.Module):
     def forward(self, x: Float[Tensor, "batch inward height width"]) -> Float[Tensor, "batch outward lower narrower"]:
         """The output is as large as the input over the stride, rounded up."""
         down, right = (max(0, (-(-side // self.stride) - 1) * self.stride + self.kernel - side) for side in x.shape[-2:])
-        x = F.pad(x, (right // 2, right - right // 2, down // 2, down - down // 2))
-        x = F.conv2d(x, self.weight, self.bias, self.stride, groups=self.groups)
-        return F.relu6(x) if self.bent else x
+        if down % 2 or right % 2:
+            x = F.pad(x, (right // 2, right - right // 2, down // 2, down - down // 2))
+            down = right = 0
+        x = F.conv2d(x, self.weight, self.bias, self.stride, (down // 2, right // 2), groups=self.groups)
+        return F.relu6(x, inplace=True) if self.bent else x
 
 
 class Block(nn.Module):
@@ -86,7 +88,8 @@ class EfficientNetLite(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch features"]:
         """Features of RGB pictures in [-1, 1], of any size."""
-        seen: Tensor = self.blocks(self.stem(x))
+        # With channels innermost the whole takes 0.6 of the time on a CPU.
+        seen: Tensor = self.blocks(self.stem(x.contiguous(memory_format=torch.channels_last)))
         return seen.mean((2, 3))
 
 
@@ -108,11 +111,7 @@ def convert(released: Mapping[str, Tensor], stages: int = len(STAGES)) -> dict[s
     number = 0
     for repeats, _, _, expansion, _ in STAGES[:stages]:
         for _ in range(repeats):
-            there, names = (
-                f"_blocks.{number}",
-                (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")),
-            )
-            for place, (convolution, norm) in enumerate(names if expansion > 1 else names[1:]):
-                fold(f"blocks.{number}.path.{place}", f"{there}.{convolution}", f"{there}.{norm}")
+            for place, (convolution, norm) in enumerate(LAYERS if expansion > 1 else LAYERS[1:]):
+                fold(f"blocks.{number}.path.{place}", f"_blocks.{number}.{convolution}", f"_blocks.{number}.{norm}")
             number += 1
     return found

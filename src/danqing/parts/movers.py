@@ -70,4 +70,6 @@ class Mover:
                 copies = {what: value.to(parameter.device, copy=True) for what, value in state.items()}
                 self.optimiser.state[parameter] = copies
             for life, average in self.averages.items():
-                average[index].copy_(saved[f"average-{life}.{name}"])
+                # An average that was not kept then begins where the player's first one is.
+                known = f"average-{life}.{name}" in saved
+                average[index].copy_(saved[f"average-{life if known else next(iter(self.averages))}.{name}"])
