@@ -25,7 +25,7 @@ from danqing.data.gallery import Gallery, Many, of_set, of_source, shape_of
 from danqing.data.picture_set import PictureSet, place_of
 from danqing.data.prepare import Preparation
 from danqing.data.sources import parse
-from danqing.errors import DataError
+from danqing.errors import DataError, PainterError
 from danqing.files import home, write_atomically
 from danqing.judge import agreement, words_of
 from danqing.metrics.baselines import BASELINES
@@ -176,6 +176,10 @@ def evaluate_painter(
         DataError, PainterError, AssetError: something cannot be read or is not at hand.
     """
     see, painter = extractor(using), open_painter(name)
+    if painter.family.starts:
+        raise PainterError(
+            f"'{name}' starts from pictures: evaluate what it made of them with --pictures DIR --against SET|DIR"
+        )
     pictures = PictureSet.open(data or painter.facts.trained["set"])
     facts = painter.facts
     real = learnt_from(painter, pictures, of_set(pictures, preparation_of(painter)))

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -24,12 +26,15 @@ from danqing.errors import PictureError, WishError, choices
 from danqing.maths.colour import from_network, to_network
 from danqing.maths.samplers import SAMPLERS
 from danqing.painters.canvas_file import read_canvas, write_canvas
+from danqing.painters.chain import SMALLEST, Chain
 from danqing.painters.painter import Painter, altered, open_painter, tuned, untuned
+from danqing.painters.shelf import names
 from danqing.parts.contract import Asked, Canvas, Key, Keys, Plan
 from danqing.records.record import Record, pixels_sha256, texts
 from danqing.words import MAX_SIZE, Painting, Wish
 
-SMALLEST = 8
+UPSCALER = "x4"
+"""The painter that enlarges what others paint."""
 PIXELS_AT_ONCE = 64 * 64 * 64
 """Wishes are painted in batches of at most this many pixels, so that memory stays bounded."""
 
@@ -48,7 +53,8 @@ def load(name: str = "emoji", device: str | None = None) -> Session:
         PainterError: there is no such painter, or its files are damaged.
     """
     chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    return Session(open_painter(name, chosen), chosen)
+    upscaler = open_painter(UPSCALER, chosen) if UPSCALER in names() else None
+    return Session(open_painter(name, chosen), chosen, upscaler)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -77,7 +83,7 @@ class Work:
     def step(self) -> Self:
         """The same after one more step."""
         with torch.inference_mode():
-            return dataclasses.replace(self, canvas=self.session.painter.family.step(self.canvas, self.asked))
+            return dataclasses.replace(self, canvas=self.session.chain.step(self.canvas, self.asked))
 
     def change(self, **changes: Any) -> Self:
         """The same with other words, negative words, conditions or guidance from here on.
@@ -99,7 +105,7 @@ class Work:
     def show(self) -> list[Image.Image]:
         """The pictures as far as they are painted."""
         with torch.inference_mode():
-            pixels = from_network(self.session.painter.family.show(self.canvas))
+            pixels = from_network(self.session.chain.show(self.canvas))
         if self.kept is not None:
             pixels = np.where(self.kept[1] > 127, pixels, self.kept[0])
         return [_image(picture) for picture in pixels]
@@ -124,10 +130,25 @@ class Work:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Session:
-    """A painter that paints."""
+    """A painter that paints.
+
+    Args:
+        painter: who.
+        device: where.
+        upscaler: who enlarges what the painter did not learn to paint as large; `None` lets it paint every size itself.
+    """
 
     painter: Painter
     device: torch.device
+    upscaler: Painter | None = None
+
+    @functools.cached_property
+    def chain(self) -> Chain:
+        """The painter with its upscaler."""
+        native = self.painter.facts.size
+        if self.upscaler is None:
+            return Chain(self.painter.family, native)
+        return Chain(self.painter.family, native, self.upscaler.family, self.upscaler.facts.model["factor"])
 
     def paint(self, words: str = "", **wish: Any) -> Painting:
         """Paint one picture.
@@ -160,8 +181,8 @@ class Session:
             groups.setdefault((wish.size, wish.steps, wish.sampler, wish.strength, wish.init, wish.mask), []).append(place)
         paintings: dict[int, Painting] = {}
         for places in groups.values():
-            size = resolved[places[0]].size or (1, 1)
-            most = max(1, PIXELS_AT_ONCE // (size[0] * size[1]))
+            width, height = resolved[places[0]].size or (1, 1)
+            most = max(1, PIXELS_AT_ONCE // math.prod(self.chain.painted((height, width))))
             for start in range(0, len(places), most):
                 part = places[start : start + most]
                 paintings |= dict(zip(part, self.begin([resolved[place] for place in part]).finish(), strict=True))
@@ -189,7 +210,7 @@ class Session:
         plan = Plan((height, width), wish.steps, wish.sampler, wish.strength or 1.0)
         keys = Keys(tuple(Key(wish.seed).at("paint") for wish in wishes))
         with torch.inference_mode():
-            canvas = self.painter.family.start(asked, plan, keys)
+            canvas = self.chain.start(asked, plan, keys)
         kept = None if start is None or mask is None else (start[None], mask[None])
         return Work(self, wishes, asked, canvas, kept)
 
@@ -215,7 +236,8 @@ class Session:
         """
         facts, family = self.painter.facts, self.painter.family
         model = facts.model
-        size = wish.size or (facts.size[1], facts.size[0])
+        height, width = facts.shown or facts.size
+        size = wish.size or (width, height)
         if not all(SMALLEST <= side <= MAX_SIZE // 4 for side in size):
             raise WishError(
                 f"a picture of {size[0]}×{size[1]} was asked for: sides lie between {SMALLEST} and {MAX_SIZE // 4} pixels"
@@ -237,7 +259,7 @@ class Session:
             steps=wish.steps or model.get("steps"),
             sampler=wish.sampler or model.get("sampler"),
             guidance=family.guidance if wish.guidance is None else wish.guidance,
-            strength=(wish.strength or (1.0 if wish.mask else 0.6)) if wish.init else None,
+            strength=(wish.strength or (1.0 if wish.mask or family.starts else 0.6)) if wish.init else None,
         )
 
     def unheeded(self, wish: Wish) -> list[str]:
@@ -254,8 +276,12 @@ class Session:
         ]
         notes = [note for name, value in asked if (note := known[name].unheeded(value))]
         height, width = self.painter.facts.size
-        if wish.size != (width, height):
-            notes.append(f"this painter learnt {width}×{height} pixels; at other sizes it repeats or blurs what it knows")
+        size = wish.size or (width, height)
+        if self.chain.painted((size[1], size[0])) != (height, width) and not self.painter.family.starts:
+            notes.append(
+                f"this painter learnt {width}×{height} pixels; at other {'shapes' if self.upscaler else 'sizes'} it repeats or "
+                "blurs what it knows"
+            )
         return notes
 
     def asked(self, wishes: Sequence[Wish]) -> Asked:
@@ -297,8 +323,11 @@ class Session:
 
     def painting(self, image: Image.Image, wish: Wish, batch: int) -> Painting:
         """A finished picture with its scores and record."""
+        asked = wish.size or (0, 0)
+        enlarged = self.upscaler is not None and self.chain.painted((asked[1], asked[0])) != (asked[1], asked[0])
         inputs = {name: _sha256(path) for name, path in (("init", wish.init), ("mask", wish.mask)) if path}
         facts = {"wish": wish.to_json(), "inputs": inputs, "batch": batch, "pixels": pixels_sha256(image)}
+        facts["upscaler"] = self.upscaler.weights_sha256 if self.upscaler is not None and enlarged else ""
         record = Record.read({**self.numerics(), **facts})
         pixels = np.asarray(image).reshape(image.height, image.width, -1)
         values = parse(self.painter.conditions, self._texts(wish.words, wish.conditions))

@@ -48,6 +48,10 @@ def replay(path: Path) -> Verdict:
         )
     # Older records do not hold the settings: they are of before any tuning.
     session = dataclasses.replace(session, painter=altered(session.painter, record.settings or untuned(session.painter)))
+    if not record.upscaler:
+        session = dataclasses.replace(session, upscaler=None)
+    elif session.upscaler is None or session.upscaler.weights_sha256 != record.upscaler:
+        raise PainterError(f"'{path}' was enlarged by the upscaler {record.upscaler[:10]}, which is not here: import it")
     wish = Wish.from_json(record.wish)
     painting = session.paint_all([wish])[0]
     return compare(image, painting, record, session)

@@ -36,6 +36,7 @@ class PainterFacts(Config):
         size: (height, width) it was trained at.
         model: its family's settings, whole.
         conditions: the state of each condition; the tokenizer lies beside, in `tokenizer.json`.
+        shown: (height, width) of its paintings where a wish does not say; `size` by default. What is larger is enlarged.
         trained: on what and for how long: set, fingerprint, pictures, licences, seen, versions.
     """
 
@@ -47,6 +48,7 @@ class PainterFacts(Config):
     size: tuple[int, int]
     conditions: dict[str, dict[str, Any]]
     trained: dict[str, Any]
+    shown: tuple[int, int] | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

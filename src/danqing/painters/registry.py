@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from danqing.conditions.condition import Condition
@@ -11,6 +11,8 @@ from danqing.config import Config, merge
 from danqing.errors import ConfigError, choices
 from danqing.families.diffusion import PRESETS as DIFFUSION_PRESETS
 from danqing.families.diffusion import Diffusion, DiffusionConfig
+from danqing.families.upscaler import PRESETS as UPSCALER_PRESETS
+from danqing.families.upscaler import Upscaler, UpscalerConfig
 from danqing.parts.contract import Family
 
 
@@ -18,12 +20,15 @@ from danqing.parts.contract import Family
 class Entry:
     """A family's class, the class of its settings, and its presets (differences from the defaults, by name)."""
 
-    family: type[Diffusion]
-    config: type[DiffusionConfig]
+    family: type[Family]
+    config: type[Config]
     presets: Mapping[str, Mapping[str, Any]]
 
 
-FAMILIES: Mapping[str, Entry] = {"diffusion": Entry(Diffusion, DiffusionConfig, DIFFUSION_PRESETS)}
+FAMILIES: Mapping[str, Entry] = {
+    "diffusion": Entry(Diffusion, DiffusionConfig, DIFFUSION_PRESETS),
+    "upscaler": Entry(Upscaler, UpscalerConfig, UPSCALER_PRESETS),
+}
 
 
 def entry(name: str) -> Entry:
@@ -62,4 +67,5 @@ def build(family: str, config: Config, conditions: Mapping[str, Condition[Any]],
     """
     found = entry(family)
     assert isinstance(config, found.config)
-    return found.family(config, conditions, channels, length)
+    make: Callable[..., Family] = found.family
+    return make(config, conditions, channels, length)

@@ -35,7 +35,7 @@ from danqing.errors import DanqingError, TrainingError, choices
 from danqing.files import home, write_atomically
 from danqing.painters.card import card
 from danqing.painters.painter import TUNING, Painter, PainterFacts, open_painter, write
-from danqing.painters.registry import build, settings
+from danqing.painters.registry import build, entry, settings
 from danqing.painters.snapshot import averages, newest
 from danqing.parts.contract import Family, Key
 from danqing.parts.packing import Stored, pack, unpack
@@ -265,6 +265,10 @@ def _conditions(
     pictures: PictureSet, chosen: np.ndarray[Any, np.dtype[np.int64]], s: Settings, base: Painter | None
 ) -> dict[str, Condition[Any]]:
     """What to learn: of the base's conditions, or of those that the chosen pictures have something of, the ones asked for."""
+    if not entry(s.family).family.conditional:
+        if s.conditions or s.text:
+            raise TrainingError(f"the family '{s.family}' heeds no conditions: leave out the settings conditions and text")
+        return {}
     conditions = dict(base.conditions) if base else fit([pictures.pictures[i] for i in chosen], s.text)
     if s.conditions is not None:
         wrong = next((name for name in s.conditions if name not in conditions), None)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from danqing.maths.colour import from_network
+from danqing.maths.colour import from_network, to_network
 from danqing.maths.statistics import Many, Others, colour_distance, pixel_distance
 from danqing.metrics.baselines import mean, noise
 from danqing.parts.contract import Asked, Family, Key, Keys, Plan
@@ -38,15 +38,20 @@ class Distances:
         return "; ".join(f"{name} {pixel:.1f} in pixels, {colour:.1f} in colours" for name, (pixel, colour) in rows)
 
 
-def paint_values(family: Family, values: Mapping[str, list[Any]], count: int, size: tuple[int, int], key: Key) -> Many:
+def paint_values(
+    family: Family, values: Mapping[str, list[Any]], count: int, size: tuple[int, int], key: Key, start: Others | None = None
+) -> Many:
     """Paintings for rows of condition values, uint8 with straight alpha; `size` is (height, width)."""
-    return paint_keyed(family, values, Keys(tuple(key.at(row) for row in range(count))), size)
+    return paint_keyed(family, values, Keys(tuple(key.at(row) for row in range(count))), size, start)
 
 
 @torch.no_grad()
-def paint_keyed(family: Family, values: Mapping[str, list[Any]], keys: Keys, size: tuple[int, int]) -> Many:
-    """Likewise, each by its own key."""
-    asked = Asked(values, {}, torch.full((len(keys),), family.guidance))
+def paint_keyed(
+    family: Family, values: Mapping[str, list[Any]], keys: Keys, size: tuple[int, int], start: Others | None = None
+) -> Many:
+    """Likewise, each by its own key; `start` are pictures to start from, with straight alpha."""
+    began = None if start is None else torch.stack([to_network(picture) for picture in start])
+    asked = Asked(values, {}, torch.full((len(keys),), family.guidance), began)
     canvas = family.start(asked, Plan(size), keys)
     while not canvas.done:
         canvas = family.step(canvas, asked)

@@ -245,6 +245,10 @@ class Canvas:
 class Family(Learner):
     """A learner that paints. `start`, `step` and `show` are called without gradients, in evaluation mode."""
 
+    conditional: ClassVar[bool] = True
+    """Whether it can be asked for anything; otherwise a training leaves the set's conditions alone."""
+    starts: ClassVar[bool] = False
+    """True where it paints only from a start picture."""
     accepts: frozenset[str]
     """Names of the conditions it can use."""
     guidance: float = 1.0

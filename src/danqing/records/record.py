@@ -30,6 +30,7 @@ class Record(Config):
         inputs: sha256 of the start picture's and the mask's file, by name.
         device, threads, batch: the numerics; bit-identity needs the same.
         pixels: sha256 of the painted pixels, row by row.
+        upscaler: the sha256 of the weights of who enlarged it; empty where nobody did.
         settings: the painter's own settings that painting heeds, as they were; a painter can be tuned anew.
     """
 
@@ -45,6 +46,7 @@ class Record(Config):
     batch: int
     pixels: str
     settings: dict[str, Any] = Field(default_factory=dict)
+    upscaler: str = ""
 
 
 def texts(record: Record) -> dict[str, str]:
