@@ -13,18 +13,18 @@ PROMPTS = (
     "fish", "crown", "guitar", "umbrella", "angry face",
 )  # fmt: skip
 """The sixteen of the trial that set the floor, or their like in Chinese."""
-SEED, SIDE = 0, 64
+SEED, SIDE = 0, 96
 
 
 def wall(painter: str) -> Image.Image:
-    """Every prompt in every style, on white, each enlarged to 64 × 64 without smoothing."""
+    """Every prompt in every style, on white, 96 × 96."""
     session = load(painter)
     known = session.painter.facts.conditions.get("style")
     styles: list[dict[str, str]] = [{"style": name} for name in known["names"]] if known else [{}]
-    wishes = [Wish(words, conditions=style, seed=SEED) for style in styles for words in PROMPTS]
+    wishes = [Wish(words, conditions=style, seed=SEED, size=(SIDE, SIDE)) for style in styles for words in PROMPTS]
     out = Image.new("RGB", (len(PROMPTS) * SIDE, len(styles) * SIDE), "white")
     for place, painting in enumerate(session.paint_all(wishes)):
-        picture = painting.image.convert("RGBA").resize((SIDE, SIDE), Image.Resampling.NEAREST)
+        picture = painting.image.convert("RGBA")
         out.paste(picture, (place % len(PROMPTS) * SIDE, place // len(PROMPTS) * SIDE), picture)
     return out
 

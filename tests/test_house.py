@@ -17,7 +17,7 @@ FLOORS: list[set[str]] = [
     {"conditions"},
     {"data", "families", "metrics", "records", "trust", "store"},
     {"painters"},
-    {"train", "paint", "evaluate", "tune", "judge", "replay"},
+    {"train", "paint", "evaluate", "tune", "judge", "replay", "finish"},
     {"worker", "server", "cli"},
 ]
 """From the ground up. A file imports from lower floors and from its own folder; on the ground floor, from its neighbours.

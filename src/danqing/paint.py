@@ -164,7 +164,11 @@ class Session:
 
     def previews(self, words: str = "", **wish: Any) -> Iterator[Image.Image]:
         """The picture after each step; the last is the painting."""
-        work = self.begin([_wish(words, wish)])
+        return self.frames(_wish(words, wish))
+
+    def frames(self, wish: Wish) -> Iterator[Image.Image]:
+        """The same of a wish."""
+        work = self.begin([wish])
         while not work.done:
             work = work.step()
             yield work.show()[0]

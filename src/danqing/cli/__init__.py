@@ -10,6 +10,7 @@ import typer
 
 from danqing import __version__
 from danqing.cli import sets, shelf
+from danqing.cli.finishing import finish
 from danqing.cli.measuring import compare, evaluate
 from danqing.cli.output import say
 from danqing.cli.painting import paint, replay
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.command()(paint)
 app.command()(evaluate)
 app.command()(compare)
+app.command()(finish)
 app.command()(replay)
 app.command()(train)
 app.add_typer(sets.app, name="data")

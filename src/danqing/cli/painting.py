@@ -30,12 +30,16 @@ def paint(
     init: Annotated[Path | None, typer.Option(help="A picture to start from.")] = None,
     strength: Annotated[float | None, typer.Option(help="How far to go from it: above 0, at most 1.")] = None,
     mask: Annotated[Path | None, typer.Option(help="White where to paint, black where to keep the start picture.")] = None,
+    film: Annotated[Path | None, typer.Option(help="A .webp or .gif that shows the first picture being painted.")] = None,
     json_: Json = False,
 ) -> None:
     """Paint pictures from words, styles, colours or another picture."""
+    from danqing.finish import finish as write_film
     from danqing.paint import load
     from danqing.words import Wish
 
+    if film is not None and film.suffix.lower() not in (".webp", ".gif"):
+        raise WishError(f"a film cannot be written to '{film}': give a .webp or a .gif")
     if n < 1:
         raise WishError(f"{n} pictures were asked for: give 1 or more")
     conditions = {**({"style": ",".join(style)} if style else {}), **({"palette": palette} if palette is not None else {})}
@@ -60,6 +64,7 @@ def paint(
         remark(f"note: {note}")
     with console.status("painting"):
         paintings = session.paint_all(wishes)
+        frames = [] if film is None else list(session.frames(wishes[0]))
     told = []
     for painting, path in zip(paintings, _places(out, words, n), strict=True):
         painting.save(path)
@@ -67,6 +72,8 @@ def paint(
         if not json_:
             misses = "".join(f", {name} missed by {miss:.1f}" for name, miss in painting.scores.items())
             say(f"{path}  (seed {painting.wish.seed}{misses})")
+    if film is not None:
+        write_film(frames, film)
     if json_:
         print_json(told)
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from danqing.conditions.condition import Condition, Encoded, Encoder
+from danqing.conditions.condition import Condition, Encoded, Encoder, Vital
 from danqing.conditions.palette import PaletteCondition
 from danqing.conditions.style import StyleCondition
 from danqing.conditions.text import TextCondition
@@ -63,12 +63,18 @@ def parse(conditions: Mapping[str, Condition[Any]], asked: Mapping[str, str]) ->
 
 
 def drop(values: Values, keys: Keys) -> dict[str, list[Any]]:
-    """Leave conditions out at random, each picture by its own key: all with `ALONE`, else each with its share of `DROPPED`."""
+    """Leave conditions out at random, each picture by its own key: all with `ALONE`, else each with its share of `DROPPED`.
+
+    What is `Vital` stays.
+    """
     luck = keys.uniform(1 + len(values)).tolist()
     dropped: dict[str, list[Any]] = {}
     for place, (name, column) in enumerate(sorted(values.items()), start=1):
         share = DROPPED.get(name, 0.1)
-        dropped[name] = [None if row[0] < ALONE or row[place] < share else v for v, row in zip(column, luck, strict=True)]
+        dropped[name] = [
+            v.value if isinstance(v, Vital) else None if row[0] < ALONE or row[place] < share else v
+            for v, row in zip(column, luck, strict=True)
+        ]
     return dropped
 
 

@@ -18,6 +18,7 @@ from danqing.parts.contract import Batch, Key, Keys
 Draw = Callable[[str, Any, Key], Any]
 """`draw(condition's name, value read from the picture, key)`: the value to train on this time."""
 Augment = Callable[[torch.Tensor, Keys], torch.Tensor]
+Alter = Callable[[torch.Tensor, Mapping[str, list[Any]], Keys], tuple[torch.Tensor, Mapping[str, list[Any]]]]
 AHEAD = 2
 """Batches prepared while the network is at work."""
 
@@ -32,6 +33,7 @@ class Stream:
         draw: chooses among a picture's values.
         seed: of the order and of every choice.
         augment: changes pictures by their keys; `None` leaves them alone.
+        alter: changes pictures and what is told of them alike, after that; `None` leaves them alone.
     """
 
     pixels: UInt8[np.ndarray, "pictures channels height width"]
@@ -39,6 +41,7 @@ class Stream:
     draw: Draw
     seed: int
     augment: Augment | None = None
+    alter: Alter | None = None
 
     def order(self, epoch: int) -> list[int]:
         """Every picture once, in the order of this epoch."""
@@ -54,10 +57,12 @@ class Stream:
         pictures = torch.from_numpy(np.stack([self.pixels[index] for index in picked]).astype(np.float32) / 127.5 - 1.0)
         if self.augment is not None:
             pictures = self.augment(pictures, keys.at("augment"))
-        conditions = {
+        conditions: Mapping[str, list[Any]] = {
             name: [self._drawn(name, column[index], key) for index, key in zip(picked, keys.keys, strict=True)]
             for name, column in self.values.items()
         }
+        if self.alter is not None:
+            pictures, conditions = self.alter(pictures, conditions, keys.at("alter"))
         return Batch(pictures, conditions, tuple(rows))
 
     def _drawn(self, name: str, value: Any, key: Key) -> Any:

@@ -24,6 +24,8 @@ from pydantic import Field, field_validator
 import danqing
 from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import fit
+from danqing.conditions.palette import PaletteCondition
+from danqing.conditions.recolour import Recolour
 from danqing.conditions.text import NETWORKS, TextCondition
 from danqing.config import Config, merge, read_toml, write_toml
 from danqing.data.picture_set import PictureSet
@@ -40,7 +42,7 @@ from danqing.painters.snapshot import averages, newest
 from danqing.parts.contract import Family, Key
 from danqing.parts.packing import Stored, pack, unpack
 
-FREE = frozenset({"pictures_seen", "batch", "threads", "micro_batch", "save_minutes", "sheets", "precision"})
+FREE = frozenset({"pictures_seen", "batch", "threads", "micro_batch", "save_minutes", "sheets", "precision", "recolour"})
 """Settings that may change when a run goes on; every other change needs a new name."""
 
 
@@ -64,6 +66,8 @@ class Settings(Config):
         held_out: keep the held-out tenth of the set out of training.
         groups: where the set names groups (emoji), only these; by default all.
         flip: share of pictures mirrored; shift: pixels moved at most.
+        recolour: share of pictures shown in the colours of others, so that palettes are heeded where words say otherwise; see
+            `danqing.conditions.recolour`.
         fit, background, denoise, segment: see `danqing.data.prepare.Preparation`.
         save_minutes: time between snapshots.
         sheets: sample sheets over the whole training.
@@ -89,6 +93,7 @@ class Settings(Config):
     groups: tuple[str, ...] | None = None
     flip: float = Field(0.0, ge=0, le=1)
     shift: int = Field(0, ge=0)
+    recolour: float = Field(0.0, ge=0, le=1)
     fit: Literal["pad", "crop"] = "pad"
     background: str = "#ffffff"
     denoise: float = Field(0.0, ge=0)
@@ -170,8 +175,10 @@ class Run:
         """The order of pictures."""
         s = self.settings
         change = functools.partial(augment, flip=s.flip, shift=s.shift) if s.flip or s.shift else None
-        pixels = self.prepared.pixels[self.chosen]
-        return Stream(pixels, self.values, lambda name, value, key: self.conditions[name].draw(value, key), s.seed, change)
+        palette = self.conditions.get(PaletteCondition.name)
+        strange = Recolour(s.recolour, self.values[palette.name], palette) if isinstance(palette, PaletteCondition) else None
+        draw = lambda name, value, key: self.conditions[name].draw(value, key)  # noqa: E731
+        return Stream(self.prepared.pixels[self.chosen], self.values, draw, s.seed, change, strange if s.recolour else None)
 
     def sample(self, count: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], dict[str, list[Any]]]:
         """Pictures whose conditions the sheets ask for, the same all through the run: their places, and their values."""
@@ -245,6 +252,8 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
     )
     prepared = prepare(pictures, preparation)
     chosen = _choose(pictures, s)
+    if s.recolour and s.channels == 1:
+        raise TrainingError("gray pictures have no other colours to be shown in: leave out the setting recolour")
     base = open_painter(s.start_from) if s.start_from else None
     conditions = _conditions(pictures, chosen, s, base)
     values = {
