@@ -6,6 +6,7 @@ from typing import Any
 from danqing.assets import find
 from danqing.config import write_toml
 from danqing.painters.painter import PainterFacts
+from danqing.painters.registry import entry
 
 
 def card(facts: PainterFacts, attributions: str, settings: Mapping[str, Any]) -> dict[str, bytes]:
@@ -13,15 +14,16 @@ def card(facts: PainterFacts, attributions: str, settings: Mapping[str, Any]) ->
     trained = facts.trained
     licences = "\n".join(f"| {licence or 'not stated'} | {count} |" for licence, count in trained["licences"].items())
     words = ", ".join(sorted(facts.conditions)) or "nothing"
+    starts = entry(facts.family).family.starts
     text = f"""---
 library_name: danqing
-tags: [text-to-image, {facts.family}]
+tags: [{"image-to-image" if starts else "text-to-image"}, {facts.family}]
 ---
 # {facts.name}
 
-A {facts.family} painter of {facts.size[1]}×{facts.size[0]} pictures with {facts.channels} channels, to be asked by: {words}.
+Family {facts.family}: pictures of {facts.size[1]}×{facts.size[0]} with {facts.channels} channels, to be asked by: {words}.
 
-    danqing paint "…" --painter {facts.name}
+    danqing paint {"--init PICTURE" if starts else '"…"'} --painter {facts.name}
 
 ## What it was trained on
 
