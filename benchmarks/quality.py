@@ -190,6 +190,7 @@ def main() -> None:
     parser.add_argument("--job", nargs=2, metavar=("WHO", "SEED"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     given.paintings.mkdir(parents=True, exist_ok=True)
+    os.environ.update(PINNED)  # before anything reads it; two threads beside other work can be many times slower than one
     if given.job:
         who, seed = given.job[0], int(given.job[1])
         job(who, seed, given.seconds, given.fashion_mnist, _kept(given, who, seed))
@@ -200,7 +201,7 @@ def main() -> None:
         for who in CONTENDERS:
             if _facts(given, who, seed) is None:
                 print(f"{who}, seed {seed}", file=sys.stderr, flush=True)
-                subprocess.run([*again, "--job", who, str(seed)], env={**os.environ, **PINNED}, check=True)
+                subprocess.run([*again, "--job", who, str(seed)], check=True)
     named = ", ".join(f"{name} {made()[name]}" for name in ("danqing", "torch", *PEERS))
     how = f"{given.seconds:g} CPU s of training each, one thread, batch {BATCH}, {PAINTINGS} paintings"
     text = f"{named}. {how}.\n\n{table(given)}\n"

@@ -12,6 +12,7 @@ from danqing.data.picture_set import import_pictures
 from danqing.data.shapes import ShapesSource
 from danqing.errors import TrainingError
 from danqing.maths.colour import from_network, to_network
+from danqing.painters.painter import open_painter
 from danqing.parts.contract import Key, Keys
 from danqing.train import Done, train
 
@@ -78,6 +79,7 @@ def test_a_training_may_begin_to_recolour_on_its_way() -> None:
     import_pictures(ShapesSource(40, size=16), "shapes")
     given = {"model": {"preset": "small"}, "size": 16, "batch": 16, "sheets": 0, "pictures_seen": 32}
     list(train("shapes", given))
-    assert isinstance(list(train("shapes", {**given, "pictures_seen": 64, "recolour": 0.5}))[-1], Done)
+    assert isinstance(list(train("shapes", {**given, "pictures_seen": 64, "recolour": 0.5, "shown": 64}))[-1], Done)
+    assert open_painter("shapes-diffusion").facts.shown == (64, 64), "which may change too"
     with pytest.raises(TrainingError, match="no other colours"):
         list(train("shapes", {**given, "name": "gray", "channels": 1, "recolour": 0.5}))

@@ -42,7 +42,9 @@ from danqing.painters.snapshot import averages, newest
 from danqing.parts.contract import Family, Key
 from danqing.parts.packing import Stored, pack, unpack
 
-FREE = frozenset({"pictures_seen", "batch", "threads", "micro_batch", "save_minutes", "sheets", "precision", "recolour"})
+FREE = frozenset(
+    {"pictures_seen", "batch", "threads", "micro_batch", "save_minutes", "sheets", "precision", "recolour", "shown"}
+)
 """Settings that may change when a run goes on; every other change needs a new name."""
 
 
@@ -55,6 +57,7 @@ class Settings(Config):
         family: which family.
         size: (height, width), or one number for both.
         channels: 1 gray, 3 colour, 4 colour with transparency.
+        shown: (height, width), or one number for both, of its paintings where a wish does not say; by default `size`.
         pictures_seen: how long to train.
         batch: pictures per update, over all processes.
         micro_batch: pictures computed at once; fewer need less memory and change nothing else.
@@ -80,6 +83,7 @@ class Settings(Config):
     name: str
     family: str = "diffusion"
     size: tuple[int, int]
+    shown: tuple[int, int] | None = None
     channels: Literal[1, 3, 4]
     pictures_seen: int = Field(ge=1)
     batch: int = Field(64, ge=1)
@@ -104,15 +108,15 @@ class Settings(Config):
     stored: Stored = "float32"
     model: dict[str, Any] = Field(default_factory=dict)
 
-    @field_validator("size", mode="before")
+    @field_validator("size", "shown", mode="before")
     @classmethod
     def _square(cls, size: Any) -> Any:
         return (size, size) if isinstance(size, int) else size
 
-    @field_validator("size")
+    @field_validator("size", "shown")
     @classmethod
-    def _sensible(cls, size: tuple[int, int]) -> tuple[int, int]:
-        if not all(8 <= side <= 1024 for side in size):
+    def _sensible(cls, size: tuple[int, int] | None) -> tuple[int, int] | None:
+        if size is not None and not all(8 <= side <= 1024 for side in size):
             raise ValueError("sides lie between 8 and 1024 pixels")
         return size
 
@@ -215,7 +219,14 @@ class Run:
         }
         model = settings(s.family, s.model).plain()
         return PainterFacts(
-            name=s.name, family=s.family, model=model, channels=s.channels, size=s.size, conditions=states, trained=trained
+            name=s.name,
+            family=s.family,
+            model=model,
+            channels=s.channels,
+            size=s.size,
+            shown=s.shown,
+            conditions=states,
+            trained=trained,
         )
 
     @property
