@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from painters import make_painter
@@ -27,7 +28,7 @@ from danqing.parts.contract import Key
 from danqing.parts.packing import unpack
 from danqing.replay import replay
 from danqing.train import train
-from danqing.tune import Tuned, best, search, tune
+from danqing.tune import Tuned, best, halves, search, tune
 from danqing.words import Doing, Wish
 
 KNOWN = {"guidance": (1.0, 2.0, 3.0), "steps": (4, 8, 16)}
@@ -215,6 +216,16 @@ def test_a_painter_of_the_box_is_copied_home_before_it_is_changed() -> None:
     assert BUNDLED not in folder.parents
     assert (BUNDLED / name / "config.json").read_bytes() == box
     assert open_painter(name).facts.model["guidance"] == 2.5
+
+
+def test_the_halves_of_search_and_proof_show_different_things() -> None:
+    named = [f"thing {place % 60}" if place % 10 else None for place in range(600)]
+    one, other = halves(named, 600, np.random.default_rng(0))
+    assert sorted([*one.tolist(), *other.tolist()]) == list(range(600))
+    assert abs(len(one) - 300) <= 10
+    assert not {named[place] for place in one} & {named[place] for place in other} - {None}
+    for few in (["one thing"] * 600, []):
+        assert [len(half) for half in halves(few, 600, np.random.default_rng(0))] == [300, 300]
 
 
 def test_too_few_pictures_to_tune_by_are_refused() -> None:

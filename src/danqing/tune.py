@@ -1,9 +1,10 @@
 """Tune a painter: which average, guidance, interval and number of steps paint best, searched on some wishes, proven on others.
 
 The distance is that of pairs (`danqing.metrics.joint`): paintings must look like the set's pictures *and* suit what was asked.
-The pictures are quartered: one quarter gives the wishes of the search, one those of the proof, and each has another to be near
-to, so that no painting is compared with the picture its wish was taken from. Every setting is tried on the same wishes and
-seeds. What is found is written into the painter only where the proof shows a gain beyond chance.
+The pictures are halved, so that the halves show different things, and quartered: one quarter gives the wishes of the search,
+one those of the proof, and each has another of its half to be near to, so that no painting is compared with the picture its wish
+was taken from. Every setting is tried on the same wishes and seeds. What is found is written into the painter only where the
+proof shows a gain beyond chance.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 import danqing
@@ -259,7 +260,7 @@ def _grounds(
 ) -> tuple[_Ground, _Ground]:
     """Of the search, and of its proof."""
     luck = np.random.default_rng(key.generator().initial_seed())
-    quarters = np.array_split(luck.permutation(len(gallery)), 4)
+    quarters = [part for half in halves(told_of(gallery)[0], len(gallery), luck) for part in np.array_split(half, 2)]
     drawn = [
         wishes(painter, gallery.take(gallery.numbers[quarter]), total, key.at(number))
         for number, (quarter, total) in enumerate(
@@ -274,6 +275,33 @@ def _grounds(
         seen = features[torch.from_numpy(quarters[real][drawn[real][1]])]
         grounds.append(_Ground(drawn[wish][0], count, told[wish], (seen, told[real])))
     return grounds[0], grounds[1]
+
+
+def halves(
+    named: Sequence[str | None], count: int, luck: np.random.Generator
+) -> tuple[Int64[np.ndarray, " one"], Int64[np.ndarray, " other"]]:
+    """Pictures in two halves that show different things, so that no caption of the search is in its proof, in no style.
+
+    Args:
+        named: what each picture is of; `None` where nobody knows, and none at all where pictures are not known.
+        count: of the pictures.
+        luck: draws.
+    """
+    order = luck.permutation(count)
+    groups: dict[Any, list[int]] = {}
+    for place in order.tolist():
+        name = named[place] if place < len(named) else None
+        groups.setdefault(place if name is None else name, []).append(place)
+    one: list[int] = []
+    for group in groups.values():
+        if len(one) >= count // 2:
+            break
+        one += group
+    taken = set(one)
+    other = [place for place in order.tolist() if place not in taken]
+    if min(len(one), len(other)) < 2 * FEWEST:  # too few different things: the halves share them
+        return order[: count // 2], order[count // 2 :]
+    return luck.permutation(np.array(one)), luck.permutation(np.array(other))
 
 
 def _told(values: Values, judge: Judge | None, count: int) -> Float[Tensor, "count said"]:
