@@ -2,9 +2,9 @@
 
 The distance is that of pairs (`danqing.metrics.joint`): paintings must look like the set's pictures *and* suit what was asked.
 The pictures are halved, so that the halves show different things, and quartered: one quarter gives the wishes of the search,
-one those of the proof, and each has another of its half to be near to, so that no painting is compared with the picture its wish
-was taken from. Every setting is tried on the same wishes and seeds. What is found is written into the painter only where the
-proof shows a gain beyond chance.
+one those of the proof, and each has the other quarter of its half to be near to, so that no painting is compared with the
+picture its wish was taken from. Every setting is tried on the same wishes and seeds. What is found is written into the painter
+only where the proof shows a gain beyond chance.
 """
 
 from __future__ import annotations
