@@ -34,6 +34,13 @@ def test_a_vector_drawn_again_is_the_picture() -> None:
     assert b"<path" in svg(image)
 
 
+def test_small_areas_of_a_vector_keep_their_colour() -> None:
+    image = disc("#e03020", (128, 128))
+    ImageDraw.Draw(image).ellipse((20, 90, 50, 120), fill="#f08020")
+    again = decode(squared_icon(svg(image), 128, 1)).pixels.astype(int)
+    assert np.abs(again[105, 35, :3] - (0xF0, 0x80, 0x20)).max() <= 12
+
+
 def test_icons_hold_every_size() -> None:
     with Image.open(io.BytesIO(ico(disc()))) as image:
         assert image.info["sizes"] == {(side, side) for side in (16, 24, 32, 48, 64, 128, 256)}

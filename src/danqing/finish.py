@@ -26,6 +26,8 @@ ICNS = (16, 32, 64, 128, 256, 512, 1024)
 FAVICONS = {"apple-touch-icon.png": 180, "icon-192.png": 192, "icon-512.png": 512}
 """What browsers and phones ask a site for beside `favicon.ico`."""
 MOST_COLOURS, MOST_PIXELS = 255, 256
+TRACED = 24
+"""Colours of a vector."""
 OPAQUE = 0.5
 """Alpha from which a pixel of pixel art is there."""
 MILLISECONDS, REST = 80, 1200
@@ -83,16 +85,18 @@ def finish(pictures: Sequence[Image.Image], out: Path, names: Sequence[str] = ()
 
 
 def svg(image: Image.Image) -> bytes:
-    """A vector of splines, traced colour by colour (vtracer); nearly clear pixels are left out."""
-    rgba = np.asarray(image.convert("RGBA")).copy()
-    # The tracer knows there or not there: an edge that is half clear would be traced as a dark line.
-    rgba[..., 3] = np.where(rgba[..., 3] >= 128, 255, 0)
+    """A vector of splines, traced area by area (vtracer) after the picture was brought to `TRACED` colours of its own.
+
+    A tracer that merges colours itself takes those of the larger neighbour: a small orange flame turns red.
+    """
+    side = min(MOST_PIXELS, max(image.size))
+    flat = np.asarray(pixel_art(image, side, TRACED).convert("RGBA"))
     text: str = vtracer.convert_pixels_to_svg(
-        [tuple(pixel) for pixel in rgba.reshape(-1, 4).tolist()],
-        image.size,
-        filter_speckle=2,
-        color_precision=6,
-        layer_difference=16,
+        [tuple(pixel) for pixel in flat.reshape(-1, 4).tolist()],
+        (flat.shape[1], flat.shape[0]),
+        filter_speckle=max(1, side // 32),
+        color_precision=8,
+        layer_difference=1,
     )
     return text.encode()
 
