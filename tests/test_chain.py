@@ -186,6 +186,12 @@ def test_a_saved_canvas_goes_on_to_the_same_picture_at_every_stage(session: Sess
         assert [painting.image.tobytes() for painting in load("tiny").resume(tmp_path / "canvas").finish()] == whole
 
 
+def test_a_canvas_that_is_to_be_enlarged_needs_an_upscaler(session: Session, tmp_path: Path) -> None:
+    session.begin([Wish("red apple", size=(64, 64))]).step().save(tmp_path / "canvas")
+    with pytest.raises(PainterError, match="no upscaler is here"):
+        dataclasses.replace(session, upscaler=None).resume(tmp_path / "canvas").finish()
+
+
 def test_a_picture_does_not_depend_on_its_batch(session: Session) -> None:
     wishes = [Wish("red apple", seed=seed, size=(64, 64)) for seed in range(3)]
     together = session.paint_all(wishes)

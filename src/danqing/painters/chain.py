@@ -14,6 +14,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
+from danqing.errors import PainterError
 from danqing.parts.contract import Asked, Canvas, Family, Keys, Plan
 
 SMALLEST = 8
@@ -82,6 +83,10 @@ class Chain:
 
     def _times(self, size: tuple[int, int], small: tuple[int, int]) -> int:
         """Enlargements until no side is too short."""
+        if self.upscaler is None:
+            raise PainterError(
+                "this painting was begun to be enlarged, and no upscaler is here: import the one it was begun with"
+            )
         times = 0
         while any(side < wanted for side, wanted in zip(small, size, strict=True)):
             small, times = (small[0] * self.factor, small[1] * self.factor), times + 1
