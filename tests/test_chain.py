@@ -1,12 +1,13 @@
 """Upscaler and chain: pictures are enlarged as they were learnt to be, and painting larger is painting with some steps more."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from painters import make_painter
+from painters import make_painter, make_upscaler
 from PIL import Image
 from torch.nn import functional as F
 
@@ -15,9 +16,8 @@ from danqing.data.shapes import ShapesSource
 from danqing.errors import PainterError, TrainingError, WishError
 from danqing.evaluate import evaluate_painter
 from danqing.families.upscaler import Upscaler, UpscalerConfig
-from danqing.files import home
-from danqing.paint import UPSCALER, Session, load
-from danqing.painters.painter import PainterFacts, open_painter, write
+from danqing.paint import UPSCALER, Session, Work, load
+from danqing.painters.painter import open_painter
 from danqing.parts.contract import Asked, Batch, Key, Keys, Plan
 from danqing.replay import replay
 from danqing.train import Done, Loop, Sheet, train
@@ -29,30 +29,10 @@ def network(channels: int = 4, **settings: object) -> Upscaler:
     return Upscaler(UpscalerConfig.read({"width": 8, "blocks": 1, **settings}), {}, channels, 0).eval()
 
 
-def make_upscaler(seed: int = 0) -> Path:
-    """One of noise, at home, where it wins over the one in the box."""
-    family = network()
-    with torch.no_grad():
-        for place, parameter in enumerate(family.parameters()):
-            parameter.add_(Key(seed).at(place).normal(*parameter.shape), alpha=0.05)
-    facts = PainterFacts(
-        name=UPSCALER,
-        family="upscaler",
-        model=family.config.plain(),
-        channels=4,
-        size=(64, 64),
-        conditions={},
-        trained={"set": "none", "fingerprint": "none", "pictures": 2, "seen": 0, "length": 1, "licences": {}},
-    )
-    folder = home() / "painters" / UPSCALER
-    write(folder, facts, family.state_dict(), {})
-    return folder
-
-
 @pytest.fixture
 def session() -> Session:
     make_painter()
-    make_upscaler()
+    make_upscaler(UPSCALER)
     return load("tiny", "cpu")
 
 
@@ -145,7 +125,7 @@ def test_it_is_trained_like_any_painter() -> None:
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB"), (4, "RGBA")])
 @pytest.mark.parametrize("size", [(64, 64), (40, 40), (200, 100), (8, 8), (17, 31)])
 def test_every_size_is_painted_at_the_size_learnt_and_brought_to_it(channels: int, mode: str, size: tuple[int, int]) -> None:
-    make_upscaler()
+    make_upscaler(UPSCALER)
     make_painter("other", channels)
     painting = load("other", "cpu").paint("red apple", size=size)
     assert (painting.image.mode, painting.image.size) == (mode, size)
@@ -199,6 +179,22 @@ def test_a_picture_does_not_depend_on_its_batch(session: Session) -> None:
         assert np.abs(pixels(session.paint_all([wish])[0].image) - pixels(painting.image)).max() <= 2
 
 
+def test_large_paintings_are_made_few_at_a_time(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert session.chain.largest((64, 64)) == 64 * 64
+    assert session.chain.largest((100, 100)) == 256 * 256, "16, 64, 256, and down again"
+    assert session.chain.largest((8, 8)) == 16 * 16
+    monkeypatch.setattr("danqing.paint.ENLARGED_AT_ONCE", 2 * 64 * 64)
+    sizes, begin = list[int](), Session.begin
+
+    def counted(self: Session, wishes: Sequence[Wish]) -> Work:
+        sizes.append(len(wishes))
+        return begin(self, wishes)
+
+    monkeypatch.setattr(Session, "begin", counted)
+    session.paint_all([Wish("red apple", seed=seed, size=(64, 64)) for seed in range(5)])
+    assert sizes == [2, 2, 1]
+
+
 def test_a_mask_keeps_pixels_at_the_size_asked_for(session: Session, tmp_path: Path) -> None:
     start = session.paint("blue fish", seed=1, size=(64, 64))
     start.image.save(tmp_path / "start.png")
@@ -215,7 +211,7 @@ def test_an_enlarged_painting_is_replayed_by_the_same_upscaler_only(session: Ses
     path = session.paint("red apple", seed=3, size=(64, 64)).save(tmp_path / "large.png")
     small = session.paint("red apple", seed=3).save(tmp_path / "small.png")
     assert replay(path).same == "identical"
-    make_upscaler(seed=1)
+    make_upscaler(UPSCALER, seed=1)
     assert replay(small).same == "identical", "which nobody enlarged"
     with pytest.raises(PainterError, match="enlarged by the upscaler"):
         replay(path)

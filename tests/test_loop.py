@@ -254,3 +254,15 @@ def test_precision_is_as_told_or_what_the_device_is_good_at() -> None:
     assert not reduced_precision(processor, "float32")
     assert reduced_precision(processor, "auto") == torch.cpu._is_amx_tile_supported()
     assert not reduced_precision(torch.device("mps"), "auto")
+
+
+def test_an_average_that_a_snapshot_does_not_know_begins_where_the_first_one_is() -> None:
+    older, newer = (Loop(Weights(one=player(averages=lives)), seed=0) for lives in ((100,), (100, 400)))
+    for _ in range(5):
+        older.step(batch(older.seen))
+    newer.restore(older.tensors(), older.facts())
+    first, added = (newer.tensors()[f"player.one.average-{life}.weights.one"] for life in (100, 400))
+    assert torch.equal(first, older.tensors()["player.one.average-100.weights.one"])
+    assert torch.equal(added, first)
+    newer.step(batch(newer.seen))
+    assert added.data_ptr() != first.data_ptr()

@@ -83,3 +83,5 @@ def test_a_training_may_begin_to_recolour_on_its_way() -> None:
     assert open_painter("shapes-diffusion").facts.shown == (64, 64), "which may change too"
     with pytest.raises(TrainingError, match="no other colours"):
         list(train("shapes", {**given, "name": "gray", "channels": 1, "recolour": 0.5}))
+    with pytest.raises(TrainingError, match="no palette is learnt"):
+        list(train("shapes", {**given, "name": "words", "conditions": ["text"], "recolour": 0.5}))

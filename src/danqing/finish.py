@@ -15,10 +15,13 @@ import numpy as np
 import vtracer
 from PIL import Image
 
+from danqing.data.checks import decode
+from danqing.data.resample import fitted, with_channels
 from danqing.errors import PictureError, WishError, choices
 from danqing.files import write_atomically
 from danqing.maths.clusters import kmeans
 from danqing.maths.colour import bytes_to_oklab, oklab_to_bytes
+from danqing.painters.sheet import png
 
 ICO = (16, 24, 32, 48, 64, 128, 256)
 ICNS = (16, 32, 64, 128, 256, 512, 1024)
@@ -35,20 +38,22 @@ MILLISECONDS, REST = 80, 1200
 
 
 def opened(path: Path) -> Image.Image:
-    """A picture of any program, RGBA.
+    """A picture of any program, RGBA, checked as the pictures of a set are.
 
     Raises:
         PictureError: it cannot be read.
     """
     try:
-        with Image.open(path) as image:
-            return image.convert("RGBA")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        pixels = decode(path.read_bytes()).pixels
+    except (OSError, PictureError) as error:
         raise PictureError(f"'{path}' cannot be read as a picture ({error}): give a PNG, JPEG or WebP") from error
+    return Image.fromarray(with_channels(pixels, 4, "#ffffff"))
 
 
 def finish(pictures: Sequence[Image.Image], out: Path, names: Sequence[str] = ()) -> Path:
-    """Write pictures as what the ending of `out` says: `.svg`, `.ico`, `.icns`, `.webp` or `.gif` (a film), `.png` (a sheet).
+    """Write pictures as what the ending of `out` says.
+
+    `.svg`, `.ico`, `.icns` and `.png` are of one picture; `.webp` and `.gif` are a film, and `.png` of several is a sheet.
 
     Args:
         pictures: one for a vector or an icon; several make a sheet or a film.
@@ -68,6 +73,8 @@ def finish(pictures: Sequence[Image.Image], out: Path, names: Sequence[str] = ()
         return write_atomically(out, ONE[kind](pictures[0]))
     if kind in (".webp", ".gif"):
         return write_atomically(out, film(pictures, kind.removeprefix(".").upper()))
+    if kind == ".png" and len(pictures) == 1:
+        return write_atomically(out, png(pictures[0]))
     if kind == ".png":
         laid, places = sheet(pictures)
         width, height = laid.size
@@ -80,7 +87,7 @@ def finish(pictures: Sequence[Image.Image], out: Path, names: Sequence[str] = ()
             "meta": {"image": out.name, "format": "RGBA8888", "size": {"w": width, "h": height}, "scale": "1"},
         }
         write_atomically(out.with_suffix(".json"), json.dumps(facts, ensure_ascii=False, indent=1).encode())
-        return write_atomically(out, _bytes(laid, "PNG"))
+        return write_atomically(out, png(laid))
     raise WishError(f"pictures cannot become a '{kind or out.name}': {choices(kind, (*ONE, '.webp', '.gif', '.png'))}")
 
 
@@ -103,9 +110,8 @@ def svg(image: Image.Image) -> bytes:
 
 def icon(image: Image.Image, kind: str, sides: Sequence[int]) -> bytes:
     """An icon file, "ICO" or "ICNS", with the picture at every side, enlarged where it is smaller."""
-    whole = square(image).resize((max(sides), max(sides)), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    whole.save(buffer, kind, sizes=[(side, side) for side in sides])
+    squared(image, max(sides)).save(buffer, kind, sizes=[(side, side) for side in sides])
     return buffer.getvalue()
 
 
@@ -129,10 +135,9 @@ def favicons(image: Image.Image, folder: Path, name: str) -> list[Path]:
     Raises:
         OutputError: the folder cannot be written to.
     """
-    whole = square(image)
     written = [write_atomically(folder / "favicon.ico", icon(image, "ICO", ICO[:4]))]
     for file, side in FAVICONS.items():
-        written.append(write_atomically(folder / file, _bytes(whole.resize((side, side), Image.Resampling.LANCZOS), "PNG")))
+        written.append(write_atomically(folder / file, png(squared(image, side))))
     icons = [{"src": f"/icon-{side}.png", "type": "image/png", "sizes": f"{side}x{side}"} for side in (192, 512)]
     manifest = json.dumps({"name": name, "icons": icons}, ensure_ascii=False, indent=1)
     written.append(write_atomically(folder / "site.webmanifest", manifest.encode()))
@@ -145,12 +150,9 @@ def favicons(image: Image.Image, folder: Path, name: str) -> list[Path]:
     return written
 
 
-def square(image: Image.Image) -> Image.Image:
-    """The picture in the middle of a clear square."""
-    side = max(image.size)
-    whole = Image.new("RGBA", (side, side))
-    whole.paste(image.convert("RGBA"), ((side - image.width) // 2, (side - image.height) // 2))
-    return whole
+def squared(image: Image.Image, side: int) -> Image.Image:
+    """The picture in the middle of a clear square of this side."""
+    return Image.fromarray(fitted(np.asarray(image.convert("RGBA")), (side, side), 4))
 
 
 def pixel_art(image: Image.Image, side: int = 32, colours: int = 16, scale: int = 1) -> Image.Image:
@@ -187,15 +189,6 @@ def pixel_art(image: Image.Image, side: int = 32, colours: int = 16, scale: int 
     return art.resize((size[0] * scale, size[1] * scale), Image.Resampling.NEAREST)
 
 
-def save_indexed(art: Image.Image, path: Path) -> Path:
-    """Write pixel art as the indexed PNG it is.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    return write_atomically(path, _bytes(art, "PNG"))
-
-
 def sheet(pictures: Sequence[Image.Image]) -> tuple[Image.Image, list[tuple[int, int]]]:
     """Pictures side by side in cells of the largest, about as wide as high; and where each lies, (left, top)."""
     if not pictures:
@@ -228,9 +221,3 @@ def _named(names: Sequence[str], count: int) -> list[str]:
         name = names[number] if number < len(names) else f"{number + 1}"
         found.append(name if name not in found else f"{name}-{number + 1}")
     return found
-
-
-def _bytes(image: Image.Image, kind: str) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind)
-    return buffer.getvalue()

@@ -37,6 +37,8 @@ UPSCALER = "x4"
 """The painter that enlarges what others paint."""
 PIXELS_AT_ONCE = 64 * 64 * 64
 """Wishes are painted in batches of at most this many pixels, so that memory stays bounded."""
+ENLARGED_AT_ONCE = 16 * 512 * 512
+"""Pixels of a batch after they were enlarged, which takes less memory for each."""
 
 Many = UInt8[np.ndarray, "pictures height width channels"]
 Mask = UInt8[np.ndarray, "pictures height width 1"]
@@ -186,7 +188,8 @@ class Session:
         paintings: dict[int, Painting] = {}
         for places in groups.values():
             width, height = resolved[places[0]].size or (1, 1)
-            most = max(1, PIXELS_AT_ONCE // math.prod(self.chain.painted((height, width))))
+            painted, largest = math.prod(self.chain.painted((height, width))), self.chain.largest((height, width))
+            most = max(1, min(PIXELS_AT_ONCE // painted, ENLARGED_AT_ONCE // largest))
             for start in range(0, len(places), most):
                 part = places[start : start + most]
                 paintings |= dict(zip(part, self.begin([resolved[place] for place in part]).finish(), strict=True))
@@ -327,11 +330,11 @@ class Session:
 
     def painting(self, image: Image.Image, wish: Wish, batch: int) -> Painting:
         """A finished picture with its scores and record."""
-        asked = wish.size or (0, 0)
-        enlarged = self.upscaler is not None and self.chain.painted((asked[1], asked[0])) != (asked[1], asked[0])
+        size = (image.height, image.width)
+        upscaler = self.upscaler if self.chain.painted(size) != size else None
         inputs = {name: _sha256(path) for name, path in (("init", wish.init), ("mask", wish.mask)) if path}
         facts = {"wish": wish.to_json(), "inputs": inputs, "batch": batch, "pixels": pixels_sha256(image)}
-        facts["upscaler"] = self.upscaler.weights_sha256 if self.upscaler is not None and enlarged else ""
+        facts["upscaler"] = "" if upscaler is None else upscaler.weights_sha256
         record = Record.read({**self.numerics(), **facts})
         pixels = np.asarray(image).reshape(image.height, image.width, -1)
         values = parse(self.painter.conditions, self._texts(wish.words, wish.conditions))

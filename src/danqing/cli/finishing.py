@@ -39,7 +39,4 @@ def finish(
         for path in finishing.favicons(images[0], out, pictures[0].stem):
             say(str(path))
         return
-    if pixels is not None and len(images) == 1 and out.suffix.lower() == ".png":
-        say(str(finishing.save_indexed(images[0], out)))
-        return
     say(str(finishing.finish(images, out, [path.stem for path in pictures])))

@@ -20,14 +20,13 @@ from torch import Tensor, nn
 
 from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import Conditioner, drop
-from danqing.config import Config
 from danqing.errors import WishError, choices
 from danqing.maths.guidance import guide, within
 from danqing.maths.likelihood import bits_per_value
 from danqing.maths.samplers import SAMPLERS
 from danqing.maths.schedules import Betas, DiscreteSchedule, FlowSchedule, Prediction, Schedule, noised, target, to_picture
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Loss, Plan, Player, Values
-from danqing.parts.rates import trapezoid
+from danqing.parts.rates import PlayerConfig
 from danqing.parts.transformer import Transformer, TransformerConfig
 from danqing.parts.unet import UNet, UNetConfig
 
@@ -37,7 +36,7 @@ LADDER = 48
 # --- config ------------------------------------------------------------------------------------------------------------
 
 
-class DiffusionConfig(Config):
+class DiffusionConfig(PlayerConfig):
     """Settings of the diffusion family.
 
     Args:
@@ -45,9 +44,6 @@ class DiffusionConfig(Config):
         backbone: the network; `{kind = "unet"}` or `{kind = "transformer"}` with their own settings.
         focus: mean and deviation of the logit of the flow's training times (Esser et al. 2024, equation 19).
         nearest: the flow's loss is that of the velocity, (x̂ − x) / σ; σ is taken as at least this (Li & He 2025).
-        lr, warmup, cooldown: highest learning rate; pictures until it is reached; share of training in which it falls to 0.
-        average: half-life, in pictures, of the averaged weights that paint. A quarter and four times of it are kept too, for
-            `danqing evaluate --tune` to choose among.
         sampler, steps, guidance, interval: how it paints where a wish does not say; `interval` bounds the noise levels
             at which guidance is on (Kynkäänniemi et al. 2024).
     """
@@ -57,13 +53,6 @@ class DiffusionConfig(Config):
     backbone: UNetConfig | TransformerConfig = Field(default_factory=UNetConfig, discriminator="kind")
     focus: tuple[float, float] = (-0.4, 0.8)
     nearest: float = Field(0.05, gt=0, le=1)
-    lr: float = Field(1.5e-3, gt=0)
-    betas_adam: tuple[float, float] = (0.9, 0.99)
-    decay: float = Field(0.01, ge=0)
-    clip: float = Field(1.0, gt=0)
-    warmup: int = Field(12_800, ge=0)
-    cooldown: float = Field(0.4, ge=0, le=1)
-    average: int = Field(20_000, ge=4)
     sampler: str = "dpm++2m"
     steps: int = Field(16, ge=1)
     guidance: float = Field(3.0, ge=0)
@@ -108,12 +97,7 @@ class Diffusion(Family):
 
     def players(self) -> dict[str, Player]:
         """The painter, alone."""
-        c = self.config
-        rate = trapezoid(c.lr, c.warmup, self.length, c.cooldown)
-        mine = list(self.parameters())
-        return {
-            "painter": Player(mine, rate, c.betas_adam, c.decay, c.clip, averages=(c.average, c.average // 4, c.average * 4))
-        }
+        return {"painter": self.config.player(self.parameters(), self.length)}
 
     def begin(self, values: Values, key: Key) -> None:
         """The conditions learn what their values teach by themselves."""

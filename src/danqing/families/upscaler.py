@@ -20,15 +20,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from danqing.conditions.condition import Condition
-from danqing.config import Config
 from danqing.errors import WishError
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Loss, Plan, Player
-from danqing.parts.rates import trapezoid
+from danqing.parts.rates import PlayerConfig
 
 # --- config ------------------------------------------------------------------------------------------------------------
 
 
-class UpscalerConfig(Config):
+class UpscalerConfig(PlayerConfig):
     """Settings of the upscaler.
 
     Args:
@@ -36,8 +35,6 @@ class UpscalerConfig(Config):
         width, blocks: channels at the low resolution, and residual blocks.
         spoilt: share of the pictures that are spoilt before they are enlarged.
         blur, noise: spoilt pictures are blended with their 3 × 3 mean, and given Gaussian noise, by up to so much.
-        lr, warmup, cooldown: highest learning rate; pictures until it is reached; share of training in which it falls to 0.
-        average: half-life, in pictures, of the averaged weights that paint; a quarter and four times of it are kept too.
     """
 
     factor: int = Field(4, ge=2, le=8)
@@ -47,11 +44,8 @@ class UpscalerConfig(Config):
     blur: float = Field(0.5, ge=0, le=1)
     noise: float = Field(0.06, ge=0)
     lr: float = Field(1e-3, gt=0)
-    betas_adam: tuple[float, float] = (0.9, 0.99)
     decay: float = Field(0.0, ge=0)
-    clip: float = Field(1.0, gt=0)
     warmup: int = Field(3_200, ge=0)
-    cooldown: float = Field(0.4, ge=0, le=1)
     average: int = Field(4_000, ge=4)
 
 
@@ -84,10 +78,7 @@ class Upscaler(Family):
 
     def players(self) -> dict[str, Player]:
         """The painter, alone."""
-        c = self.config
-        rate = trapezoid(c.lr, c.warmup, self.length, c.cooldown)
-        averages = (c.average, c.average // 4, c.average * 4)
-        return {"painter": Player(list(self.parameters()), rate, c.betas_adam, c.decay, c.clip, averages=averages)}
+        return {"painter": self.config.player(self.parameters(), self.length)}
 
     def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
         """The mean absolute error of the enlarged picture: it asks for the likeliest edge, where squares ask for a soft one."""

@@ -49,6 +49,13 @@ class Chain:
         height, width = (max(SMALLEST, round(side * scale)) for side in size)
         return height, width
 
+    def largest(self, size: tuple[int, int]) -> int:
+        """Pixels of the largest picture on the way to a size."""
+        small = self.painted(size)
+        times = 0 if small == size else self._times(size, small)
+        enlarged = small[0] * small[1] * int(self.factor ** (2 * times))
+        return max(size[0] * size[1], enlarged)
+
     def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:
         """As the painter starts, at the size it paints at."""
         small = self.painted(plan.size)

@@ -179,10 +179,13 @@ class Run:
         """The order of pictures."""
         s = self.settings
         change = functools.partial(augment, flip=s.flip, shift=s.shift) if s.flip or s.shift else None
-        palette = self.conditions.get(PaletteCondition.name)
-        strange = Recolour(s.recolour, self.values[palette.name], palette) if isinstance(palette, PaletteCondition) else None
-        draw = lambda name, value, key: self.conditions[name].draw(value, key)  # noqa: E731
-        return Stream(self.prepared.pixels[self.chosen], self.values, draw, s.seed, change, strange if s.recolour else None)
+        palette, alter = self.conditions.get(PaletteCondition.name), None
+        if s.recolour and isinstance(palette, PaletteCondition):
+            alter = Recolour(s.recolour, self.values[palette.name], palette)
+        pixels = self.prepared.pixels[self.chosen]
+        return Stream(
+            pixels, self.values, lambda name, value, key: self.conditions[name].draw(value, key), s.seed, change, alter
+        )
 
     def sample(self, count: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], dict[str, list[Any]]]:
         """Pictures whose conditions the sheets ask for, the same all through the run: their places, and their values."""
@@ -263,10 +266,12 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
     )
     prepared = prepare(pictures, preparation)
     chosen = _choose(pictures, s)
-    if s.recolour and s.channels == 1:
-        raise TrainingError("gray pictures have no other colours to be shown in: leave out the setting recolour")
     base = open_painter(s.start_from) if s.start_from else None
     conditions = _conditions(pictures, chosen, s, base)
+    if s.recolour and (s.channels == 1 or PaletteCondition.name not in conditions):
+        gray = s.channels == 1
+        why = "gray pictures have no other colours" if gray else "no palette is learnt that could tell them"
+        raise TrainingError(f"pictures were to be shown in other colours, but {why}: leave out the setting recolour")
     values = {
         name: [c.read(pictures.pictures[i], prepared.straight(i)) for i in chosen.tolist()] for name, c in conditions.items()
     }

@@ -88,7 +88,7 @@ class EfficientNetLite(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch features"]:
         """Features of RGB pictures in [-1, 1], of any size."""
-        # With channels innermost the whole takes 0.6 of the time on a CPU.
+        # A CPU filters each channel by itself much faster with channels innermost.
         seen: Tensor = self.blocks(self.stem(x.contiguous(memory_format=torch.channels_last)))
         return seen.mean((2, 3))
 

@@ -1,6 +1,12 @@
-"""Learning rates as functions of pictures seen."""
+"""Learning rates as functions of pictures seen, and the settings of a player that most families share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+
+from pydantic import Field
+from torch import nn
+
+from danqing.config import Config
+from danqing.parts.contract import Player
 
 
 def trapezoid(peak: float, warmup: int, length: int, cooldown: float) -> Callable[[int], float]:
@@ -12,3 +18,28 @@ def trapezoid(peak: float, warmup: int, length: int, cooldown: float) -> Callabl
         return peak * rise * min(1.0, max(0.0, left))
 
     return rate
+
+
+class PlayerConfig(Config):
+    """How a player learns (AdamW), a part of a family's settings.
+
+    Args:
+        lr, warmup, cooldown: highest learning rate; pictures until it is reached; share of training in which it falls to 0.
+        betas_adam, decay, clip: Adam's decay rates; decoupled weight decay; largest gradient norm.
+        average: half-life, in pictures, of the averaged weights that paint. A quarter and four times of it are kept too, for
+            `danqing evaluate --tune` to choose among.
+    """
+
+    lr: float = Field(1.5e-3, gt=0)
+    betas_adam: tuple[float, float] = (0.9, 0.99)
+    decay: float = Field(0.01, ge=0)
+    clip: float = Field(1.0, gt=0)
+    warmup: int = Field(12_800, ge=0)
+    cooldown: float = Field(0.4, ge=0, le=1)
+    average: int = Field(20_000, ge=4)
+
+    def player(self, parameters: Iterable[nn.Parameter], length: int) -> Player:
+        """The player that owns these parameters, in a training of `length` pictures."""
+        rate = trapezoid(self.lr, self.warmup, length, self.cooldown)
+        averages = (self.average, self.average // 4, self.average * 4)
+        return Player(list(parameters), rate, self.betas_adam, self.decay, self.clip, averages=averages)

@@ -107,7 +107,7 @@ SHARES = {
     "agreement": (
         "Words",
         "Share of pictures whose own words suit them better than 99 others, as a judge sees it that learnt from this set "
-        "alone; the real pictures were kept from it.",
+        "alone, and not from these real pictures; or as the extractor sees it, where it reads words itself (CLIP).",
     ),
     "recognition": (
         "Recognition",
