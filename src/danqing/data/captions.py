@@ -2,8 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
+
+from danqing.words import Picture
 
 LANGUAGES = ("en", "zh")
 """The languages that captions are told apart into; other text has the language ""."""
@@ -17,6 +19,7 @@ _COPY = re.compile(r"(?:\s*(?:[(（]\d+[)）]|[\s-]copy|\s?副本))+\s*$", re.IG
 _CODE = re.compile(r"(?:0x)?[0-9a-f]{8,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|u?\+?1?[0-9a-f]{4}", re.IGNORECASE)
 _SIZE = re.compile(r"\d+\s?[x×]\s?\d+|@\dx|\d+px|\d+dpi|\bat (?=\d)|\.MP$", re.IGNORECASE)
 _HAN = re.compile(r"[㐀-䶿一-鿿豈-﫿\U00020000-\U0003134f]")
+_UNREAD = "unread "
 _OTHER_ASIAN = re.compile(r"[぀-ヿ가-힯]")
 
 
@@ -63,6 +66,27 @@ def merged(first: Mapping[str, tuple[str, ...]], second: Mapping[str, tuple[str,
     """Two sets of captions as one, those of `first` the better."""
     languages = [*first, *(language for language in second if language not in first)]
     return {language: tuple(dict.fromkeys((*first.get(language, ()), *second.get(language, ())))) for language in languages}
+
+
+def says(caption: str, words: Iterable[str]) -> bool:
+    """Whether a caption holds one of these words: whole where words are parted by spaces, anywhere in it in Chinese."""
+    low = caption.lower()
+    found = (word for word in words if word in low)
+    return any(_HAN.search(word) or re.search(rf"(?<!\w){re.escape(word)}(?!\w)", low) for word in found)
+
+
+def unread_facts(words: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """What else a picture may be called, kept from its captions, as facts of it; see `unread_of`."""
+    return {f"{_UNREAD}{language}": "|".join(of) for language, of in words.items()}
+
+
+def unread_of(picture: Picture) -> dict[str, tuple[str, ...]]:
+    """Language → words that mean what a picture shows and that none of the set's captions says.
+
+    By them one sees whether a painter understands words it never read.
+    """
+    found = {name.removeprefix(_UNREAD): text for name, text in picture.facts.items() if name.startswith(_UNREAD)}
+    return {language: tuple(text.split("|")) for language, text in found.items()}
 
 
 def _is_word(text: str) -> bool:

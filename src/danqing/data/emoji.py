@@ -6,10 +6,13 @@ import dataclasses
 import functools
 import json
 import re
+import tomllib
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 
 from danqing.data import npm
+from danqing.data.captions import says, unread_facts
 from danqing.data.rendering import squared_icon
 from danqing.data.source import Item, LeftOut, Source
 
@@ -54,10 +57,11 @@ STYLES = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Entry:
-    """What emojibase says of one code point."""
+    """What emojibase says of one code point, and what else it may be called (`unread.toml`), which no caption says."""
 
     captions: dict[str, tuple[str, ...]]
     group: str
+    unread: dict[str, tuple[str, ...]]
 
 
 class EmojiSource(Source):
@@ -98,13 +102,14 @@ class EmojiSource(Source):
                     style.creator,
                     source,
                     code,
-                    {"group": entry.group},
+                    {"group": entry.group, **unread_facts(entry.unread)},
                 )
 
 
 def read_entries(folder: Path) -> dict[str, Entry]:
     """Code point → words and group, for every emoji that is no flag, no skin tone and no mere component."""
     groups: dict[str, str] = npm.read_json(folder / "meta" / "groups.json")["groups"]
+    unread = unread_words()
     captions: dict[str, dict[str, tuple[str, ...]]] = {}
     group_of: dict[str, str] = {}
     for language in LANGUAGES:
@@ -112,9 +117,23 @@ def read_entries(folder: Path) -> dict[str, Entry]:
             group = groups.get(str(fact.get("group")), "component")
             if group not in _APART:
                 code = normal(fact["hexcode"])
-                captions.setdefault(code, {})[language] = tuple(dict.fromkeys((fact["label"], *fact.get("tags", ()))))
+                every = dict.fromkeys((fact["label"], *fact.get("tags", ())))
+                captions.setdefault(code, {})[language] = tuple(c for c in every if not says(c, unread[language]))
                 group_of[code] = group
-    return {code: Entry(words, group_of[code]) for code, words in captions.items()}
+    told: dict[str, dict[str, list[str]]] = {}
+    for language, words in unread.items():
+        for word, code in words.items():
+            told.setdefault(code, {}).setdefault(language, []).append(word)
+    names = {code: {language: tuple(words) for language, words in of.items()} for code, of in told.items()}
+    return {code: Entry(words, group_of[code], names.get(code, {})) for code, words in captions.items()}
+
+
+@functools.cache
+def unread_words() -> dict[str, dict[str, str]]:
+    """Language → synonym → code point, from `unread.toml`."""
+    text = resources.files("danqing.data").joinpath("unread.toml").read_text(encoding="utf8")
+    told = tomllib.loads(text)
+    return {language: {word: code for code, words in of.items() for word in words} for language, of in told.items()}
 
 
 def normal(code: str) -> str:

@@ -19,7 +19,7 @@ from danqing.files import write_atomically
 from danqing.words import Picture
 
 FORMAT = 1
-Split = Literal["content", "concept"]
+Split = Literal["content", "concept", "pair"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -147,6 +147,9 @@ def summarise(rows: Sequence[Row], facts: Mapping[str, Any]) -> Manifest:
 
 
 def held_out(row: Row, by: Split) -> bool:
-    """Whether a picture belongs to the tenth named by hash: of concepts, where it has one, or else of pictures."""
-    name = row.concept if by == "concept" and row.concept else row.sha256
+    """Whether a picture belongs to the tenth named by hash: of concepts or of (concept, style) pairs, where it has one, or
+    else of pictures."""
+    name = row.sha256
+    if by != "content" and row.concept:
+        name = row.concept if by == "concept" else f"{row.concept} {row.style}"
     return int.from_bytes(hashlib.sha256(f"held out: {name}".encode()).digest()[:4], "big") % 10 == 0

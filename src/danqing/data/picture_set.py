@@ -24,7 +24,7 @@ from jaxtyping import Int64
 
 from danqing.data.checks import Limits, decode
 from danqing.data.duplicates import near, perceptual_hash
-from danqing.data.index import FORMAT, Manifest, Row, held_out, read_index, summarise, write_index
+from danqing.data.index import FORMAT, Manifest, Row, Split, held_out, read_index, summarise, write_index
 from danqing.data.resample import Pixels, clear_hidden, shrink
 from danqing.data.shards import Workshop, shard_file
 from danqing.data.source import Item, LeftOut, Source
@@ -96,13 +96,18 @@ class PictureSet:
         """What decoding changed in every picture, in words."""
         return [tuple(json.loads(row.notes)) for row in self._rows]
 
-    def split(self, part: Literal["train", "held_out"]) -> Int64[np.ndarray, " part"]:
+    def split(self, part: Literal["train", "held_out"], by: Split | None = None) -> Int64[np.ndarray, " part"]:
         """The numbers of the pictures of one part.
 
         About a tenth is held out, chosen by hash: by concept where pictures share concepts, else by content. So a picture
         keeps its part when others are added or excluded, and a set of a few pictures may hold out none.
+
+        Args:
+            part: which.
+            by: "pair" holds out concepts in single styles, so that a painter knows every concept and is tried in hands it never
+                saw it in; by default as the set is split.
         """
-        held = np.array([held_out(row, self.manifest.splits.by) for row in self._rows], bool)
+        held = np.array([held_out(row, by or self.manifest.splits.by) for row in self._rows], bool)
         return np.flatnonzero(held if part == "held_out" else ~held).astype(np.int64)
 
     def exclude(self, *, picture: str | None = None, source: str | None = None, licence: str | None = None) -> int:

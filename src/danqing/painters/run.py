@@ -66,7 +66,8 @@ class Settings(Config):
         precision: "auto" computes in bfloat16 where the device does that in hardware.
         conditions: which of the set's conditions to learn; by default all.
         text: the network that reads words: "trained" with the painter (so by default), or "frozen:NAME" of an asset.
-        held_out: keep the held-out tenth of the set out of training.
+        held_out: keep the held-out tenth of the set out of training; "pairs" a tenth of the (concept, style) pairs instead, so
+            that every concept is learnt and one can see whether it is painted in styles it was never shown in.
         groups: where the set names groups (emoji), only these; by default all.
         flip: share of pictures mirrored; shift: pixels moved at most.
         recolour: share of pictures shown in the colours of others, so that palettes are heeded where words say otherwise; see
@@ -93,7 +94,7 @@ class Settings(Config):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     conditions: tuple[str, ...] | None = None
     text: str | None = None
-    held_out: bool = True
+    held_out: bool | Literal["pairs"] = True
     groups: tuple[str, ...] | None = None
     flip: float = Field(0.0, ge=0, le=1)
     shift: int = Field(0, ge=0)
@@ -311,7 +312,7 @@ def _conditions(
 
 def _choose(pictures: PictureSet, s: Settings) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Numbers of the pictures to train on."""
-    chosen = pictures.split("train") if s.held_out else np.arange(len(pictures))
+    chosen = pictures.split("train", "pair" if s.held_out == "pairs" else None) if s.held_out else np.arange(len(pictures))
     if s.groups is not None:
         known = {picture.facts["group"] for picture in pictures.pictures if "group" in picture.facts}
         wrong = next((group for group in s.groups if group not in known), None)

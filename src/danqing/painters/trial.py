@@ -65,7 +65,7 @@ def learnt_from(painter: Painter, pictures: PictureSet, whole: Gallery) -> Real:
     chosen = np.array([groups is None or p.facts.get("group") in groups for p in pictures.pictures], bool)
     held = np.zeros(len(pictures), bool)
     if trained.get("held_out", False):
-        held[pictures.split("held_out")] = True
+        held[pictures.split("held_out", "pair" if trained["held_out"] == "pairs" else None)] = True
     return Real(whole.take(np.flatnonzero(chosen & ~held)), whole.take(np.flatnonzero(chosen & held)))
 
 
