@@ -38,6 +38,7 @@ from danqing.metrics.measured import Number
 from danqing.metrics.modes import Modes, modes
 from danqing.metrics.neighbours import NEAREST, radii
 from danqing.metrics.quality import QUALITY, quality
+from danqing.painters.hearing import heard
 from danqing.painters.painter import open_painter, tuned
 from danqing.painters.sheet import grid, png
 from danqing.painters.shelf import names as shelf_names
@@ -85,6 +86,7 @@ class Scores:
         likelihood: bits per value of pictures, where the family has a likelihood.
         truth: on pictures of shapes, the share of paintings that have each fact right, by geometry.
         control: for each condition that can be measured, its miss where it was asked and where it was not, in its unit.
+        understood: what paintings are taken for whose words were of (concept, style) pairs held out, or never read.
         copies, modes: memorisation and kinds; `None` where there were too few pictures.
         findings: the faults found.
         painted: the paintings.
@@ -100,6 +102,7 @@ class Scores:
     likelihood: Mapping[str, Number]
     truth: Mapping[str, Number]
     control: Mapping[str, Mapping[str, Number]]
+    understood: Mapping[str, Mapping[str, Number]]
     copies: Copies | None
     modes: Modes | None
     findings: tuple[Finding, ...]
@@ -119,6 +122,7 @@ class Scores:
             "classification": _plain(self.classification),
             "likelihood": _plain(self.likelihood),
             "truth": _plain(self.truth),
+            "understood": {name: _plain(numbers) for name, numbers in self.understood.items()},
             "control": {name: _plain(numbers) for name, numbers in self.control.items()},
             "copies": None if self.copies is None else self.copies.plain(),
             "modes": None if self.modes is None else self.modes.plain(),
@@ -194,9 +198,12 @@ def evaluate_painter(
     likely = yield from likelihood(painter, real, key.at("likelihood"))
     exact = truth(painted, [real.train.pictures[place] for place in real.train.numbers[rows]], key.at("truth"))
     asked = values.get("text", [None] * count)
+    train = yield from features_of(real.train, see, "looking at the pictures of the set")
+    held = yield from features_of(real.held_out, see, "looking at the held-out pictures")
+    understood = yield from heard(painter, real, train, held, see, key.at("heard"))
     known |= {"guidance": painter.family.guidance, "size": list(facts.size), "seconds_a_painting": seconds}
     named = told_by(values, real.train, rows)
-    yield from _measure(painted, asked, named, real, see, key, known, heeded, exact, likely)
+    yield from _measure(painted, asked, named, real, see, key, known, heeded, understood, exact, likely)
 
 
 def _real(against: str, preparation: Preparation) -> Real:
@@ -223,6 +230,7 @@ def _measure(
     key: Key,
     facts: Mapping[str, Any],
     control: Mapping[str, Mapping[str, Number]] = MappingProxyType({}),
+    understood: Mapping[str, Mapping[str, Number]] = MappingProxyType({}),
     truth: Mapping[str, Number] = MappingProxyType({}),
     likelihood: Mapping[str, Number] = MappingProxyType({}),
 ) -> Iterator[Doing | Scores]:
@@ -259,7 +267,7 @@ def _measure(
         "torch": torch.__version__,
     }
     kept = tuple(finding for finding in findings if finding)
-    measured = found, rows, agreed, recognition, classification, likelihood, truth, control, likeness, kinds, kept
+    measured = found, rows, agreed, recognition, classification, likelihood, truth, control, understood, likeness, kinds, kept
     yield Scores(told, *measured, painted, real.reference, real.train)
 
 

@@ -171,6 +171,9 @@ def _tell(scores: Any) -> None:
     for name, ways in scores.control.items():
         more = f", more for more {ways['more for more']}" if "more for more" in ways else ""
         say(f"{name} missed: asked {ways['asked']}, not asked {ways['not asked']}{more}")
-    every = [value for numbers in (scores.quality, *parts.values()) for value in numbers.values()]
+    for about, numbers in scores.understood.items():
+        for name, value in numbers.items():
+            say(f"{about}: {name}: {value}")
+    every = [value for numbers in (scores.quality, *parts.values(), *scores.understood.values()) for value in numbers.values()]
     for reason in sorted({value.reason for value in every if hasattr(value, "reason")}):
         remark(f"not measured: {reason}")

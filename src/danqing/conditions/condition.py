@@ -68,6 +68,8 @@ class Condition(ABC, Generic[V]):
     name: ClassVar[str]
     unit: ClassVar[str]
     """What `miss` is measured in."""
+    steers: ClassVar[bool] = False
+    """Whether `steer` does anything."""
 
     @abstractmethod
     def read(self, picture: Picture, pixels: Pixels) -> V | None:
@@ -96,6 +98,10 @@ class Condition(ABC, Generic[V]):
     @abstractmethod
     def miss(self, asked: V, painted: Pixels) -> float | None:
         """How far the painting is from what was asked, in `unit`; `None` where only a judge could say."""
+
+    def steer(self, value: V, pixels: Pixels) -> Pixels:
+        """A picture under way, changed to be what was asked; most conditions can only be told to the network."""
+        return pixels
 
     def grades(self, value: V) -> Sequence[V]:
         """The same wish asking for ever more of one thing, which `amount` measures; empty where there is no more and less."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from danqing.conditions.condition import Condition, Encoded, Encoder, Vital
@@ -13,6 +15,7 @@ from danqing.conditions.palette import PaletteCondition
 from danqing.conditions.style import StyleCondition
 from danqing.conditions.text import TextCondition
 from danqing.errors import WishError, choices
+from danqing.maths.colour import from_network, to_network
 from danqing.parts.contract import Key, Keys, Values
 from danqing.words import Picture
 
@@ -76,6 +79,21 @@ def drop(values: Values, keys: Keys) -> dict[str, list[Any]]:
             for v, row in zip(column, luck, strict=True)
         ]
     return dropped
+
+
+def steer(
+    conditions: Mapping[str, Condition[Any]], pictures: Float[Tensor, "batch channels height width"], values: Values
+) -> Float[Tensor, "batch channels height width"]:
+    """Pictures under way, changed by every condition that can do so and was asked for; the others stay to the bit."""
+    for name, column in values.items():
+        rows = [row for row, value in enumerate(column) if value is not None] if conditions[name].steers else []
+        if rows:
+            before = from_network(pictures[rows].float().cpu())
+            after = np.stack([conditions[name].steer(column[row], pixels) for row, pixels in zip(rows, before, strict=True)])
+            pictures = pictures.clone()
+            # Only what changed is added, so that pixels left alone are not rounded.
+            pictures[rows] = (pictures[rows] + (to_network(after) - to_network(before)).to(pictures)).clamp(-1, 1)
+    return pictures
 
 
 class Conditioner(nn.Module):

@@ -18,6 +18,7 @@ from danqing.conditions.condition import Condition, Encoded, Encoder, Pixels
 from danqing.errors import WishError
 from danqing.maths.clusters import kmeans
 from danqing.maths.colour import bytes_to_oklab, ciede2000, oklab_to_bytes, srgb_to_cielab
+from danqing.maths.toning import toned
 from danqing.maths.transport import earth_mover
 from danqing.parts.contract import Key
 from danqing.words import Picture
@@ -84,6 +85,7 @@ class PaletteCondition(Condition[Palette]):
 
     name: ClassVar[str] = "palette"
     unit: ClassVar[str] = "ΔE00"
+    steers: ClassVar[bool] = True
 
     def read(self, picture: Picture, pixels: Pixels) -> Palette | None:
         """The picture's palette; `None` where all is transparent."""
@@ -121,6 +123,10 @@ class PaletteCondition(Condition[Palette]):
         """Mean ΔE00 by which the painting's colours must move to have the asked shares; 100 where nothing is to be seen."""
         seen = palette_of(painted, FINEST, alike=0.0, least=0.0)
         return WORST if seen is None else difference(asked, seen)
+
+    def steer(self, value: Palette, pixels: Pixels) -> Pixels:
+        """In these colours; gray stays gray."""
+        return pixels if pixels.shape[-1] == 1 else toned(pixels, np.array(value.colours, np.uint8), np.array(value.shares))
 
     def grades(self, value: Palette) -> list[Palette]:
         """The first two colours, ever more of the first; nothing where there is but one."""

@@ -11,21 +11,25 @@ import torch
 from PIL import Image, ImageDraw
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from danqing.conditions.condition import Condition, Encoded, Encoder, Pixels
 from danqing.conditions.synonyms import teach
 from danqing.errors import WishError
 from danqing.parts.contract import Key
+from danqing.parts.distilled_text import DISTILLED, DistilledText, open_distilled
 from danqing.parts.frozen_text import FROZEN, FrozenText, open_frozen
 from danqing.parts.text_encoder import TextEncoder, TextEncoderConfig
 from danqing.words import Picture
 
 VOCABULARY = 6000
-NETWORKS = ("trained", *(f"frozen:{name}" for name in FROZEN))
+NETWORKS = ("trained", "distilled", *(f"frozen:{name}" for name in FROZEN))
 """What may read the words."""
+Reader = DistilledText | FrozenText
+"""What reads words and is not trained with the painter."""
 FROZEN_LENGTH = 24
 """Tokens a frozen encoder hands on, beginning and end among them; its vector tells of the whole text however long."""
+BLUR = 0.3
+"""Length of the noise that the distilled reader's vectors are learnt from with."""
 WEIGHTED = re.compile(r"\(([^():]+):\s*([0-9]*\.?[0-9]+)\)")
 COLOURED = "色的"
 """Chinese says 绿色的心 and 绿心 alike, a heart that is green, and captions mostly the shorter: so the longer is read as it."""
@@ -63,12 +67,14 @@ class TextCondition(Condition[Words]):
     unit: ClassVar[str] = "agreement (needs a judge)"
     LABEL: ClassVar[float] = 0.85
 
-    def __init__(self, tokenizer: Tokenizer, config: TextEncoderConfig | None = None, frozen: FrozenText | None = None) -> None:
+    def __init__(self, tokenizer: Tokenizer, config: TextEncoderConfig | None = None, frozen: Reader | None = None) -> None:
         self.tokenizer, self.config, self.frozen = tokenizer, config or TextEncoderConfig(), frozen
 
     @property
     def network(self) -> str:
         """Which of `NETWORKS` reads the words."""
+        if isinstance(self.frozen, DistilledText):
+            return "distilled"
         return "trained" if self.frozen is None else f"frozen:{self.frozen.asset}"
 
     @classmethod
@@ -86,8 +92,9 @@ class TextCondition(Condition[Words]):
         if not captions:
             return None
         if network not in (None, "trained"):
-            frozen = open_frozen(network.removeprefix("frozen:"))
-            return cls(frozen.tokenizer, TextEncoderConfig(layers=0, length=FROZEN_LENGTH), frozen)
+            frozen = open_distilled() if network == "distilled" else open_frozen(network.removeprefix("frozen:"))
+            blur = BLUR if network == "distilled" else 0.0
+            return cls(frozen.tokenizer, TextEncoderConfig(layers=0, length=FROZEN_LENGTH, blur=blur), frozen)
         tokenizer = Tokenizer(models.BPE())
         tokenizer.normalizer = normalizers.Sequence(
             [normalizers.NFKC(), normalizers.Lowercase(), normalizers.Replace(COLOURED, "")]
@@ -164,7 +171,7 @@ class TextCondition(Condition[Words]):
 
     def encoder(self, width: int) -> Encoder:
         """Tokens for the pieces; the vector is their mean, or a frozen encoder's own."""
-        return TextConditionEncoder(self, width) if self.frozen is None else FrozenTextEncoder(self.frozen, self.config, width)
+        return TextConditionEncoder(self, width) if self.frozen is None else FrozenTextEncoder(self, self.frozen, width)
 
     def miss(self, asked: Words, painted: Pixels) -> float | None:
         """Only a judge that knows words and pictures can say."""
@@ -191,7 +198,8 @@ class TextCondition(Condition[Words]):
         """
         config = TextEncoderConfig.read(state["encoder"], "text encoder")
         if "frozen" in state:
-            frozen = open_frozen(state["frozen"]["asset"], state["frozen"]["sha256"])
+            asset, sha256 = state["frozen"]["asset"], state["frozen"]["sha256"]
+            frozen = open_distilled(sha256) if asset == DISTILLED else open_frozen(asset, sha256)
             return cls(frozen.tokenizer, config, frozen)
         return cls(Tokenizer.from_str(state["tokenizer"]), config)
 
@@ -218,13 +226,7 @@ class TextConditionEncoder(Encoder):
 
     def begin(self, values: Sequence[Words | None], key: Key) -> None:
         """Learn which captions say the same, where pictures have several."""
-        told = {value.alternatives for value in values if value is not None}
-        places: dict[str, int] = {}
-        groups = [self.condition.shares(alternatives, places) for alternatives in sorted(told)]
-        pieces, weights, mask = self.collate([Words(((text, 1.0),)) for text in places])
-        longest = int(mask.sum(1).max()) if len(mask) else 0
-        pieces, weights, mask = pieces[:, :longest], weights[:, :longest], mask[:, :longest]
-        teach(self, lambda texts: self(pieces[texts], weights[texts], mask[texts]).vector, groups, key)
+        _say_the_same(self, self.condition, values, key)
 
     def forward(self, *collated: Tensor) -> Encoded:
         """Tokens (batch, length, width); pictures without words have the learnt vector `absent` and no token."""
@@ -237,16 +239,17 @@ class TextConditionEncoder(Encoder):
 
 
 class FrozenTextEncoder(Encoder):
-    """A frozen encoder's tokens and vector, each mapped to the painter's width by one layer that is trained.
+    """Tokens and vector of a reader that is not trained, each mapped to the painter's width by two layers that are.
 
+    Two and not one: words that mean almost the same to the reader (a red apple, a green one) must come to look different.
     A word's weight multiplies its tokens where they are handed on and where they are summed into the vector.
     """
 
-    def __init__(self, frozen: FrozenText, config: TextEncoderConfig, width: int) -> None:
+    def __init__(self, condition: TextCondition, frozen: Reader, width: int) -> None:
         super().__init__()
-        self.frozen, self.length = frozen, config.length
-        self.token_map = nn.Linear(frozen.width, width)
-        self.vector_map = nn.Linear(frozen.summary_width, width)
+        self.condition, self.frozen, self.length = condition, frozen, condition.config.length
+        self.token_map = _map(frozen.width, width)
+        self.vector_map = _map(frozen.summary_width, width)
         self.absent = nn.Parameter(torch.zeros(width))
 
     def collate(self, values: list[Words | None]) -> tuple[Tensor, ...]:
@@ -265,13 +268,34 @@ class FrozenTextEncoder(Encoder):
             sums[row] = (found * loud[:, None]).sum(0) / len(found) ** 0.5
         return tokens, weights, mask, self.frozen.summary(sums)
 
+    def begin(self, values: Sequence[Words | None], key: Key) -> None:
+        """Learn which captions say the same, where pictures have several."""
+        _say_the_same(self, self.condition, values, key)
+
     def forward(self, *collated: Tensor) -> Encoded:
         """Tokens (batch, length, width); pictures without words have the learnt vector `absent` and no token."""
         tokens, weights, mask, vectors = collated
-        mapped = self.token_map(F.layer_norm(tokens, tokens.shape[-1:])) * weights[..., None]
-        # A frozen vector has length 1; layers like numbers around 1.
-        vector = self.vector_map(vectors * vectors.shape[-1] ** 0.5)
+        tokens, vectors = self._blurred(self.frozen.spread(tokens)), self._blurred(vectors * vectors.shape[-1] ** 0.5)
+        # Both with numbers around 1, as layers like them.
+        mapped, vector = self.token_map(tokens) * weights[..., None], self.vector_map(vectors)
         return Encoded(mapped, mask, torch.where(mask.any(1, keepdim=True), vector, self.absent.to(vector.dtype)))
+
+    def _blurred(self, x: Tensor) -> Tensor:
+        blur = self.condition.config.blur
+        return x + blur * torch.randn_like(x) if self.training and blur else x
+
+
+def _map(inner: int, width: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(inner, 2 * width), nn.SiLU(), nn.Linear(2 * width, width))
+
+
+def _say_the_same(encoder: Encoder, condition: TextCondition, values: Sequence[Words | None], key: Key) -> None:
+    """`teach` an encoder of words by all captions of a set."""
+    told = {value.alternatives for value in values if value is not None}
+    places: dict[str, int] = {}
+    groups = [condition.shares(alternatives, places) for alternatives in sorted(told)]
+    collated = encoder.collate([Words(((text, 1.0),)) for text in places])
+    teach(encoder, lambda texts: encoder(*(part[texts] for part in collated)).vector, groups, key)
 
 
 def _weights(parts: list[tuple[str, float]], places: tuple[tuple[int, int], ...]) -> list[float]:

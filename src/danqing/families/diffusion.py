@@ -19,7 +19,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from danqing.conditions.condition import Condition
-from danqing.conditions.conditioner import Conditioner, drop
+from danqing.conditions.conditioner import Conditioner, drop, steer
 from danqing.errors import WishError, choices
 from danqing.maths.guidance import guide, within
 from danqing.maths.likelihood import bits_per_value
@@ -46,6 +46,7 @@ class DiffusionConfig(PlayerConfig):
         nearest: the flow's loss is that of the velocity, (x̂ − x) / σ; σ is taken as at least this (Li & He 2025).
         sampler, steps, guidance, interval: how it paints where a wish does not say; `interval` bounds the noise levels
             at which guidance is on (Kynkäänniemi et al. 2024).
+        steered: noise levels at which the picture under way is given the colours that were asked for; "[1, 0]" is never.
     """
 
     objective: Literal["flow", "epsilon", "v"] = "flow"
@@ -57,6 +58,7 @@ class DiffusionConfig(PlayerConfig):
     steps: int = Field(16, ge=1)
     guidance: float = Field(3.0, ge=0)
     interval: tuple[float, float] = (0.0, 1.0)
+    steered: tuple[float, float] = (0.0, 1.0)
 
 
 # --- family ------------------------------------------------------------------------------------------------------------
@@ -85,7 +87,7 @@ class Diffusion(Family):
         if config.sampler not in SAMPLERS:
             raise WishError(f"there is no sampler '{config.sampler}': {choices(config.sampler, SAMPLERS)}")
         self.config, self.channels, self.length = config, channels, length
-        self.accepts, self.guidance = frozenset(conditions), config.guidance
+        self.conditions, self.accepts, self.guidance = conditions, frozenset(conditions), config.guidance
         flow = config.objective == "flow"
         self.schedule: Schedule = FlowSchedule() if flow else DiscreteSchedule.named(config.betas)
         self.predicts: Prediction = "x" if flow else "epsilon" if config.objective == "epsilon" else "v"
@@ -186,7 +188,8 @@ class Diffusion(Family):
             }
             with_it, without = self.predict(x_t.repeat(2, 1, 1, 1), times.repeat(2), both).chunk(2)
             out = guide(with_it, without, asked.guidance.to(x_t.device))
-        return to_picture(self.predicts, out, x_t, point.alpha, point.sigma).clamp(-1, 1)
+        picture = to_picture(self.predicts, out, x_t, point.alpha, point.sigma).clamp(-1, 1)
+        return steer(self.conditions, picture, asked.conditions) if within(point, self.config.steered) else picture
 
     def _keep(self, x: Tensor, start: Tensor, mask: Tensor, canvas: Canvas) -> Tensor:
         """`x` where the mask paints, the start picture at the same noise level where it keeps."""

@@ -54,6 +54,17 @@ def mean_of(values: Float[np.ndarray, " pictures"], luck: np.random.Generator) -
     return Measured(float(values.mean()), float(low), float(high))
 
 
+def ratio_of(
+    values: Float[np.ndarray, " pictures"], others: Float[np.ndarray, " pictures"], luck: np.random.Generator
+) -> Measured:
+    """The mean of some values over that of others of the same pictures, both resampled alike."""
+    pairs = np.stack([values, others]).astype(np.float64)
+    draws = [pairs[:, luck.integers(0, len(values), len(values))].mean(1) for _ in range(RESAMPLES)]
+    ratios = [mine / max(theirs, 1e-9) for mine, theirs in draws]
+    low, high = np.quantile(ratios, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Measured(float(pairs[0].mean() / max(pairs[1].mean(), 1e-9)), float(low), float(high))
+
+
 def about(value: float, resampled: Sequence[float], least: float = -np.inf) -> Measured:
     """A value with the normal interval of its bootstrap deviation: right where resampling itself shifts the value."""
     reach = 1.96 * float(np.std(resampled, ddof=1))

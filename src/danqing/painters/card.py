@@ -7,6 +7,7 @@ from danqing.assets import find
 from danqing.config import write_toml
 from danqing.painters.painter import PainterFacts
 from danqing.painters.registry import entry
+from danqing.parts.distilled_text import DISTILLED
 
 
 def card(facts: PainterFacts, attributions: str, settings: Mapping[str, Any]) -> dict[str, bytes]:
@@ -41,8 +42,14 @@ It knows the pictures of its set and little else. No score is claimed here: `dan
     return {"README.md": text.encode(), "ATTRIBUTIONS.md": attributions.encode(), "recipe.toml": write_toml(settings)}
 
 
+def _reader(name: str) -> str:
+    if name == DISTILLED:
+        return f"`{name}`, which comes with Danqing, distilled from `use-multilingual-v3` by Google, Apache-2.0"
+    return f"`{name}` by {find(name).creator}, {find(name).licence}, fetched when first used"
+
+
 def _needs(facts: PainterFacts) -> str:
     """Networks of others that it paints with, which are not in its folder."""
     states = [state["frozen"]["asset"] for state in facts.conditions.values() if "frozen" in state]
-    rows = [f"- `{name}` by {find(name).creator}, {find(name).licence}, fetched when first used\n" for name in states]
+    rows = [f"- {_reader(name)}\n" for name in states]
     return "## What it needs besides\n\n" + "".join(rows) + "\n" if rows else ""

@@ -91,6 +91,10 @@ class FrozenText:
             parts.append(x)
         return _normed(torch.cat(parts, dim=1), w["ln_g"], w["ln_b"]) @ w["cnn_W"] + w["cnn_b"]
 
+    def spread(self, tokens: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch width"]:
+        """Each brought to unit variance."""
+        return F.layer_norm(tokens, tokens.shape[-1:])
+
     def summary(self, sums: Float[Tensor, "batch width"]) -> Float[Tensor, "batch outer"]:
         """Vectors of length 1, one for each text.
 

@@ -15,12 +15,15 @@ class TextEncoderConfig(Config):
     Args:
         balanced: each piece is brought to unit variance at the end; without, what layers add grows in training until it
             drowns what tells one piece from another (decision 7).
+        blur: of a reader that is not trained, its vectors are learnt from with noise of about this length (their own is 1), so
+            that what is nearly the same to it is painted nearly the same.
     """
 
     layers: int = Field(0, ge=0)
     length: int = Field(16, ge=4)
     head: int = Field(32, ge=8)
     balanced: bool = True
+    blur: float = Field(0.0, ge=0)
 
 
 class Layer(nn.Module):

@@ -126,6 +126,11 @@ SHARES = {
     "truth": ("Facts", "Share of paintings that have each fact right, by geometry."),
 }
 """Parts of the scores that are plain tables of numbers: title and meaning."""
+UNDERSTOOD = {
+    "held-out pairs": "Share of paintings that are taken for what was asked, and for the style asked, of things in styles that "
+    "the painter was never shown them in, beside the real pictures of just those; by classifiers that never saw the style.",
+    "words never read": "The same for words that no caption says, beside the labels of the same things.",
+}
 
 
 def _more(scores: Mapping[str, Any]) -> list[str]:
@@ -135,6 +140,9 @@ def _more(scores: Mapping[str, Any]) -> list[str]:
             rows = "".join(f"<tr><td>{_text(name)}</td><td>{_number(number)}</td></tr>" for name, number in found.items())
             notes = "".join(f"<p><small>{_text(n['refused'])}.</small></p>" for n in found.values() if "refused" in n)
             said.append(f"<h2>{title}</h2><p>{what}</p><table>{rows}</table>{notes}")
+    for about, numbers in scores.get("understood", {}).items():
+        rows = "".join(f"<tr><td>{_text(name)}</td><td>{_number(number)}</td></tr>" for name, number in numbers.items())
+        said.append(f"<h2>{_text(about.capitalize())}</h2><p>{UNDERSTOOD[about]}</p><table>{rows}</table>")
     if found := scores.get("control"):
         named = list(dict.fromkeys(way for ways in found.values() for way in ways))
         head = "".join(f"<th>{_text(way)}</th>" for way in named)
