@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, Generic, TypeVar
@@ -18,13 +17,6 @@ from danqing.words import Picture
 V = TypeVar("V")
 Pixels = UInt8[np.ndarray, "height width channels"]
 """A decoded picture: uint8, 1, 3 or 4 channels, straight (not premultiplied) alpha."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Vital:
-    """A value that is never left out in training: without it the picture is not what its other conditions say."""
-
-    value: Any
 
 
 class Encoded:

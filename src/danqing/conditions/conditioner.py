@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from danqing.conditions.condition import Condition, Encoded, Encoder, Vital
+from danqing.conditions.condition import Condition, Encoded, Encoder
 from danqing.conditions.palette import PaletteCondition
 from danqing.conditions.style import StyleCondition
 from danqing.conditions.text import TextCondition
@@ -66,18 +66,12 @@ def parse(conditions: Mapping[str, Condition[Any]], asked: Mapping[str, str]) ->
 
 
 def drop(values: Values, keys: Keys) -> dict[str, list[Any]]:
-    """Leave conditions out at random, each picture by its own key: all with `ALONE`, else each with its share of `DROPPED`.
-
-    What is `Vital` stays.
-    """
+    """Leave conditions out at random, each picture by its own key: all with `ALONE`, else each with its share of `DROPPED`."""
     luck = keys.uniform(1 + len(values)).tolist()
     dropped: dict[str, list[Any]] = {}
     for place, (name, column) in enumerate(sorted(values.items()), start=1):
         share = DROPPED.get(name, 0.1)
-        dropped[name] = [
-            v.value if isinstance(v, Vital) else None if row[0] < ALONE or row[place] < share else v
-            for v, row in zip(column, luck, strict=True)
-        ]
+        dropped[name] = [None if row[0] < ALONE or row[place] < share else v for v, row in zip(column, luck, strict=True)]
     return dropped
 
 

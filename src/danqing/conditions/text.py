@@ -93,8 +93,8 @@ class TextCondition(Condition[Words]):
             return None
         if network not in (None, "trained"):
             frozen = open_distilled() if network == "distilled" else open_frozen(network.removeprefix("frozen:"))
-            blur = BLUR if network == "distilled" else 0.0
-            return cls(frozen.tokenizer, TextEncoderConfig(layers=0, length=FROZEN_LENGTH, blur=blur), frozen)
+            more = {"deep": True, "blur": BLUR} if network == "distilled" else {}
+            return cls(frozen.tokenizer, TextEncoderConfig(layers=0, length=FROZEN_LENGTH, **more), frozen)
         tokenizer = Tokenizer(models.BPE())
         tokenizer.normalizer = normalizers.Sequence(
             [normalizers.NFKC(), normalizers.Lowercase(), normalizers.Replace(COLOURED, "")]
@@ -239,17 +239,16 @@ class TextConditionEncoder(Encoder):
 
 
 class FrozenTextEncoder(Encoder):
-    """Tokens and vector of a reader that is not trained, each mapped to the painter's width by two layers that are.
+    """Tokens and vector of a reader that is not trained, each mapped to the painter's width by one or two layers that are.
 
-    Two and not one: words that mean almost the same to the reader (a red apple, a green one) must come to look different.
     A word's weight multiplies its tokens where they are handed on and where they are summed into the vector.
     """
 
     def __init__(self, condition: TextCondition, frozen: Reader, width: int) -> None:
         super().__init__()
         self.condition, self.frozen, self.length = condition, frozen, condition.config.length
-        self.token_map = _map(frozen.width, width)
-        self.vector_map = _map(frozen.summary_width, width)
+        self.token_map = _map(frozen.width, width, condition.config.deep)
+        self.vector_map = _map(frozen.summary_width, width, condition.config.deep)
         self.absent = nn.Parameter(torch.zeros(width))
 
     def collate(self, values: list[Words | None]) -> tuple[Tensor, ...]:
@@ -285,7 +284,9 @@ class FrozenTextEncoder(Encoder):
         return x + blur * torch.randn_like(x) if self.training and blur else x
 
 
-def _map(inner: int, width: int) -> nn.Sequential:
+def _map(inner: int, width: int, deep: bool) -> nn.Module:
+    if not deep:
+        return nn.Linear(inner, width)
     return nn.Sequential(nn.Linear(inner, 2 * width), nn.SiLU(), nn.Linear(2 * width, width))
 
 

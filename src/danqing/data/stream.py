@@ -18,7 +18,6 @@ from danqing.parts.contract import Batch, Key, Keys
 Draw = Callable[[str, Any, Key], Any]
 """`draw(condition's name, value read from the picture, key)`: the value to train on this time."""
 Augment = Callable[[torch.Tensor, Keys], torch.Tensor]
-Alter = Callable[[torch.Tensor, Mapping[str, list[Any]], Keys], tuple[torch.Tensor, Mapping[str, list[Any]]]]
 AHEAD = 2
 """Batches prepared while the network is at work."""
 
@@ -33,7 +32,6 @@ class Stream:
         draw: chooses among a picture's values.
         seed: of the order and of every choice.
         augment: changes pictures by their keys; `None` leaves them alone.
-        alter: changes pictures and what is told of them alike, after that; `None` leaves them alone.
     """
 
     pixels: UInt8[np.ndarray, "pictures channels height width"]
@@ -41,7 +39,6 @@ class Stream:
     draw: Draw
     seed: int
     augment: Augment | None = None
-    alter: Alter | None = None
 
     def order(self, epoch: int) -> list[int]:
         """Every picture once, in the order of this epoch."""
@@ -61,8 +58,6 @@ class Stream:
             name: [self._drawn(name, column[index], key) for index, key in zip(picked, keys.keys, strict=True)]
             for name, column in self.values.items()
         }
-        if self.alter is not None:
-            pictures, conditions = self.alter(pictures, conditions, keys.at("alter"))
         return Batch(pictures, conditions, tuple(rows))
 
     def _drawn(self, name: str, value: Any, key: Key) -> Any:

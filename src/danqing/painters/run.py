@@ -24,8 +24,6 @@ from pydantic import Field, field_validator
 import danqing
 from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import fit
-from danqing.conditions.palette import PaletteCondition
-from danqing.conditions.recolour import Recolour
 from danqing.conditions.text import NETWORKS, TextCondition
 from danqing.config import Config, merge, read_toml, write_toml
 from danqing.data.picture_set import PictureSet
@@ -42,9 +40,7 @@ from danqing.painters.snapshot import averages, newest
 from danqing.parts.contract import Family, Key
 from danqing.parts.packing import Stored, pack, unpack
 
-FREE = frozenset(
-    {"pictures_seen", "batch", "threads", "micro_batch", "save_minutes", "sheets", "precision", "recolour", "shown"}
-)
+FREE = frozenset({"pictures_seen", "batch", "threads", "micro_batch", "save_minutes", "sheets", "precision", "shown"})
 """Settings that may change when a run goes on; every other change needs a new name."""
 
 
@@ -70,8 +66,6 @@ class Settings(Config):
             that every concept is learnt and one can see whether it is painted in styles it was never shown in.
         groups: where the set names groups (emoji), only these; by default all.
         flip: share of pictures mirrored; shift: pixels moved at most.
-        recolour: share of pictures shown in the colours of others, so that palettes are heeded where words say otherwise; see
-            `danqing.conditions.recolour`.
         fit, background, denoise, segment: see `danqing.data.prepare.Preparation`.
         save_minutes: time between snapshots.
         sheets: sample sheets over the whole training.
@@ -98,7 +92,6 @@ class Settings(Config):
     groups: tuple[str, ...] | None = None
     flip: float = Field(0.0, ge=0, le=1)
     shift: int = Field(0, ge=0)
-    recolour: float = Field(0.0, ge=0, le=1)
     fit: Literal["pad", "crop"] = "pad"
     background: str = "#ffffff"
     denoise: float = Field(0.0, ge=0)
@@ -180,13 +173,8 @@ class Run:
         """The order of pictures."""
         s = self.settings
         change = functools.partial(augment, flip=s.flip, shift=s.shift) if s.flip or s.shift else None
-        palette, alter = self.conditions.get(PaletteCondition.name), None
-        if s.recolour and isinstance(palette, PaletteCondition):
-            alter = Recolour(s.recolour, self.values[palette.name], palette)
         pixels = self.prepared.pixels[self.chosen]
-        return Stream(
-            pixels, self.values, lambda name, value, key: self.conditions[name].draw(value, key), s.seed, change, alter
-        )
+        return Stream(pixels, self.values, lambda name, value, key: self.conditions[name].draw(value, key), s.seed, change)
 
     def sample(self, count: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], dict[str, list[Any]]]:
         """Pictures whose conditions the sheets ask for, the same all through the run: their places, and their values."""
@@ -269,10 +257,6 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
     chosen = _choose(pictures, s)
     base = open_painter(s.start_from) if s.start_from else None
     conditions = _conditions(pictures, chosen, s, base)
-    if s.recolour and (s.channels == 1 or PaletteCondition.name not in conditions):
-        gray = s.channels == 1
-        why = "gray pictures have no other colours" if gray else "no palette is learnt that could tell them"
-        raise TrainingError(f"pictures were to be shown in other colours, but {why}: leave out the setting recolour")
     values = {
         name: [c.read(pictures.pictures[i], prepared.straight(i)) for i in chosen.tolist()] for name, c in conditions.items()
     }

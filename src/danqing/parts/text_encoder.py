@@ -15,6 +15,8 @@ class TextEncoderConfig(Config):
     Args:
         balanced: each piece is brought to unit variance at the end; without, what layers add grows in training until it
             drowns what tells one piece from another (decision 7).
+        deep: vectors of a reader that is not trained are brought to the painter's width by two layers and not one, so that
+            words which mean almost the same to it (a red apple, a green one) can come to look different.
         blur: of a reader that is not trained, its vectors are learnt from with noise of about this length (their own is 1), so
             that what is nearly the same to it is painted nearly the same.
     """
@@ -23,6 +25,7 @@ class TextEncoderConfig(Config):
     length: int = Field(16, ge=4)
     head: int = Field(32, ge=8)
     balanced: bool = True
+    deep: bool = False
     blur: float = Field(0.0, ge=0)
 
 
