@@ -79,6 +79,10 @@ class Condition(ABC, Generic[V]):
             WishError: it cannot be read as one.
         """
 
+    def widened(self, pictures: Sequence[Picture], name: str) -> Condition[V]:
+        """The same with room for what it does not know in these pictures of a set of this name; most know all there can be."""
+        return self
+
     def unheeded(self, value: V) -> str | None:
         """A sentence where some of an asked value will not be heeded; `None` where all of it will."""
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -17,13 +18,18 @@ Mix = tuple[tuple[str, float], ...]
 
 
 class StyleCondition(Condition[Mix]):
-    """The style names of the set."""
+    """The style names of the set.
+
+    Args:
+        names: in order.
+        own: the name of what is in no style of its own, where a set of such was learnt later.
+    """
 
     name: ClassVar[str] = "style"
     unit: ClassVar[str] = "agreement (needs a judge)"
 
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self.names = names
+    def __init__(self, names: tuple[str, ...], own: str | None = None) -> None:
+        self.names, self.own = names, own
 
     @classmethod
     def fit(cls, pictures: list[Picture]) -> StyleCondition | None:
@@ -33,7 +39,14 @@ class StyleCondition(Condition[Mix]):
 
     def read(self, picture: Picture, pixels: Pixels) -> Mix | None:
         """The picture's own style."""
-        return ((picture.style, 1.0),) if picture.style in self.names else None
+        style = picture.style or self.own
+        return ((style, 1.0),) if style in self.names else None
+
+    def widened(self, pictures: Sequence[Picture], name: str) -> StyleCondition:
+        """With the styles of these pictures; those without one are in a style of their set's name."""
+        found = {picture.style or name for picture in pictures}
+        own = name if any(not picture.style for picture in pictures) else self.own
+        return StyleCondition((*self.names, *sorted(found - set(self.names))), own)
 
     def parse(self, text: str) -> Mix:
         """`noto`, or `noto:0.7,twemoji:0.3`; weights are scaled to sum to 1."""
@@ -61,13 +74,13 @@ class StyleCondition(Condition[Mix]):
         return image
 
     def state(self) -> dict[str, Any]:
-        """The names in order."""
-        return {"names": list(self.names)}
+        """The names in order, and which is the own."""
+        return {"names": list(self.names)} | ({"own": self.own} if self.own else {})
 
     @classmethod
     def revive(cls, state: dict[str, Any]) -> StyleCondition:
         """From `state`."""
-        return cls(tuple(state["names"]))
+        return cls(tuple(state["names"]), state.get("own"))
 
 
 class StyleEncoder(Encoder):

@@ -33,11 +33,13 @@ from danqing.data.rights import ledger
 from danqing.data.stream import Stream
 from danqing.errors import DanqingError, TrainingError, choices
 from danqing.files import home, write_atomically
+from danqing.painters import starting
 from danqing.painters.card import card
 from danqing.painters.painter import TUNING, Painter, PainterFacts, open_painter, write
 from danqing.painters.registry import build, entry, settings
 from danqing.painters.snapshot import averages, newest
 from danqing.parts.contract import Family, Key
+from danqing.parts.low_rank import adapt, folded
 from danqing.parts.packing import Stored, pack, unpack
 
 FREE = frozenset({"pictures_seen", "batch", "threads", "micro_batch", "save_minutes", "sheets", "precision", "shown"})
@@ -69,7 +71,9 @@ class Settings(Config):
         fit, background, denoise, segment: see `danqing.data.prepare.Preparation`.
         save_minutes: time between snapshots.
         sheets: sample sheets over the whole training.
-        start_from: a painter to start from instead of fresh weights; its conditions and settings are taken over.
+        start_from: a painter to start from instead of fresh weights; its conditions and settings are taken over, and what is
+            in a style it does not know, or in none, is learnt as a style of its own.
+        low_rank: where it starts from a painter, train only changes of so low a rank (`danqing.parts.low_rank`); 0 trains all.
         stored: how the painter's weights are kept: whole, or smaller as float16 or int8.
         model: the family's own settings.
     """
@@ -99,6 +103,7 @@ class Settings(Config):
     save_minutes: float = Field(2.0, ge=0)
     sheets: int = Field(4, ge=0)
     start_from: str | None = None
+    low_rank: int = Field(0, ge=0)
     stored: Stored = "float32"
     model: dict[str, Any] = Field(default_factory=dict)
 
@@ -140,6 +145,10 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
         "fit": proposal.fit,
         "model": {"preset": proposal.model},
     }
+    if given.get("start_from"):
+        base = open_painter(str(given["start_from"]))
+        count = len(pictures.split("train")) if given.get("held_out", True) else len(pictures)
+        proposed = {**proposed, **starting.proposed(base, pictures.name, count, given)}
     facts = merge(proposed, given)
     settings(str(facts.get("family", "diffusion")), facts["model"])  # a wrong model setting is told before anything is read
     told = {name for name in given if name != "model" or "preset" in given["model"]}
@@ -233,7 +242,7 @@ class Run:
         write(
             folder,
             facts,
-            weights,
+            folded(weights),
             card(facts, ledger(self.pictures).attributions(), self.settings.plain()),
             self.settings.stored,
         )
@@ -260,11 +269,12 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
     values = {
         name: [c.read(pictures.pictures[i], prepared.straight(i)) for i in chosen.tolist()] for name, c in conditions.items()
     }
+    family = build(s.family, settings(s.family, s.model), conditions, s.channels, s.pictures_seen)
     if base is not None:
-        family = build(s.family, settings(base.facts.family, base.facts.model), conditions, s.channels, s.pictures_seen)
-        family.load_state_dict(base.family.state_dict())
-    else:
-        family = build(s.family, settings(s.family, s.model), conditions, s.channels, s.pictures_seen)
+        mine, theirs = family.state_dict(), base.family.state_dict()
+        family.load_state_dict(starting.grown(mine, theirs, base.name))
+        if s.low_rank:
+            adapt(family, s.low_rank, frozenset(key for key in mine if mine[key].shape != theirs[key].shape))
     # Only now that nothing is missing: a run that could not begin leaves no settings behind for the next try to differ from.
     if before != s:
         write_atomically(folder / "settings.toml", write_toml(s.plain()))
@@ -279,7 +289,8 @@ def _conditions(
         if s.conditions or s.text:
             raise TrainingError(f"the family '{s.family}' heeds no conditions: leave out the settings conditions and text")
         return {}
-    conditions = dict(base.conditions) if base else fit([pictures.pictures[i] for i in chosen], s.text)
+    shown = [pictures.pictures[i] for i in chosen]
+    conditions = starting.widened(base.conditions, shown, pictures.name) if base else fit(shown, s.text)
     if s.conditions is not None:
         wrong = next((name for name in s.conditions if name not in conditions), None)
         if wrong is not None:

@@ -39,7 +39,8 @@ class PlayerConfig(Config):
     average: int = Field(20_000, ge=4)
 
     def player(self, parameters: Iterable[nn.Parameter], length: int) -> Player:
-        """The player that owns these parameters, in a training of `length` pictures."""
+        """The player that owns those of these parameters that are trained, in a training of `length` pictures."""
         rate = trapezoid(self.lr, self.warmup, length, self.cooldown)
         averages = (self.average, self.average // 4, self.average * 4)
-        return Player(list(parameters), rate, self.betas_adam, self.decay, self.clip, averages=averages)
+        mine = [parameter for parameter in parameters if parameter.requires_grad]
+        return Player(mine, rate, self.betas_adam, self.decay, self.clip, averages=averages)

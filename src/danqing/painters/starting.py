@@ -1,0 +1,66 @@
+"""What a training takes over from a painter it starts from: its settings, its conditions, its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from danqing.conditions.condition import Condition
+from danqing.config import merge
+from danqing.errors import TrainingError
+from danqing.painters.painter import Painter
+from danqing.words import Picture
+
+GENTLE: Mapping[str, Mapping[str, Any]] = {
+    "diffusion": {"lr": 3e-4, "warmup": 1_000, "cooldown": 0.5, "average": 2_000},
+    "upscaler": {"lr": 3e-4, "warmup": 1_000, "cooldown": 0.5, "average": 2_000},
+}
+"""Settings of a family that are gentler where it has already learnt."""
+LOOKS, LEAST, MOST = 150, 6_000, 60_000
+"""How often each picture is seen in a fine-tuning, and bounds of the whole."""
+
+
+def proposed(base: Painter, data: str, pictures: int, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a training that starts from a painter, where they are not given.
+
+    Raises:
+        TrainingError: another family or number of channels was given.
+    """
+    facts = base.facts
+    for name, own in (("family", facts.family), ("channels", facts.channels)):
+        if given.get(name, own) != own:
+            raise TrainingError(f"the painter '{base.name}' has {name} {own}, and {given[name]} was given: leave it out")
+    return {
+        "name": f"{data}-from-{base.name}",
+        "family": facts.family,
+        "size": facts.size,
+        "shown": facts.shown,
+        "channels": facts.channels,
+        "pictures_seen": min(MOST, max(LEAST, LOOKS * pictures)),
+        "model": merge(facts.model, GENTLE.get(facts.family, {})),
+    }
+
+
+def widened(conditions: Mapping[str, Condition[Any]], pictures: Sequence[Picture], data: str) -> dict[str, Condition[Any]]:
+    """The base's conditions, with room for what it did not know."""
+    return {name: condition.widened(pictures, data) for name, condition in conditions.items()}
+
+
+def grown(own: Mapping[str, Tensor], base: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """The base's weights in the shapes of a learner that may have more of something: new rows begin as the mean of the old.
+
+    Raises:
+        TrainingError: it is built otherwise.
+    """
+    if own.keys() != base.keys():
+        raise TrainingError(f"the painter '{name}' is built otherwise than was asked: leave out settings of the network")
+    found = {}
+    for key, tensor in base.items():
+        missing = own[key].shape[0] - tensor.shape[0] if tensor.ndim else 0
+        if own[key].shape[1:] != tensor.shape[1:] or missing < 0:
+            raise TrainingError(f"the painter '{name}' is built otherwise than was asked: leave out settings of the network")
+        found[key] = torch.cat([tensor, tensor.mean(0, keepdim=True).expand(missing, *tensor.shape[1:])]) if missing else tensor
+    return found

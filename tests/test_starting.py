@@ -1,0 +1,118 @@
+"""A painter of one's own from another: settings taken over, a style of one's own, and changes of low rank."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from painters import PICTURES, make_painter, make_upscaler
+from torch import nn
+
+from danqing.conditions.style import StyleCondition
+from danqing.data.picture_set import import_pictures
+from danqing.data.shapes import ShapesSource
+from danqing.errors import TrainingError
+from danqing.paint import load
+from danqing.painters.painter import open_painter
+from danqing.painters.starting import grown
+from danqing.parts.low_rank import LowRank, adapt, folded
+from danqing.train import Done, train
+from danqing.words import Picture
+
+
+@pytest.fixture
+def mine(home: Path) -> str:
+    import_pictures(ShapesSource(24, size=16), "mine")
+    return "mine"
+
+
+def last(data: str, **given: Any) -> Path:
+    short = {"data": data, "start_from": "tiny", "threads": 1, "sheets": 0, "pictures_seen": 128, "batch": 16}
+    (done,) = [event for event in train(data, {**short, **given}) if isinstance(event, Done)]
+    return done.painter
+
+
+def test_settings_of_the_network_come_from_the_painter(mine: str) -> None:
+    make_painter("tiny", channels=3)
+    base, after = open_painter("tiny"), open_painter(last(mine).name)
+    assert after.name == "mine-from-tiny"
+    assert after.facts.model["backbone"] == base.facts.model["backbone"]
+    assert after.facts.model["lr"] < base.facts.model["lr"]
+    assert after.facts.size == base.facts.size
+    with pytest.raises(TrainingError, match="channels 3"):
+        last(mine, channels=4, name="other")
+    with pytest.raises(TrainingError, match="built otherwise"):
+        last(mine, name="another", model={"backbone": {"widths": [16, 48]}})
+
+
+def test_pictures_without_a_style_are_in_one_of_the_sets_name_and_the_old_ones_stay(mine: str) -> None:
+    make_painter("tiny", channels=3)
+    name = last(mine).name
+    style = open_painter(name).conditions["style"]
+    assert isinstance(style, StyleCondition)
+    assert style.names == ("ink", "oil", "mine")
+    assert style.read(Picture("x"), np.zeros((2, 2, 3), np.uint8)) == (("mine", 1.0),)
+    assert style.read(PICTURES[0], np.zeros((2, 2, 3), np.uint8)) == (("ink", 1.0),)
+    for asked in ("mine", "ink", "mine:0.3,oil:0.7"):
+        painting = load(name).paint("red circle", conditions={"style": asked})
+        assert painting.image.size == (16, 16)
+    before, after = (open_painter(who).family.state_dict() for who in ("tiny", name))
+    key = "conditioner.encoders.style.styles"
+    assert after[key].shape[0] == before[key].shape[0] + 1
+
+
+def test_a_change_of_low_rank_is_one_and_nothing_else_changes(mine: str) -> None:
+    make_painter("tiny", channels=3)
+    name = last(mine, low_rank=2, model={"average": 4, "lr": 3e-3}).name
+    before, after = (open_painter(who).family.state_dict() for who in ("tiny", name))
+    assert before.keys() == after.keys()
+    changed = 0
+    for key, tensor in before.items():
+        if key.endswith("style.styles"):
+            torch.testing.assert_close(after[key][:2], tensor)  # nobody asks for the old styles here
+        elif tensor.ndim >= 2 and "style" not in key and not torch.equal(after[key], tensor):
+            change = (after[key] - tensor).flatten(1)
+            assert torch.linalg.matrix_rank(change, rtol=1e-3) <= 2
+            changed += 1
+        elif tensor.ndim < 2:
+            assert torch.equal(after[key], tensor)
+    assert changed > 5
+
+
+def test_folding_changes_nothing_that_is_computed() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(8 * 36, 5))
+    plain = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(8 * 36, 5))
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    x = torch.randn(2, 3, 8, 8)
+    expected = network(x)
+    adapt(network, 4)
+    torch.testing.assert_close(network(x), expected)
+    assert all(("up" in name or "down" in name) == p.requires_grad for name, p in network.named_parameters())
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, LowRank):
+                module.up.normal_()
+    plain.load_state_dict(folded(network.state_dict()))
+    torch.testing.assert_close(plain(x), network(x))
+    assert not torch.allclose(plain(x), expected)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in folded(before).items())
+
+
+def test_new_rows_begin_as_the_mean_of_the_old() -> None:
+    base, own = {"a": torch.arange(6.0).view(3, 2)}, {"a": torch.zeros(5, 2)}
+    found = grown(own, base, "x")["a"]
+    assert torch.equal(found[:3], base["a"])
+    assert torch.equal(found[3:], base["a"].mean(0).expand(2, 2))
+    with pytest.raises(TrainingError):
+        grown({"a": torch.zeros(2, 2)}, base, "x")
+
+
+def test_an_upscaler_goes_on_with_ones_own_pictures(mine: str) -> None:
+    make_upscaler("tiny")
+    import_pictures(ShapesSource(8, size=64), "large")
+    painter = open_painter(last("large", channels=4, pictures_seen=32).name)
+    assert painter.facts.family == "upscaler"
