@@ -11,13 +11,17 @@ import torch
 from painters import PICTURES, make_painter, make_upscaler
 from torch import nn
 
+from danqing.conditions.conditioner import fit
 from danqing.conditions.style import StyleCondition
+from danqing.conditions.text import TextCondition
 from danqing.data.picture_set import import_pictures
 from danqing.data.shapes import ShapesSource
 from danqing.errors import TrainingError
 from danqing.paint import load
 from danqing.painters.painter import open_painter
-from danqing.painters.starting import grown
+from danqing.painters.rehearsal import rehearsed
+from danqing.painters.starting import grown, widened
+from danqing.parts.contract import Key
 from danqing.parts.low_rank import LowRank, adapt, folded
 from danqing.train import Done, train
 from danqing.words import Picture
@@ -30,7 +34,7 @@ def mine(home: Path) -> str:
 
 
 def last(data: str, **given: Any) -> Path:
-    short = {"data": data, "start_from": "tiny", "threads": 1, "sheets": 0, "pictures_seen": 128, "batch": 16}
+    short = {"data": data, "start_from": "tiny", "threads": 1, "sheets": 0, "pictures_seen": 128, "batch": 16, "rehearse": 0}
     (done,) = [event for event in train(data, {**short, **given}) if isinstance(event, Done)]
     return done.painter
 
@@ -116,3 +120,45 @@ def test_an_upscaler_goes_on_with_ones_own_pictures(mine: str) -> None:
     import_pictures(ShapesSource(8, size=64), "large")
     painter = open_painter(last("large", channels=4, pictures_seen=32).name)
     assert painter.facts.family == "upscaler"
+
+
+def test_what_a_painter_remembers_is_painted_once_and_seen_as_often_as_what_is_new(mine: str, home: Path) -> None:
+    make_painter("tiny", channels=3)
+    base = open_painter("tiny")
+    wide = widened(base.conditions, [Picture("x")], "mine")
+    first = rehearsed(base, wide, 20, Key(0), home)
+    again = rehearsed(base, wide, 20, Key(0), home)
+    assert (first.pixels == again.pixels).all()
+    assert first.values == again.values
+    known = {"red apple", "红苹果", "blue fish", "蓝鱼"}
+    assert {group[0] for words in first.values["text"] for group in words.alternatives} == known
+    assert {hand[0][0] for hand in first.values["style"]} == {"ink", "oil"}, "the new style is not what it remembers"
+    assert all(palette is not None for palette in first.values["palette"])
+    fresh = np.zeros((5, 3, 16, 16), np.uint8)
+    pixels, values = first.beside(fresh, {name: [None] * 5 for name in first.values})
+    assert len(pixels) == len(values["text"]) == 40, "five pictures four times, and twenty paintings"
+    assert (pixels[:20] == 0).all()
+    assert (pixels[20:] == first.pixels).all()
+
+
+def test_a_rehearsing_run_goes_on_where_it_stopped(mine: str) -> None:
+    make_painter("tiny", channels=3)
+    whole = open_painter(last(mine, rehearse=16, name="whole").name)
+    events = train(mine, {"data": mine, "start_from": "tiny", "threads": 1, "sheets": 0, "pictures_seen": 64, "batch": 16,
+                          "rehearse": 16, "name": "parted"})  # fmt: skip
+    assert list(events)
+    parted = open_painter(last(mine, rehearse=16, name="parted").name)
+    assert whole.family.state_dict().keys() == parted.family.state_dict().keys()
+    assert parted.facts.trained["seen"] == whole.facts.trained["seen"] == 128
+
+
+def test_painters_that_remember_nothing_are_rehearsed_in_their_styles_alone() -> None:
+    condition = fit(PICTURES)["text"]
+    assert isinstance(condition, TextCondition)
+    state = {name: value for name, value in condition.state().items() if name != "learnt"}
+    assert TextCondition.revive(state).remembered(Key(0)) is None
+    words = condition.remembered(Key(1))
+    assert words is not None
+    assert str(words) in condition.learnt
+    more = condition.widened([Picture("x", {"en": ("green cup",)})], "mine")
+    assert more.learnt == (*condition.learnt, "green cup")

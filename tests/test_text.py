@@ -287,7 +287,7 @@ def test_painters_of_both_formats_open_for_ever(trained: TextCondition) -> None:
         "network.layers.0.shrink.weight": (64, 128),
         "network.layers.0.shrink.bias": (64,),
     }
-    assert set(trained.state()) == {"tokenizer", "encoder"}
+    assert set(trained.state()) == {"tokenizer", "encoder", "learnt"}
 
 
 # --- the frozen encoder --------------------------------------------------------------------------------------------------
@@ -384,6 +384,7 @@ def test_frozen_weights_are_nowhere_registered_saved_or_copied(frozen: TextCondi
     assert frozen.state() == {
         "frozen": {"asset": NAME, "sha256": ASSETS[NAME].sha256},
         "encoder": {"layers": 0, "length": 24, "head": 32, "balanced": True, "deep": False},
+        "learnt": ["red apple", "红苹果", "blue fish"],
     }
 
 

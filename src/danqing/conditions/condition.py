@@ -83,6 +83,10 @@ class Condition(ABC, Generic[V]):
         """The same with room for what it does not know in these pictures of a set of this name; most know all there can be."""
         return self
 
+    def remembered(self, key: Key) -> V | None:
+        """A value it learnt, drawn at random; `None` where it keeps none."""
+        return None
+
     def unheeded(self, value: V) -> str | None:
         """A sentence where some of an asked value will not be heeded; `None` where all of it will."""
         return None

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from danqing.conditions.condition import Condition, Encoded, Encoder, Pixels
 from danqing.errors import WishError, choices
+from danqing.parts.contract import Key
 from danqing.words import Picture
 
 Mix = tuple[tuple[str, float], ...]
@@ -47,6 +48,10 @@ class StyleCondition(Condition[Mix]):
         found = {picture.style or name for picture in pictures}
         own = name if any(not picture.style for picture in pictures) else self.own
         return StyleCondition((*self.names, *sorted(found - set(self.names))), own)
+
+    def remembered(self, key: Key) -> Mix:
+        """One of the styles."""
+        return ((self.names[int(key.uniform(1).item() * len(self.names))], 1.0),)
 
     def parse(self, text: str) -> Mix:
         """`noto`, or `noto:0.7,twemoji:0.3`; weights are scaled to sum to 1."""

@@ -28,6 +28,8 @@ Reader = DistilledText | FrozenText
 """What reads words and is not trained with the painter."""
 FROZEN_LENGTH = 24
 """Tokens a frozen encoder hands on, beginning and end among them; its vector tells of the whole text however long."""
+REMEMBERED = 4000
+"""Captions that a painter remembers."""
 WEIGHTED = re.compile(r"\(([^():]+):\s*([0-9]*\.?[0-9]+)\)")
 COLOURED = "色的"
 """Chinese says 绿色的心 and 绿心 alike, a heart that is green, and captions mostly the shorter: so the longer is read as it."""
@@ -59,14 +61,21 @@ class TextCondition(Condition[Words]):
         tokenizer: cuts text into pieces.
         config: of the encoder.
         frozen: the encoder, where it is not trained.
+        learnt: captions it was trained with, the first of each picture in each language.
     """
 
     name: ClassVar[str] = "text"
     unit: ClassVar[str] = "agreement (needs a judge)"
     LABEL: ClassVar[float] = 0.85
 
-    def __init__(self, tokenizer: Tokenizer, config: TextEncoderConfig | None = None, frozen: Reader | None = None) -> None:
-        self.tokenizer, self.config, self.frozen = tokenizer, config or TextEncoderConfig(), frozen
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        config: TextEncoderConfig | None = None,
+        frozen: Reader | None = None,
+        learnt: tuple[str, ...] = (),
+    ) -> None:
+        self.tokenizer, self.config, self.frozen, self.learnt = tokenizer, config or TextEncoderConfig(), frozen, learnt
 
     @property
     def network(self) -> str:
@@ -92,7 +101,7 @@ class TextCondition(Condition[Words]):
         if network not in (None, "trained"):
             frozen = open_distilled() if network == "distilled" else open_frozen(network.removeprefix("frozen:"))
             config = TextEncoderConfig(layers=0, length=FROZEN_LENGTH, deep=network == "distilled")
-            return cls(frozen.tokenizer, config, frozen)
+            return cls(frozen.tokenizer, config, frozen, first_captions(pictures))
         tokenizer = Tokenizer(models.BPE())
         tokenizer.normalizer = normalizers.Sequence(
             [normalizers.NFKC(), normalizers.Lowercase(), normalizers.Replace(COLOURED, "")]
@@ -113,7 +122,7 @@ class TextCondition(Condition[Words]):
             show_progress=False,
         )
         tokenizer.train_from_iterator(captions, trainer)
-        return cls(tokenizer)
+        return cls(tokenizer, learnt=first_captions(pictures))
 
     def read(self, picture: Picture, pixels: Pixels) -> Words | None:
         """Every caption, grouped by language."""
@@ -126,6 +135,17 @@ class TextCondition(Condition[Words]):
         group = value.alternatives[int(language * len(value.alternatives))]
         caption = group[0] if label < self.LABEL else group[int(other * len(group))]
         return Words(((caption, 1.0),))
+
+    def widened(self, pictures: Sequence[Picture], name: str) -> TextCondition:
+        """It reads these pictures' captions too, and remembers them beside its own."""
+        learnt = tuple(dict.fromkeys((*self.learnt, *first_captions(pictures))))[:REMEMBERED]
+        return TextCondition(self.tokenizer, self.config, self.frozen, learnt)
+
+    def remembered(self, key: Key) -> Words | None:
+        """One of the captions it was trained with."""
+        if not self.learnt:
+            return None
+        return Words(((self.learnt[int(key.uniform(1).item() * len(self.learnt))], 1.0),))
 
     def shares(self, alternatives: tuple[tuple[str, ...], ...], places: dict[str, int]) -> list[tuple[int, float]]:
         """How often `draw` takes each caption; captions are numbered by `places`, which grows."""
@@ -182,10 +202,11 @@ class TextCondition(Condition[Words]):
         return image
 
     def state(self) -> dict[str, Any]:
-        """The encoder's settings, with the tokenizer or the frozen asset's name and sha256."""
+        """The encoder's settings and some of what it learnt, with the tokenizer or the frozen asset's name and sha256."""
+        both = {"encoder": self.config.plain(), "learnt": list(self.learnt)}
         if self.frozen is not None:
-            return {"frozen": {"asset": self.frozen.asset, "sha256": self.frozen.sha256}, "encoder": self.config.plain()}
-        return {"tokenizer": self.tokenizer.to_str(), "encoder": self.config.plain()}
+            return {"frozen": {"asset": self.frozen.asset, "sha256": self.frozen.sha256}, **both}
+        return {"tokenizer": self.tokenizer.to_str(), **both}
 
     @classmethod
     def revive(cls, state: dict[str, Any]) -> TextCondition:
@@ -194,12 +215,18 @@ class TextCondition(Condition[Words]):
         Raises:
             AssetError: the frozen asset it needs cannot be had, or is another one.
         """
-        config = TextEncoderConfig.read(state["encoder"], "text encoder")
+        config, learnt = TextEncoderConfig.read(state["encoder"], "text encoder"), tuple(state.get("learnt", ()))
         if "frozen" in state:
             asset, sha256 = state["frozen"]["asset"], state["frozen"]["sha256"]
             frozen = open_distilled(sha256) if asset == DISTILLED else open_frozen(asset, sha256)
-            return cls(frozen.tokenizer, config, frozen)
-        return cls(Tokenizer.from_str(state["tokenizer"]), config)
+            return cls(frozen.tokenizer, config, frozen, learnt)
+        return cls(Tokenizer.from_str(state["tokenizer"]), config, None, learnt)
+
+
+def first_captions(pictures: Sequence[Picture]) -> tuple[str, ...]:
+    """The first caption of each picture in each language, each once, in their order; evenly fewer where they are too many."""
+    found = tuple(dict.fromkeys(group[0] for picture in pictures for _, group in sorted(picture.captions.items()) if group))
+    return found[:: -(-len(found) // REMEMBERED) or 1]
 
 
 class TextConditionEncoder(Encoder):

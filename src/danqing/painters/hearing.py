@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Int64
 
-from danqing.conditions.text import Words
+from danqing.conditions.text import TextCondition, Words
 from danqing.data.captions import unread_of
 from danqing.data.gallery import Gallery
 from danqing.data.lookalikes import concept
@@ -50,7 +50,7 @@ def heard(
     """
     if not {"text", "style"} <= painter.conditions.keys():
         return {}
-    court = _Court(real.train, train, see)
+    court = Court(real.train, train, see)
     luck = np.random.default_rng(key.at("draws").generator().initial_seed())
     found: dict[str, dict[str, Number]] = {}
     rows = court.known(real.held_out, np.arange(len(real.held_out)))
@@ -59,7 +59,10 @@ def heard(
         beside = real.held_out.take(real.held_out.numbers[rows])
         found["held-out pairs"] = yield from _pairs(painter, court, beside, held[torch.from_numpy(rows)], key.at("pairs"))
     told: dict[str, Number] = {}
-    for language in ("en", "zh"):
+    text = painter.conditions["text"]
+    # Painters of before do not tell what they read, and may have read these words.
+    read = text.learnt if isinstance(text, TextCondition) else ()
+    for language in ("en", "zh") if read else ():
         named = [row for row, picture in enumerate(_pictures(real.train)) if unread_of(picture).get(language)]
         rows = court.known(real.train, np.array(named, np.int64))
         if len(rows) >= 4 * FEWEST:
@@ -68,7 +71,7 @@ def heard(
     return found | ({"words never read": told} if told else {})
 
 
-class _Court:
+class Court:
     """Judges of each style that never saw it, and one that tells styles apart."""
 
     def __init__(self, gallery: Gallery, features: Features, see: Extractor) -> None:
@@ -106,7 +109,7 @@ class _Court:
 
 
 def _pairs(
-    painter: Painter, court: _Court, beside: Gallery, real: Features, key: Key
+    painter: Painter, court: Court, beside: Gallery, real: Features, key: Key
 ) -> Generator[Doing, None, dict[str, Number]]:
     """Labels in either language, in styles they were never shown in, beside the real pictures of just those pairs."""
     pictures, luck = _pictures(beside), np.random.default_rng(key.generator().initial_seed())
@@ -128,7 +131,7 @@ def _pairs(
 
 
 def _unread(
-    painter: Painter, court: _Court, beside: Gallery, language: str, key: Key
+    painter: Painter, court: Court, beside: Gallery, language: str, key: Key
 ) -> Generator[Doing, None, dict[str, Measured]]:
     """Words never read, beside the labels of the same pictures."""
     pictures, luck = _pictures(beside), np.random.default_rng(key.generator().initial_seed())

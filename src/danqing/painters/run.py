@@ -37,6 +37,7 @@ from danqing.painters import starting
 from danqing.painters.card import card
 from danqing.painters.painter import TUNING, Painter, PainterFacts, open_painter, write
 from danqing.painters.registry import build, entry, settings
+from danqing.painters.rehearsal import Rehearsal, rehearsed
 from danqing.painters.snapshot import averages, newest
 from danqing.parts.contract import Family, Key
 from danqing.parts.low_rank import adapt, folded
@@ -73,6 +74,8 @@ class Settings(Config):
         sheets: sample sheets over the whole training.
         start_from: a painter to start from instead of fresh weights; its conditions and settings are taken over, and what is
             in a style it does not know, or in none, is learnt as a style of its own.
+        rehearse: where it starts from a painter, how many of that one's own paintings, by words and styles it remembers, are
+            learnt from beside the pictures, so that they are not forgotten.
         low_rank: where it starts from a painter, train only changes of so low a rank (`danqing.parts.low_rank`); 0 trains all.
         stored: how the painter's weights are kept: whole, or smaller as float16 or int8.
         model: the family's own settings.
@@ -103,6 +106,7 @@ class Settings(Config):
     save_minutes: float = Field(2.0, ge=0)
     sheets: int = Field(4, ge=0)
     start_from: str | None = None
+    rehearse: int = Field(0, ge=0)
     low_rank: int = Field(0, ge=0)
     stored: Stored = "float32"
     model: dict[str, Any] = Field(default_factory=dict)
@@ -167,6 +171,7 @@ class Run:
         conditions: by name.
         values: what each condition read from each chosen picture.
         family: in training.
+        rehearsal: what else it learns from.
     """
 
     settings: Settings
@@ -177,13 +182,16 @@ class Run:
     conditions: Mapping[str, Condition[Any]]
     values: Mapping[str, list[Any]]
     family: Family
+    rehearsal: Rehearsal | None = None
 
     def stream(self) -> Stream:
         """The order of pictures."""
         s = self.settings
         change = functools.partial(augment, flip=s.flip, shift=s.shift) if s.flip or s.shift else None
-        pixels = self.prepared.pixels[self.chosen]
-        return Stream(pixels, self.values, lambda name, value, key: self.conditions[name].draw(value, key), s.seed, change)
+        pixels, values = self.prepared.pixels[self.chosen], self.values
+        if self.rehearsal is not None:
+            pixels, values = self.rehearsal.beside(pixels, values)
+        return Stream(pixels, values, lambda name, value, key: self.conditions[name].draw(value, key), s.seed, change)
 
     def sample(self, count: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], dict[str, list[Any]]]:
         """Pictures whose conditions the sheets ask for, the same all through the run: their places, and their values."""
@@ -270,15 +278,18 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
         name: [c.read(pictures.pictures[i], prepared.straight(i)) for i in chosen.tolist()] for name, c in conditions.items()
     }
     family = build(s.family, settings(s.family, s.model), conditions, s.channels, s.pictures_seen)
+    rehearsal = None
     if base is not None:
         mine, theirs = family.state_dict(), base.family.state_dict()
         family.load_state_dict(starting.grown(mine, theirs, base.name))
         if s.low_rank:
             adapt(family, s.low_rank, frozenset(key for key in mine if mine[key].shape != theirs[key].shape))
+        if s.rehearse:
+            rehearsal = rehearsed(base, conditions, s.rehearse, Key(s.seed).at("rehearsal"), folder)
     # Only now that nothing is missing: a run that could not begin leaves no settings behind for the next try to differ from.
     if before != s:
         write_atomically(folder / "settings.toml", write_toml(s.plain()))
-    return Run(s, folder, pictures, prepared, chosen, conditions, values, family)
+    return Run(s, folder, pictures, prepared, chosen, conditions, values, family, rehearsal)
 
 
 def _conditions(

@@ -19,6 +19,8 @@ GENTLE: Mapping[str, Mapping[str, Any]] = {
     "upscaler": {"lr": 3e-4, "warmup": 1_000, "cooldown": 0.5, "average": 2_000},
 }
 """Settings of a family that are gentler where it has already learnt."""
+REHEARSED = 1_000
+"""Paintings of its own that a painter learns from beside new pictures."""
 LOOKS, LEAST, MOST = 150, 6_000, 60_000
 """How often each picture is seen in a fine-tuning, and bounds of the whole."""
 
@@ -39,6 +41,7 @@ def proposed(base: Painter, data: str, pictures: int, given: Mapping[str, Any]) 
         "size": facts.size,
         "shown": facts.shown,
         "channels": facts.channels,
+        "rehearse": REHEARSED if base.conditions else 0,
         "pictures_seen": min(MOST, max(LEAST, LOOKS * pictures)),
         "model": merge(facts.model, GENTLE.get(facts.family, {})),
     }
