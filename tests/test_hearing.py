@@ -109,6 +109,8 @@ def test_who_understands_everything_reaches_what_real_pictures_do(ground: Any) -
     for language in ("en", "zh"):
         assert value(pairs, f"{language}, of what real pictures reach") == pytest.approx(1, abs=0.05)
         assert value(pairs, f"{language}, right style") > 0.95
+        close = value(pairs, f"{language}, closeness to what was learnt from")
+        assert close == pytest.approx(value(pairs, "real pictures, closeness to what was learnt from"), abs=0.2)
         assert value(unread, f"{language}, of what labels reach") == pytest.approx(1, abs=0.05)
 
 

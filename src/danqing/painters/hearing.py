@@ -17,6 +17,7 @@ from danqing.conditions.text import TextCondition, Words
 from danqing.data.captions import unread_of
 from danqing.data.gallery import Gallery
 from danqing.data.lookalikes import concept
+from danqing.metrics.copies import closeness
 from danqing.metrics.extractor import Extractor
 from danqing.metrics.features import Features, Others
 from danqing.metrics.measured import Measured, Number, mean_of, ratio_of
@@ -75,7 +76,7 @@ class Court:
     """Judges of each style that never saw it, and one that tells styles apart."""
 
     def __init__(self, gallery: Gallery, features: Features, see: Extractor) -> None:
-        self.see = see
+        self.see, self.features = see, features
         labels, styles = [concept(picture) for picture in _pictures(gallery)], [p.style for p in _pictures(gallery)]
         self.judges: dict[str, Classifier] = {}
         for style in sorted(set(styles)):
@@ -115,6 +116,7 @@ def _pairs(
     pictures, luck = _pictures(beside), np.random.default_rng(key.generator().initial_seed())
     reached = court.recognised(real, pictures)
     found: dict[str, Number] = {"real pictures, top 5": mean_of(reached, luck)}
+    found["real pictures, closeness to what was learnt from"] = mean_of(closeness(real, court.features)[0].numpy(), luck)
     for language in ("en", "zh"):
         words = [picture.captions.get(language, ("",))[0] for picture in pictures]
         if not all(words):
@@ -123,6 +125,7 @@ def _pairs(
         hits = court.recognised(mine, pictures)
         found[f"{language}, top 5"] = mean_of(hits, luck)
         found[f"{language}, of what real pictures reach"] = ratio_of(hits, reached, luck)
+        found[f"{language}, closeness to what was learnt from"] = mean_of(closeness(mine, court.features)[0].numpy(), luck)
         if court.hands is not None:
             found[f"{language}, right style"] = mean_of(court.in_style(mine, pictures), luck)
     if court.hands is not None:

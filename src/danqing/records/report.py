@@ -128,7 +128,9 @@ SHARES = {
 """Parts of the scores that are plain tables of numbers: title and meaning."""
 UNDERSTOOD = {
     "held-out pairs": "Share of paintings that are taken for what was asked, and for the style asked, of things in styles that "
-    "the painter was never shown them in, beside the real pictures of just those; by classifiers that never saw the style.",
+    "the painter was never shown them in, beside the real pictures of just those; by classifiers that never saw the style. "
+    "Closeness is the distance to the nearest picture learnt from over that to the nearest fifty: a copy has 0, and who copies "
+    "no more than real pictures resemble one another has no less than they.",
     "words never read": "The same for words that no caption says, beside the labels of the same things.",
 }
 
