@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from painters import PICTURES, make_painter, make_upscaler
+from painters import MODEL, PICTURES, make_painter, make_upscaler, write_painter
 from torch import nn
 
 from danqing.conditions.conditioner import fit
@@ -17,9 +17,13 @@ from danqing.conditions.text import TextCondition
 from danqing.data.picture_set import import_pictures
 from danqing.data.shapes import ShapesSource
 from danqing.errors import TrainingError
+from danqing.families.diffusion import Diffusion
+from danqing.maths.samplers import aim, ddim
+from danqing.maths.schedules import Point
 from danqing.paint import load
 from danqing.painters.painter import open_painter
 from danqing.painters.rehearsal import rehearsed
+from danqing.painters.sheet import paint_values
 from danqing.painters.starting import grown, widened
 from danqing.parts.contract import Key
 from danqing.parts.low_rank import LowRank, adapt, folded
@@ -162,3 +166,40 @@ def test_painters_that_remember_nothing_are_rehearsed_in_their_styles_alone() ->
     assert str(words) in condition.learnt
     more = condition.widened([Picture("x", {"en": ("green cup",)})], "mine")
     assert more.learnt == (*condition.learnt, "green cup")
+
+
+# --- few steps ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("now", "then"), [((0.0, 1.0), (0.25, 0.75)), ((0.5, 0.5), (0.9, 0.1)), ((0.8, 0.2), (1.0, 0.0))])
+def test_a_step_towards_the_aim_ends_where_it_should(now: tuple[float, float], then: tuple[float, float]) -> None:
+    x_t, x_then = torch.randn(2, 3, 4, 4), torch.randn(2, 3, 4, 4)
+    found = aim(x_t, x_then, Point(*now), Point(*then))
+    torch.testing.assert_close(ddim(x_t, found, Point(*now), Point(*then)), x_then, atol=1e-5, rtol=1e-4)
+
+
+def test_a_painter_learns_to_paint_in_few_steps_what_it_paints_in_many(mine: str) -> None:
+    """Paintings of the student in 2 steps come nearer to the teacher's in 8 than the teacher's own in 2 steps were."""
+    write_painter("teacher", "diffusion", {**MODEL, "steps": 8}, fit(PICTURES), 3, (16, 16), 0)
+    model = {"few": 2, "average": 64, "warmup": 64, "lr": 2e-3}
+    student = open_painter(last(mine, start_from="teacher", name="student", pictures_seen=1600, model=model).name)
+    assert student.facts.model["steps"] == 2
+    assert student.facts.model["guidance"] == 1
+    teacher = open_painter("teacher").family
+    assert isinstance(teacher, Diffusion)
+    values: dict[str, list[Any]] = {"text": [None] * 16, "style": [None] * 16, "palette": [None] * 16}
+
+    def painted(family: Any, steps: int) -> np.ndarray:
+        family.config = family.config.model_copy(update={"steps": steps, "sampler": "ddim"})
+        found: np.ndarray = paint_values(family, values, 16, (16, 16), Key(3)).astype(float)
+        return found
+
+    goal = painted(teacher, 8)
+    apart = [np.abs(painted(*pair) - goal).mean() for pair in ((student.family, 2), (teacher, 2))]
+    assert apart[0] < 0.8 * apart[1], apart
+
+
+def test_few_steps_are_refused_where_they_cannot_be_learnt(mine: str) -> None:
+    write_painter("tiny", "diffusion", {**MODEL, "objective": "v", "sampler": "ddpm"}, fit(PICTURES), 3, (16, 16), 0)
+    with pytest.raises(TrainingError, match="few steps are learnt by a flow"):
+        last(mine, model={"few": 4})

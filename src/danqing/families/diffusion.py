@@ -8,23 +8,34 @@ sampler step after another (`danqing.maths.samplers`).
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from pydantic import Field
 from torch import Tensor, nn
 
 from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import Conditioner, drop, steer
-from danqing.errors import WishError, choices
+from danqing.errors import TrainingError, WishError, choices
 from danqing.maths.guidance import guide, within
 from danqing.maths.likelihood import bits_per_value
-from danqing.maths.samplers import SAMPLERS
-from danqing.maths.schedules import Betas, DiscreteSchedule, FlowSchedule, Prediction, Schedule, noised, target, to_picture
+from danqing.maths.samplers import SAMPLERS, aim
+from danqing.maths.schedules import (
+    Betas,
+    DiscreteSchedule,
+    FlowSchedule,
+    Prediction,
+    Schedule,
+    noised,
+    target,
+    to_picture,
+)
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Loss, Plan, Player, Values
 from danqing.parts.rates import PlayerConfig
 from danqing.parts.transformer import Transformer, TransformerConfig
@@ -46,6 +57,8 @@ class DiffusionConfig(PlayerConfig):
         nearest: the flow's loss is that of the velocity, (x̂ − x) / σ; σ is taken as at least this (Li & He 2025).
         sampler, steps, guidance, interval: how it paints where a wish does not say; `interval` bounds the noise levels
             at which guidance is on (Kynkäänniemi et al. 2024).
+        few: where a training starts from a painter, learn to paint in so many steps and without guidance what that one paints
+            in its own steps with its own guidance (Salimans & Ho 2022, algorithm 2; with guidance Meng et al. 2023, section 3).
         steered: noise levels at which the picture under way is given the colours that were asked for; "[1, 0]" is never.
     """
 
@@ -58,6 +71,7 @@ class DiffusionConfig(PlayerConfig):
     steps: int = Field(16, ge=1)
     guidance: float = Field(3.0, ge=0)
     interval: tuple[float, float] = (0.0, 1.0)
+    few: int = Field(0, ge=0)
     steered: tuple[float, float] = (0.0, 1.0)
 
 
@@ -88,6 +102,7 @@ class Diffusion(Family):
             raise WishError(f"there is no sampler '{config.sampler}': {choices(config.sampler, SAMPLERS)}")
         self.config, self.channels, self.length = config, channels, length
         self.conditions, self.accepts, self.guidance = conditions, frozenset(conditions), config.guidance
+        self._teacher: tuple[Diffusion, ...] = ()
         flow = config.objective == "flow"
         self.schedule: Schedule = FlowSchedule() if flow else DiscreteSchedule.named(config.betas)
         self.predicts: Prediction = "x" if flow else "epsilon" if config.objective == "epsilon" else "v"
@@ -105,14 +120,29 @@ class Diffusion(Family):
         """The conditions learn what their values teach by themselves."""
         self.conditioner.begin(values, key)
 
+    def taught_by(self, base: Family) -> None:
+        """Keep the teacher, where it is one of few steps that is learnt."""
+        if not self.config.few:
+            return
+        if not isinstance(base, Diffusion) or self.predicts != "x" or SAMPLERS[base.config.sampler].draws:
+            raise TrainingError("few steps are learnt by a flow, from one whose sampler draws no noise: leave out model.few")
+        teacher = copy.deepcopy(base).requires_grad_(False)
+        teacher.config = base.config.model_copy(update={"steered": (1.0, 0.0)})
+        self._teacher = (teacher,)  # in a tuple, so that its weights are none of the learner's
+
     def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
         """The squared error of the prediction; for the flow weighted to be that of the velocity."""
         keys = batch.keys(key)
         x = batch.pictures
         noise = keys.at("noise").normal(*x.shape[1:]).to(x)
-        times = self._times(keys.at("time")).to(x.device)
-        alpha, sigma = self.schedule.coefficients(times)
-        out = self.predict(noised(x, noise, alpha, sigma), times, drop(batch.conditions, keys.at("drop")))
+        values = drop(batch.conditions, keys.at("drop"))
+        places = self._places(keys.at("time")) if self._teacher else None
+        times = self._times(keys.at("time")) if places is None else torch.tensor(self.schedule.grid(self.config.few))[places]
+        alpha, sigma = self.schedule.coefficients(times.to(x.device))
+        x_t = noised(x, noise, alpha, sigma)
+        if places is not None:
+            x = self._leaps(x_t, places, values)
+        out = self.predict(x_t, times.to(x.device), values)
         error = (out - target(self.predicts, x, noise, alpha, sigma)).square().mean(dim=(1, 2, 3))
         weight = 1.0 / sigma.clamp(min=self.config.nearest).square() if self.config.objective == "flow" else 1.0
         return Loss({"velocity" if self.config.objective == "flow" else self.predicts: error * weight})
@@ -125,6 +155,34 @@ class Diffusion(Family):
         clock = times.float() if self.config.objective == "flow" else (times.float() + 1) / 1000
         out: Tensor = self.network(x_t, clock, seen.vector, seen.tokens, seen.mask)
         return out.float()
+
+    def _places(self, keys: Keys) -> Int64[Tensor, " batch"]:
+        """Which of the few steps each picture is about to make."""
+        return (keys.uniform(1)[:, 0] * self.config.few).long().clamp(max=self.config.few - 1)
+
+    @torch.no_grad()
+    def _leaps(
+        self, x_t: Float[Tensor, "batch channels height width"], places: Int64[Tensor, " batch"], values: Values
+    ) -> Float[Tensor, "batch channels height width"]:
+        """For each picture the one towards which a single step ends where the teacher's several do."""
+        (teacher,) = self._teacher
+        grid, found = self.schedule.grid(self.config.few), torch.empty_like(x_t)
+        parts = -(-teacher.config.steps // self.config.few)
+        for place in sorted(set(places.tolist())):
+            rows = (places == place).nonzero()[:, 0]
+            first, last = grid[place], grid[place + 1]
+            between = (*(first + (last - first) * part / parts for part in range(parts)), last)
+            asked = Asked(
+                {name: [column[row] for row in rows.tolist()] for name, column in values.items()},
+                {},
+                torch.full((len(rows),), teacher.config.guidance),
+            )
+            state: Mapping[str, Tensor] = {"x": x_t[rows]}
+            denoise = functools.partial(teacher.denoise, asked=asked)
+            for part in range(parts):
+                state = SAMPLERS[teacher.config.sampler].step(state, self.schedule, between, part, denoise, _silent)
+            found[rows] = aim(x_t[rows], state["x"], self.schedule.point(first), self.schedule.point(last))
+        return found
 
     def _times(self, keys: Keys) -> Float[Tensor, " batch"]:
         if self.config.objective == "flow":
@@ -201,6 +259,10 @@ class Diffusion(Family):
     def show(self, canvas: Canvas) -> Float[Tensor, "batch channels height width"]:
         """What the network last thought the picture to be; at the end, the picture."""
         return (canvas.tensors["x"] if canvas.done else canvas.tensors["shown"]).clamp(-1, 1)
+
+
+def _silent() -> Tensor:
+    raise AssertionError("a sampler that draws noise teaches no steps")
 
 
 def _column(values: Values, name: str, count: int) -> list[Any]:

@@ -83,6 +83,18 @@ def ddim(
     return x if noise is None or fresh == 0.0 else x + fresh * noise
 
 
+def aim(x_t: Pictures, x_then: Pictures, now: Point, then: Point) -> Pictures:
+    """The picture that one step of DDIM must be given to go from one state to another (Salimans & Ho 2022, algorithm 2).
+
+    Args:
+        x_t: noised pictures at `now`, where σ > 0.
+        x_then: where the step is to end, at `then`.
+        now, then: their noise levels.
+    """
+    kept = then.sigma / now.sigma
+    return (x_then - kept * x_t) / (then.alpha - kept * now.alpha)
+
+
 def heun(
     x_t: Pictures,
     pictures: tuple[Pictures, Pictures],

@@ -282,6 +282,7 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
     if base is not None:
         mine, theirs = family.state_dict(), base.family.state_dict()
         family.load_state_dict(starting.grown(mine, theirs, base.name))
+        family.taught_by(base.family)
         if s.low_rank:
             adapt(family, s.low_rank, frozenset(key for key in mine if mine[key].shape != theirs[key].shape))
         if s.rehearse:
@@ -301,7 +302,10 @@ def _conditions(
             raise TrainingError(f"the family '{s.family}' heeds no conditions: leave out the settings conditions and text")
         return {}
     shown = [pictures.pictures[i] for i in chosen]
-    conditions = starting.widened(base.conditions, shown, pictures.name) if base else fit(shown, s.text)
+    if base is None:
+        conditions = fit(shown, s.text)
+    else:  # who teaches few steps teaches what it knows
+        conditions = dict(base.conditions) if s.model.get("few") else starting.widened(base.conditions, shown, pictures.name)
     if s.conditions is not None:
         wrong = next((name for name in s.conditions if name not in conditions), None)
         if wrong is not None:

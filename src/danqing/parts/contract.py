@@ -261,6 +261,9 @@ class Family(Learner):
     def begin(self, values: Values, key: Key) -> None:
         """Called once, before a training from nothing sees a picture, with what each condition read from every one."""
 
+    def taught_by(self, base: Family) -> None:
+        """Called once where a training starts from a painter, with that one, when its weights have been taken over."""
+
     def bits(self, batch: Batch, key: Key) -> Float[Tensor, " batch"] | None:
         """Bits per value of each picture given its conditions, exact or an upper bound; `None` where the family has no
         likelihood of pixels. Called without gradients, in evaluation mode; the pictures' values are whole levels of a byte."""
