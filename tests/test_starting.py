@@ -110,13 +110,17 @@ def test_folding_changes_nothing_that_is_computed() -> None:
     assert all(torch.equal(tensor, before[name]) for name, tensor in folded(before).items())
 
 
-def test_new_rows_begin_as_the_mean_of_the_old() -> None:
-    base, own = {"a": torch.arange(6.0).view(3, 2)}, {"a": torch.zeros(5, 2)}
+def test_new_rows_begin_among_the_old_and_unlike_them() -> None:
+    base, own = {"a": torch.randn(9, 64) + 3}, {"a": torch.zeros(11, 64)}
     found = grown(own, base, "x")["a"]
-    assert torch.equal(found[:3], base["a"])
-    assert torch.equal(found[3:], base["a"].mean(0).expand(2, 2))
+    assert torch.equal(found[:9], base["a"])
+    assert torch.equal(found, grown(own, base, "x")["a"])
+    centre = base["a"].mean(0)
+    reach = float((base["a"] - centre).norm(dim=1).mean())
+    assert (found[9:] - centre).norm(dim=1).tolist() == pytest.approx([reach, reach], rel=0.4)
+    assert (found[9] - found[10]).norm() > 0.5 * (base["a"][0] - base["a"][1]).norm()
     with pytest.raises(TrainingError):
-        grown({"a": torch.zeros(2, 2)}, base, "x")
+        grown({"a": torch.zeros(8, 64)}, base, "x")
 
 
 def test_an_upscaler_goes_on_with_ones_own_pictures(mine: str) -> None:

@@ -12,6 +12,7 @@ from danqing.conditions.condition import Condition
 from danqing.config import merge
 from danqing.errors import TrainingError
 from danqing.painters.painter import Painter
+from danqing.parts.contract import Key
 from danqing.words import Picture
 
 GENTLE: Mapping[str, Mapping[str, Any]] = {
@@ -57,7 +58,7 @@ def widened(conditions: Mapping[str, Condition[Any]], pictures: Sequence[Picture
 
 
 def grown(own: Mapping[str, Tensor], base: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-    """The base's weights in the shapes of a learner that may have more of something: new rows begin as the mean of the old.
+    """The base's weights in the shapes of a learner that may have more of something: new rows begin among the old.
 
     Raises:
         TrainingError: it is built otherwise.
@@ -69,5 +70,14 @@ def grown(own: Mapping[str, Tensor], base: Mapping[str, Tensor], name: str) -> d
         missing = own[key].shape[0] - tensor.shape[0] if tensor.ndim else 0
         if own[key].shape[1:] != tensor.shape[1:] or missing < 0:
             raise TrainingError(f"the painter '{name}' is built otherwise than was asked: leave out settings of the network")
-        found[key] = torch.cat([tensor, tensor.mean(0, keepdim=True).expand(missing, *tensor.shape[1:])]) if missing else tensor
+        found[key] = torch.cat([tensor, _strangers(tensor, missing, key)]) if missing else tensor
     return found
+
+
+def _strangers(rows: Tensor, count: int, name: str) -> Tensor:
+    """New rows as far from the old ones' mean as those are, in directions of their own.
+
+    At the mean itself a new style would be a mixture of the old ones, and a gentle training hardly takes it away from there.
+    """
+    mean, spread = rows.mean(0, keepdim=True), rows.std(0, correction=0).square().mean().sqrt()
+    return mean + spread * Key("stranger").at(name).normal(count, *rows.shape[1:]).to(rows)
