@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from painters import make_painter
+from painters import MODEL, PICTURES, write_painter
 from PIL import Image
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
 from danqing.cli import app
+from danqing.conditions.conditioner import fit
 from danqing.data.gallery import of_source, shape_of
 from danqing.data.geometry import FACTS
 from danqing.data.picture_set import import_pictures
@@ -274,7 +275,9 @@ def test_pictures_of_any_program_are_measured_and_copies_among_them_found(tmp_pa
 
 
 def test_a_painter_is_measured_and_a_stopped_measurement_goes_on(tmp_path: Path) -> None:
-    make_painter(channels=3, size=(16, 16))
+    # Its weights are noise, and it is not steered: so no palette is heeded.
+    model = {**MODEL, "steps": 4, "steered": (1.0, 0.0)}
+    write_painter("tiny", "diffusion", model, fit(PICTURES), 3, (16, 16), 0)
     import_pictures(ShapesSource(130, size=32), "shapes")
     painting = [event for event in evaluate_painter("tiny", "shapes", count=70) if event == Doing("painting", 64, 70)]
     assert painting
