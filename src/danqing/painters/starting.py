@@ -16,13 +16,13 @@ from danqing.parts.contract import Key
 from danqing.words import Picture
 
 GENTLE: Mapping[str, Mapping[str, Any]] = {
-    "diffusion": {"lr": 3e-4, "warmup": 1_000, "cooldown": 0.5, "average": 2_000},
+    "diffusion": {"lr": 5e-4, "warmup": 1_000, "cooldown": 0.5, "average": 2_000},
     "upscaler": {"lr": 3e-4, "warmup": 1_000, "cooldown": 0.5, "average": 2_000},
 }
 """Settings of a family that are gentler where it has already learnt."""
-REHEARSED = 1_000
+REHEARSED = 300
 """Paintings of its own that a painter learns from beside new pictures."""
-LOOKS, LEAST, MOST = 150, 6_000, 60_000
+LOOKS, LEAST, MOST = 120, 6_000, 60_000
 """How often each picture is seen in a fine-tuning, and bounds of the whole."""
 
 
