@@ -14,7 +14,7 @@ from safetensors.numpy import load
 from torch.nn import functional as F
 
 from danqing.conditions.conditioner import fit
-from danqing.conditions.text import TextCondition
+from danqing.conditions.text import BLUR, TextCondition
 from danqing.errors import AssetError
 from danqing.painters.card import card
 from danqing.painters.painter import open_painter
@@ -88,6 +88,19 @@ def test_unread_words_are_unique_and_each_language_has_two_hundred() -> None:
 def test_a_faint_word_hardly_changes_what_is_said() -> None:
     assert float(F.cosine_similarity(said("the dog"), said("dog"), dim=0)) > 0.9
     assert float(F.cosine_similarity(said("blue dog"), said("dog"), dim=0)) < 0.9
+
+
+def test_vectors_are_blurred_in_training_only(condition: TextCondition) -> None:
+    encoder = condition.encoder(32)
+    values = encoder.collate([condition.parse("red apple"), None])
+    with torch.no_grad():
+        torch.manual_seed(0)
+        trained = encoder.train()(*values)
+        painted, again = encoder.eval()(*values), encoder(*values)
+    assert condition.config.blur == BLUR
+    assert torch.equal(painted.vector, again.vector)
+    assert not torch.allclose(trained.vector[0], painted.vector[0])
+    assert torch.equal(trained.vector[1], painted.vector[1]), "where nothing is said there is nothing to blur"
 
 
 def test_the_reader_is_nowhere_registered_or_copied(condition: TextCondition) -> None:

@@ -266,7 +266,7 @@ def test_a_revived_condition_is_the_same(condition: TextCondition) -> None:
 
 def test_painters_of_both_formats_open_for_ever(trained: TextCondition) -> None:
     """What is written into painters: the names and shapes of weights, and the keys of the state."""
-    assert trained.state()["encoder"] == {"layers": 0, "length": 16, "head": 32, "balanced": True, "deep": False}
+    assert trained.state()["encoder"] == {"layers": 0, "length": 16, "head": 32, "balanced": True, "deep": False, "blur": 0.0}
     assert set(trained.encoder(64).state_dict()) == {"absent", "network.places", "network.pieces.weight"}
     first = trained.state() | {"encoder": {"layers": 1, "length": 16, "head": 32, "balanced": False}}
     shapes = {name: tuple(tensor.shape) for name, tensor in TextCondition.revive(first).encoder(64).state_dict().items()}
@@ -383,7 +383,7 @@ def test_frozen_weights_are_nowhere_registered_saved_or_copied(frozen: TextCondi
     assert twin.token_map is not encoder.token_map
     assert frozen.state() == {
         "frozen": {"asset": NAME, "sha256": ASSETS[NAME].sha256},
-        "encoder": {"layers": 0, "length": 24, "head": 32, "balanced": True, "deep": False},
+        "encoder": {"layers": 0, "length": 24, "head": 32, "balanced": True, "deep": False, "blur": 0.0},
         "learnt": ["red apple", "红苹果", "blue fish"],
     }
 

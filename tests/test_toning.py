@@ -30,6 +30,13 @@ def ball(channels: int = 4) -> np.ndarray:
     return pixels[..., :channels]
 
 
+def coloured(pixels: np.ndarray, palette: Palette) -> np.ndarray:
+    """In whole levels."""
+    found = toned(pixels / 255, np.array(palette.colours) / 255, np.array(palette.shares))
+    levels: np.ndarray = np.rint(found * 255).astype(np.uint8)
+    return levels
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_rows_are_shared_out_wholly_and_columns_get_what_they_ask_for(seed: int) -> None:
     luck = np.random.default_rng(seed)
@@ -43,7 +50,7 @@ def test_rows_are_shared_out_wholly_and_columns_get_what_they_ask_for(seed: int)
 @pytest.mark.parametrize("channels", [3, 4])
 def test_the_picture_has_the_palette_and_keeps_its_form(channels: int) -> None:
     before = ball(channels)
-    after = toned(before, np.array(PALETTE.colours, np.uint8), np.array(PALETTE.shares))
+    after = coloured(before, PALETTE)
     assert PaletteCondition().miss(PALETTE, before) > 25
     assert PaletteCondition().miss(PALETTE, after) < 8
     if channels == 4:
@@ -55,7 +62,7 @@ def test_the_picture_has_the_palette_and_keeps_its_form(channels: int) -> None:
 
 
 def test_one_colour_keeps_the_shading() -> None:
-    after = toned(ball(), np.array([[200, 40, 40]], np.uint8), np.array([1.0]))
+    after = coloured(ball(), Palette(((200, 40, 40),), (1.0,)))
     assert len(np.unique(after[8:24, 8:24, 0])) > 8
 
 

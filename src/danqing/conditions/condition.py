@@ -18,6 +18,9 @@ V = TypeVar("V")
 Pixels = UInt8[np.ndarray, "height width channels"]
 """A decoded picture: uint8, 1, 3 or 4 channels, straight (not premultiplied) alpha."""
 
+UnderWay = Float[np.ndarray, "height width channels"]
+"""A picture under way: likewise, but in [0, 1] and not rounded."""
+
 
 class Encoded:
     """What a network sees of one condition.
@@ -99,9 +102,9 @@ class Condition(ABC, Generic[V]):
     def miss(self, asked: V, painted: Pixels) -> float | None:
         """How far the painting is from what was asked, in `unit`; `None` where only a judge could say."""
 
-    def steer(self, value: V, pixels: Pixels) -> Pixels:
+    def steer(self, value: V, picture: UnderWay) -> UnderWay:
         """A picture under way, changed to be what was asked; most conditions can only be told to the network."""
-        return pixels
+        return picture
 
     def grades(self, value: V) -> Sequence[V]:
         """The same wish asking for ever more of one thing, which `amount` measures; empty where there is no more and less."""

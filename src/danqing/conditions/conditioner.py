@@ -15,7 +15,7 @@ from danqing.conditions.palette import PaletteCondition
 from danqing.conditions.style import StyleCondition
 from danqing.conditions.text import TextCondition
 from danqing.errors import WishError, choices
-from danqing.maths.colour import from_network, to_network
+from danqing.maths.colour import from_network_unrounded, to_network_unrounded
 from danqing.parts.contract import Key, Keys, Values
 from danqing.words import Picture
 
@@ -82,11 +82,12 @@ def steer(
     for name, column in values.items():
         rows = [row for row, value in enumerate(column) if value is not None] if conditions[name].steers else []
         if rows:
-            before = from_network(pictures[rows].float().cpu())
-            after = np.stack([conditions[name].steer(column[row], pixels) for row, pixels in zip(rows, before, strict=True)])
+            before = from_network_unrounded(pictures[rows])
+            after = np.stack([conditions[name].steer(column[row], picture) for row, picture in zip(rows, before, strict=True)])
             pictures = pictures.clone()
-            # Only what changed is added, so that pixels left alone are not rounded.
-            pictures[rows] = (pictures[rows] + (to_network(after) - to_network(before)).to(pictures)).clamp(-1, 1)
+            # Only what changed is added, so that pixels left alone stay to the bit.
+            change = to_network_unrounded(after) - to_network_unrounded(before)
+            pictures[rows] = (pictures[rows] + change.to(pictures)).clamp(-1, 1)
     return pictures
 
 

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from PIL import Image, ImageColor
 from torch import Tensor, nn
 
-from danqing.conditions.condition import Condition, Encoded, Encoder, Pixels
+from danqing.conditions.condition import Condition, Encoded, Encoder, Pixels, UnderWay
 from danqing.errors import WishError
 from danqing.maths.clusters import kmeans
 from danqing.maths.colour import bytes_to_oklab, ciede2000, oklab_to_bytes, srgb_to_cielab
@@ -124,9 +124,10 @@ class PaletteCondition(Condition[Palette]):
         seen = palette_of(painted, FINEST, alike=0.0, least=0.0)
         return WORST if seen is None else difference(asked, seen)
 
-    def steer(self, value: Palette, pixels: Pixels) -> Pixels:
+    def steer(self, value: Palette, picture: UnderWay) -> UnderWay:
         """In these colours; gray stays gray."""
-        return pixels if pixels.shape[-1] == 1 else toned(pixels, np.array(value.colours, np.uint8), np.array(value.shares))
+        colours, shares = np.array(value.colours) / 255.0, np.array(value.shares)
+        return picture if picture.shape[-1] == 1 else toned(picture, colours, shares)
 
     def grades(self, value: Palette) -> list[Palette]:
         """The first two colours, ever more of the first; nothing where there is but one."""

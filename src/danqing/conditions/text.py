@@ -28,6 +28,8 @@ Reader = DistilledText | FrozenText
 """What reads words and is not trained with the painter."""
 FROZEN_LENGTH = 24
 """Tokens a frozen encoder hands on, beginning and end among them; its vector tells of the whole text however long."""
+BLUR = 0.5
+"""Length of the noise with which the distilled reader's vectors are learnt from."""
 REMEMBERED = 4000
 """Captions that a painter remembers."""
 WEIGHTED = re.compile(r"\(([^():]+):\s*([0-9]*\.?[0-9]+)\)")
@@ -100,7 +102,8 @@ class TextCondition(Condition[Words]):
             return None
         if network not in (None, "trained"):
             frozen = open_distilled() if network == "distilled" else open_frozen(network.removeprefix("frozen:"))
-            config = TextEncoderConfig(layers=0, length=FROZEN_LENGTH, deep=network == "distilled")
+            more = {"deep": True, "blur": BLUR} if network == "distilled" else {}
+            config = TextEncoderConfig(layers=0, length=FROZEN_LENGTH, **more)
             return cls(frozen.tokenizer, config, frozen, first_captions(pictures))
         tokenizer = Tokenizer(models.BPE())
         tokenizer.normalizer = normalizers.Sequence(
@@ -299,10 +302,14 @@ class FrozenTextEncoder(Encoder):
     def forward(self, *collated: Tensor) -> Encoded:
         """Tokens (batch, length, width); pictures without words have the learnt vector `absent` and no token."""
         tokens, weights, mask, vectors = collated
-        mapped = self.token_map(self.frozen.spread(tokens)) * weights[..., None]
-        # A reader's vector has length 1; layers like numbers around 1.
-        vector = self.vector_map(vectors * vectors.shape[-1] ** 0.5)
+        tokens, vectors = self._blurred(self.frozen.spread(tokens)), self._blurred(vectors * vectors.shape[-1] ** 0.5)
+        # Both with numbers around 1, as layers like them.
+        mapped, vector = self.token_map(tokens) * weights[..., None], self.vector_map(vectors)
         return Encoded(mapped, mask, torch.where(mask.any(1, keepdim=True), vector, self.absent.to(vector.dtype)))
+
+    def _blurred(self, x: Tensor) -> Tensor:
+        blur = self.condition.config.blur
+        return x + blur * torch.randn_like(x) if self.training and blur else x
 
 
 def _map(inner: int, width: int, deep: bool) -> nn.Module:

@@ -147,7 +147,12 @@ def unpremultiply(pixels: UInt8[np.ndarray, "*many four"]) -> UInt8[np.ndarray, 
 
 def to_network(pixels: Straight) -> Seen:
     """Pixels as a network sees them, float32."""
-    seen = torch.from_numpy(np.ascontiguousarray(np.moveaxis(pixels, -1, -3))).float() / 255.0
+    return to_network_unrounded(pixels / np.float32(255.0))
+
+
+def to_network_unrounded(pixels: Float[np.ndarray, "*batch height width channels"]) -> Seen:
+    """Likewise of values in [0, 1]."""
+    seen = torch.from_numpy(np.ascontiguousarray(np.moveaxis(pixels, -1, -3), dtype=np.float32))
     if seen.shape[-3] == 4:
         seen[..., :3, :, :] *= seen[..., 3:, :, :]
     return seen * 2.0 - 1.0
@@ -158,9 +163,14 @@ def from_network(seen: Seen) -> Straight:
 
     Where alpha rounds to 0 the colour is black.
     """
+    return (from_network_unrounded(seen) * 255.0).round().astype(np.uint8)
+
+
+def from_network_unrounded(seen: Seen) -> Float[np.ndarray, "*batch height width channels"]:
+    """Likewise in [0, 1], so that what differs little stays so."""
     unit = (seen.detach().float().cpu().clamp(-1.0, 1.0) + 1.0) / 2.0
     if unit.shape[-3] == 4:
         alpha = unit[..., 3:, :, :]
         colour = torch.where(alpha * 255.0 < 0.5, 0.0, unit[..., :3, :, :] / alpha.clamp_min(1e-6)).clamp_max(1.0)
         unit = torch.cat([colour, alpha], dim=-3)
-    return np.ascontiguousarray(np.moveaxis((unit * 255.0).round().to(torch.uint8).numpy(), -3, -1))
+    return np.ascontiguousarray(np.moveaxis(unit.numpy(), -3, -1))

@@ -8,9 +8,9 @@ light stays lighter than what was dark, and what differed still differs.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
-from danqing.maths.colour import bytes_to_oklab, oklab_to_bytes
+from danqing.maths.colour import oklab_to_srgb, srgb_to_oklab
 
 ROUNDS = 24
 HEAT = 0.002
@@ -28,22 +28,22 @@ def toned(
     pixels: UInt8[np.ndarray, "height width channels"],
     colours: UInt8[np.ndarray, "count 3"],
     shares: Float[np.ndarray, " count"],
-) -> UInt8[np.ndarray, "height width channels"]:
+) -> Float[np.ndarray, "height width channels"]:
     """The picture in these colours; its transparency stays.
 
     Args:
-        pixels: with 3 or 4 channels, straight alpha; a pixel counts as much as it is opaque.
-        colours: sRGB.
+        pixels: in [0, 1] with 3 or 4 channels, straight alpha; a pixel counts as much as it is opaque.
+        colours: sRGB in [0, 1].
         shares: above 0.
     """
     height, width, channels = pixels.shape
     flat = pixels.reshape(-1, channels)
-    alpha = flat[:, 3] / 255.0 if channels == 4 else np.ones(len(flat))
+    alpha = flat[:, 3] if channels == 4 else np.ones(len(flat))
     seen = np.flatnonzero(alpha > SEEN)
     if not len(seen):
         return pixels
-    points, masses = bytes_to_oklab(flat[seen, :3]), alpha[seen] / alpha[seen].sum()
-    wanted, parts = bytes_to_oklab(colours), shares / shares.sum()
+    points, masses = srgb_to_oklab(flat[seen, :3].astype(np.float64)), alpha[seen] / alpha[seen].sum()
+    wanted, parts = srgb_to_oklab(colours), shares / shares.sum()
     (mean, spread), (centre, reach) = _moments(points, masses), _moments(wanted, parts)
     placed = (points - mean) * min(max(reach, 0.02) / max(spread, 0.02), MOST_SPREAD) + centre
     down = HEIGHT * (seen // width / height - 0.5)
@@ -51,8 +51,9 @@ def toned(
     chosen = assigned(cost, masses, parts)
     means = (chosen * masses[:, None]).T @ points / np.maximum(masses @ chosen, 1e-12)[:, None]
     out = flat.copy()
-    out[seen, :3] = oklab_to_bytes(chosen @ wanted + SHADING * (points - chosen @ means))
-    return out.reshape(pixels.shape)
+    out[seen, :3] = oklab_to_srgb(chosen @ wanted + SHADING * (points - chosen @ means)).clip(0.0, 1.0)
+    changed: np.ndarray = out.reshape(pixels.shape)
+    return changed
 
 
 def assigned(

@@ -17,6 +17,8 @@ class TextEncoderConfig(Config):
             drowns what tells one piece from another (decision 7).
         deep: vectors of a reader that is not trained are brought to the painter's width by two layers and not one, so that
             words which mean almost the same to it (a red apple, a green one) can come to look different.
+        blur: its vectors are learnt from with noise of about this length (their own is 1), so that what is near in meaning is
+            painted alike.
     """
 
     layers: int = Field(0, ge=0)
@@ -24,6 +26,7 @@ class TextEncoderConfig(Config):
     head: int = Field(32, ge=8)
     balanced: bool = True
     deep: bool = False
+    blur: float = Field(0.0, ge=0)
 
 
 class Layer(nn.Module):
