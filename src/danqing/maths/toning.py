@@ -25,8 +25,8 @@ SEEN = 0.05
 
 
 def toned(
-    pixels: UInt8[np.ndarray, "height width channels"],
-    colours: UInt8[np.ndarray, "count 3"],
+    pixels: Float[np.ndarray, "height width channels"],
+    colours: Float[np.ndarray, "count three"],
     shares: Float[np.ndarray, " count"],
 ) -> Float[np.ndarray, "height width channels"]:
     """The picture in these colours; its transparency stays.
