@@ -20,6 +20,7 @@ from danqing.config import merge, parse_overrides
 from danqing.data.picture_set import import_pictures
 from danqing.data.shapes import ShapesSource
 from danqing.errors import ConfigError, TrainingError
+from danqing.painters.run import Settings, fingerprint
 from danqing.painters.snapshot import KEEP
 from danqing.train import Begun, Done, train
 
@@ -227,3 +228,13 @@ def test_a_foreign_snapshot_is_refused(shapes: str, home: Path) -> None:
     (mine / foreign.name).write_bytes(foreign.read_bytes())
     with pytest.raises(TrainingError, match="belong to other settings"):
         go(shapes)
+
+
+def test_settings_that_are_as_by_default_do_not_part_a_run_from_its_snapshots() -> None:
+    """A later version may have more of them."""
+    plain: dict[str, Any] = {"data": "x", "name": "x", "size": 16, "channels": 3, "pictures_seen": 8, "threads": 1}
+    first = fingerprint(Settings.read(plain))
+    assert first == fingerprint(Settings.read({**plain, "low_rank": 0, "flip": 0.0}))
+    assert first != fingerprint(Settings.read({**plain, "low_rank": 2}))
+    assert first != fingerprint(Settings.read({**plain, "channels": 4}))
+    assert first == fingerprint(Settings.read({**plain, "pictures_seen": 16})), "free settings may change"

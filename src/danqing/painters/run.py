@@ -368,5 +368,11 @@ def averages_kept(painter: Painter) -> dict[int, dict[str, torch.Tensor]]:
 
 
 def fingerprint(s: Settings) -> str:
-    """A hash of what may not change, kept in every snapshot."""
-    return hashlib.sha256(json.dumps(s.bound(), sort_keys=True).encode()).hexdigest()
+    """A hash of what may not change, kept in every snapshot.
+
+    What is as by default is not in it: a run goes on where a later Danqing has more settings.
+    """
+    fields = Settings.model_fields.items()
+    usual = {name: field.get_default(call_default_factory=True) for name, field in fields if not field.is_required()}
+    told = {name: value for name, value in s.bound().items() if name not in usual or value != usual[name]}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
