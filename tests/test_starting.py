@@ -207,3 +207,9 @@ def test_few_steps_are_refused_where_they_cannot_be_learnt(mine: str) -> None:
     write_painter("tiny", "diffusion", {**MODEL, "objective": "v", "sampler": "ddpm"}, fit(PICTURES), 3, (16, 16), 0)
     with pytest.raises(TrainingError, match="few steps are learnt by a flow"):
         last(mine, model={"few": 4})
+
+
+@pytest.mark.parametrize("given", [{"rehearse": 4}, {"low_rank": 2}, {"model": {"few": 4}}])
+def test_settings_that_need_a_painter_to_start_from_are_refused_without_one(mine: str, given: dict[str, Any]) -> None:
+    with pytest.raises(TrainingError, match="needs a painter to start from"):
+        list(train(mine, {"data": mine, "pictures_seen": 16, "threads": 1, **given}))

@@ -64,7 +64,8 @@ class Settings(Config):
         threads: of the processor.
         precision: "auto" computes in bfloat16 where the device does that in hardware.
         conditions: which of the set's conditions to learn; by default all.
-        text: the network that reads words: "trained" with the painter (so by default), or "frozen:NAME" of an asset.
+        text: the network that reads words: "trained" with the painter (so by default), "distilled", which comes along and knows
+            words of no caption, or "frozen:NAME" of an asset.
         held_out: keep the held-out tenth of the set out of training; "pairs" a tenth of the (concept, style) pairs instead, so
             that every concept is learnt and one can see whether it is painted in styles it was never shown in.
         groups: where the set names groups (emoji), only these; by default all.
@@ -273,6 +274,9 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
     prepared = prepare(pictures, preparation)
     chosen = _choose(pictures, s)
     base = open_painter(s.start_from) if s.start_from else None
+    alone = {"rehearse": s.rehearse, "low_rank": s.low_rank, "model.few": s.model.get("few")} if base is None else {}
+    if wrong := next((name for name, value in alone.items() if value), None):
+        raise TrainingError(f"the setting {wrong} needs a painter to start from: give --from NAME, or leave it out")
     conditions = _conditions(pictures, chosen, s, base)
     values = {
         name: [c.read(pictures.pictures[i], prepared.straight(i)) for i in chosen.tolist()] for name, c in conditions.items()

@@ -38,7 +38,8 @@ def proposed(base: Painter, data: str, pictures: int, given: Mapping[str, Any]) 
             raise TrainingError(f"the painter '{base.name}' has {name} {own}, and {given[name]} was given: leave it out")
     model = merge(facts.model, GENTLE.get(facts.family, {}))
     model |= {"few": 0} if "few" in model else {}  # a base that learnt few steps itself teaches pictures, not steps
-    if few := given.get("model", {}).get("few"):
+    few = given.get("model", {}).get("few")
+    if few:
         model = merge(model, {"steps": few, "guidance": 1.0, "sampler": "ddim"})
     return {
         "name": f"{data}-from-{base.name}",
@@ -46,7 +47,7 @@ def proposed(base: Painter, data: str, pictures: int, given: Mapping[str, Any]) 
         "size": facts.size,
         "shown": facts.shown,
         "channels": facts.channels,
-        "rehearse": REHEARSED if base.conditions else 0,
+        "rehearse": REHEARSED if base.conditions and not few else 0,
         "pictures_seen": min(MOST, max(LEAST, LOOKS * pictures)),
         "model": model,
     }
