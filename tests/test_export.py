@@ -1,9 +1,11 @@
 """Sets for other programs: what goes out comes back the same, read by our own sources and by others' readers."""
 
+import dataclasses
 import functools
 import io
 import json
 import tarfile
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -18,8 +20,10 @@ from danqing.data.export import FORMS, captions_of, export
 from danqing.data.folder import FolderSource
 from danqing.data.metadata import describe
 from danqing.data.picture_set import PictureSet, import_pictures
+from danqing.data.prepare import Preparation, prepare
 from danqing.data.rendering import png
 from danqing.data.source import Item, LeftOut, Source
+from danqing.data.sources import parse
 from danqing.errors import DataError, OutputError
 
 CAPTIONS: tuple[Mapping[str, tuple[str, ...]], ...] = (
@@ -173,6 +177,24 @@ def test_an_export_can_be_imported_again(pictures: PictureSet, tmp_path: Path, f
     if form in ("kohya", "onetrainer"):
         again = import_pictures(FolderSource(folder), tmp_path / "again")
         assert {picture.sha256 for picture in again.pictures} == {picture.sha256 for picture in pictures.pictures}
+
+
+def test_a_set_travels_in_one_small_file(pictures: PictureSet, tmp_path: Path) -> None:
+    """At the size of a training nothing is lost: what is trained on there is to the bit what is trained on here."""
+    file = export(pictures, tmp_path / "out.zip", "onetrainer", longest=8)
+    assert zipfile.is_zipfile(file)
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    there = import_pictures(parse(str(file)), tmp_path / "there")
+    preparation = Preparation(size=(8, 8), channels=4)
+    before, after = prepare(pictures, preparation).pixels, prepare(there, preparation).pixels
+    order = {picture.facts["number"]: number for number, picture in enumerate(there.pictures)}
+    places = [order[picture.facts["number"]] for picture in pictures.pictures]
+    assert np.array_equal(before, after[places])
+    known = [dataclasses.replace(there.pictures[place], sha256="") for place in places]
+    assert known == [dataclasses.replace(picture, sha256="") for picture in pictures.pictures]
+    assert [there.pictures[n].facts["number"] for n in there.split("held_out", "pair")] == [
+        pictures.pictures[n].facts["number"] for n in pictures.split("held_out", "pair")
+    ]
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -113,14 +113,15 @@ def data_show(name: Annotated[str, typer.Argument(help="Name of a set.")], json_
 @app.command("export")
 def data_export(
     name: Annotated[str, typer.Argument(help="Name of a set.")],
-    path: Annotated[Path, typer.Argument(help="A folder to make.")],
+    path: Annotated[Path, typer.Argument(help="A folder to make, or a .zip.")],
     form: Annotated[str, typer.Option(help="parquet, webdataset, kohya or onetrainer.")] = "parquet",
+    size: Annotated[int | None, typer.Option(help="Longest side of what is written, in pixels; by default as stored.")] = None,
 ) -> None:
     """Write a set as other trainers read it."""
     from danqing.data.export import export
     from danqing.data.picture_set import PictureSet
 
-    say(str(export(PictureSet.open(name), path, form)))
+    say(str(export(PictureSet.open(name), path, form, longest=size)))
 
 
 @app.command("exclude")
