@@ -41,8 +41,8 @@ def main(rounds: int) -> None:
         settings, _ = resolve(pictures, {**given, "model": {"preset": "medium"}})
         run = make_ready(pictures, settings)
         loop, bare = Loop(run.family, seed=0), make_ready(pictures, settings).family
-        batches = run.stream().batches(0, 10**6, BATCH, slice(None))
-        batch = run.stream().batch(range(BATCH))
+        batches = run.stream(loop.device).batches(0, 10**6, BATCH, slice(None))
+        batch = run.stream(loop.device).batch(range(BATCH))
         optimiser = torch.optim.AdamW(bare.parameters(), 1e-3)
 
         def ours() -> None:

@@ -16,6 +16,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from danqing.conditions.conditioner import Conditioner
 from danqing.conditions.palette import PaletteCondition
@@ -23,6 +25,7 @@ from danqing.config import merge
 from danqing.data.stream import Stream
 from danqing.families.diffusion import Diffusion, DiffusionConfig
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Learner, Loss, Plan, Player
+from danqing.parts.precision import full_precision
 from danqing.parts.symptoms import Symptom, dead_codes, overfitting
 from danqing.words import Picture
 
@@ -130,7 +133,7 @@ class Gan(Family):
 
     def judge(self, pictures: Pictures) -> Float[Tensor, " batch"]:
         """How real they look; in float32, as a penalty on slopes needs."""
-        with torch.autocast(pictures.device.type, enabled=False):
+        with full_precision(pictures.device):
             out: Tensor = self.critic(pictures.float())
         return out[:, 0]
 
@@ -196,11 +199,11 @@ class Vq(Learner):
             "picture": (rebuilt - batch.pictures).square().mean(dim=(1, 2, 3)),
             "commitment": self.COMMITMENT * (latents - codes).square().mean(dim=(1, 2, 3)),
         }
-        counts = torch.zeros_like(self.counts).index_add(0, picked, torch.ones(len(flat)))
+        counts = torch.zeros_like(self.counts).index_add(0, picked, torch.ones_like(flat[:, 0]))
         sums = torch.zeros_like(self.sums).index_add(0, picked, flat)
         each = latents.flatten(1, 2)
         places = (batch.keys(key).uniform(1)[:, 0] * each.shape[1]).long()
-        fresh = each[torch.arange(len(batch)), places]
+        fresh = each[torch.arange(len(batch), device=batch.pictures.device), places]
         return Loss(parts, {"counts": (counts, "sum"), "sums": (sums, "sum"), "fresh": (fresh, "gather")})
 
     def after(self, player: str, stats: Mapping[str, Tensor], key: Key, clock: Clock) -> None:
@@ -245,7 +248,7 @@ class Towers(Learner):
         asked = self.conditioner(self.conditioner.collate(batch.conditions, count), count)
         seen = F.normalize(self.pictures(batch.pictures), dim=1)
         told = F.normalize(self.palettes(asked.vector), dim=1)
-        logits, mine = self.scale.exp().clamp(max=100) * (seen @ told.T), torch.arange(count)
+        logits, mine = self.scale.exp().clamp(max=100) * (seen @ told.T), torch.arange(count, device=seen.device)
         halves = [F.cross_entropy(table.float(), mine, reduction="none") / 2 for table in (logits, logits.T)]
         return Loss({"palette": halves[0], "picture": halves[1]})
 
@@ -284,3 +287,30 @@ def build_family(name: str, seed: int = 0, **settings: Any) -> Family:
     """Likewise a family, ready to paint."""
     torch.manual_seed(seed)
     return FAMILIES[name](**settings).eval()
+
+
+# --- an accelerator that this machine may not have ---------------------------------------------------------------------
+
+
+class OnePlace(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Refuses to compute with numbers of two devices, as an accelerator would; copying and picking by places are free to."""
+
+    MAY = ("_to_copy", "copy_", "index", "index_put_")
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        tensors = [leaf for leaf in pytree.tree_leaves((args, kwargs)) if isinstance(leaf, Tensor) and leaf.ndim]
+        if func.__name__.split(".")[0] not in self.MAY:
+            assert len({tensor.device for tensor in tensors}) < 2, f"{func} of {[tensor.device for tensor in tensors]}"
+        return func(*args, **(kwargs or {}))
+
+
+def computed_elsewhere(learner: Learner, batch: Batch) -> None:
+    """The losses of a learner on "meta", which stands for an accelerator: it knows shapes and devices, but no numbers."""
+    there = torch.device("meta")
+    learner = learner.to(there)
+    for player in learner.players():
+        with OnePlace():  # type: ignore[no-untyped-call]
+            loss = learner.loss(batch.to(there), player, Key(1), Clock(0, 16))
+            total = torch.stack([part.sum() for part in loss.parts.values()]).sum()
+            total.backward()  # type: ignore[no-untyped-call]
+        assert total.device == there

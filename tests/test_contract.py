@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from learners import FAMILIES, LEARNERS, Gan, build, build_family, diffusion, stream
+from learners import FAMILIES, LEARNERS, Gan, build, build_family, computed_elsewhere, diffusion, stream
 from torch import Tensor
 
 from danqing.maths.samplers import SAMPLERS
@@ -78,6 +78,14 @@ def test_four_micro_batches_of_8_are_one_batch_of_32(name: str) -> None:
     assert told[0] == pytest.approx(told[1], rel=1e-5, abs=1e-5)
     torch.testing.assert_close(left[0], left[1], rtol=1e-5, atol=1e-5)
     assert any(not torch.equal(tensor, before.tensors()[key]) for key, tensor in left[0].items())
+
+
+@pytest.mark.parametrize("conditional", [True, False])
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_loss_is_computed_where_the_weights_are(name: str, conditional: bool) -> None:
+    """ "meta" stands for the accelerator that this machine may not have: it knows shapes and devices, but no numbers."""
+    learner, pictures = build(name), batch(0, 8)
+    computed_elsewhere(learner, pictures if conditional else dataclasses.replace(pictures, conditions={}))
 
 
 @pytest.mark.parametrize("name", LEARNERS)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from learners import computed_elsewhere
 from torch.nn import functional as F
 
 from danqing import judge as judging
@@ -50,6 +51,12 @@ def test_losses_are_their_definitions() -> None:
                 z = 1 if i == j else -1
                 total -= float(F.logsigmoid(z * (alike[i, j] / 0.07 - 10)))
     assert siglip.compare(alike, same).sum().item() == pytest.approx(total, rel=1e-5)
+
+
+@pytest.mark.parametrize("objective", ["clip", "siglip"])
+def test_the_loss_is_computed_where_the_weights_are(objective: str) -> None:
+    words = [Words(((f"word{i}", 1.0),)) for i in range(6)]
+    computed_elsewhere(learner(objective), Batch(Key(1).normal(6, 12, 1, 1), {"text": words}, tuple(range(6))))
 
 
 @pytest.mark.parametrize("objective", ["clip", "siglip"])

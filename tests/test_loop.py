@@ -266,3 +266,49 @@ def test_an_average_that_a_snapshot_does_not_know_begins_where_the_first_one_is(
     assert torch.equal(added, first)
     newer.step(batch(newer.seen))
     assert added.data_ptr() != first.data_ptr()
+
+
+class Line(Learner):
+    """One matrix product, of 192 numbers a picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.line = nn.Linear(192, 5)
+
+    def players(self) -> dict[str, Player]:
+        return {"one": player(parameters=list(self.parameters()))}
+
+    def networks(self) -> tuple[nn.Module]:
+        return (self.line,)
+
+    def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
+        return Loss({"square": self.line(batch.pictures.flatten(1)).square().sum(1)})
+
+
+def test_what_the_loop_tells_of_its_work() -> None:
+    """A product forward and one back, for the weights alone; each of 192 x 5 multiplications and as many additions."""
+    loop = Loop(Line(), seed=0)
+    told = list(loop.run(STREAM.batches(0, 64, 8, slice(0, 8)), tell=0.0))
+    assert [progress.seen for progress in told] == list(range(8, 65, 8))
+    for progress in told:
+        assert progress.work * 1e12 / progress.speed == pytest.approx(2 * 2 * 192 * 5)
+        assert 0 <= progress.waited < 1
+
+
+def test_compiled_networks_learn_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here by the compiler's first half alone, which traces and builds nothing: the second needs a C++ compiler."""
+    compile_network, compiled = nn.Module.compile, []
+
+    def traced(module: nn.Module) -> None:
+        compiled.append(module)
+        compile_network(module, backend="aot_eager")
+
+    monkeypatch.setattr(nn.Module, "compile", traced)
+    left = []
+    for wish in (False, True):
+        torch.manual_seed(0)
+        loop = Loop(Line(), seed=0, compiled=wish)
+        list(loop.run(STREAM.batches(0, 32, 8, slice(0, 8))))
+        left.append(loop.tensors())
+    assert compiled == list(loop.learner.networks())
+    torch.testing.assert_close(left[0], left[1], rtol=1e-4, atol=1e-5)

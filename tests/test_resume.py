@@ -91,7 +91,7 @@ def live(shapes: str, name: str, words: int = 10**6, moment: float = 0.0) -> lis
 def curves(home: Path, name: str) -> dict[str, dict[int, float]]:
     """What TensorBoard shows of a run, except how fast it was."""
     shown = EventAccumulator(str(home / "runs" / name / "log")).Reload()
-    tags = set(shown.Tags()["scalars"]) - {"pictures per second"}
+    tags = set(shown.Tags()["scalars"]) - {"pictures per second", "TFLOP per second", "share of time without pictures"}
     return {tag: {event.step: event.value for event in shown.Scalars(tag)} for tag in tags}
 
 

@@ -1,5 +1,6 @@
 """The order of pictures: a function of the seed and of how many were seen."""
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -69,3 +70,15 @@ def test_a_key_draws_the_same_numbers_whenever_it_is_asked() -> None:
     assert drawn == [tuple(key.normal(3).tolist()) for key in names]
     # Golden: other numbers would give every saved wish another picture.
     assert Key(7).at("noise", 12).generator().initial_seed() == 5110934403296684770
+
+
+def test_pictures_that_an_accelerator_holds_are_the_same() -> None:
+    """Moved there once, and drawn there; here the processor plays the accelerator."""
+    told = Stream(STREAM.pixels, STREAM.values, STREAM.draw, 0, functools.partial(augment, flip=0.5, shift=2))
+    held = dataclasses.replace(told, device=torch.device("meta"))
+    assert told.resident is None
+    assert held.resident is not None
+    assert held.resident.shape == told.pixels.shape
+    there = dataclasses.replace(told)
+    there.__dict__["resident"] = torch.from_numpy(told.pixels)
+    assert torch.equal(there.batch(range(17, 43)).pictures, told.batch(range(17, 43)).pictures)

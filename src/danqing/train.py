@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.tensorboard import SummaryWriter
 
 from danqing.data.picture_set import PictureSet
@@ -31,14 +32,28 @@ from danqing.parts.precision import Precision, reduced_precision
 from danqing.parts.processes import World
 from danqing.parts.symptoms import Symptom, Watch
 
+COUNTED = 4
+"""Pictures by which the operations of a step are counted."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Progress:
-    """What the loop tells after a step: pictures seen, mean of each named loss since the last word, pictures per second."""
+    """What the loop tells after a step, of the time since the last word.
+
+    Args:
+        seen: pictures, since the training began.
+        losses: mean of each.
+        speed: pictures per second.
+        work: operations per second in matrix products and convolutions, of all processes, in TFLOP/s; beside what a device
+            is said to do it tells how well it is used.
+        waited: share of the time in which the network had no pictures to learn from.
+    """
 
     seen: int
     losses: Mapping[str, float]
     speed: float
+    work: float
+    waited: float
 
 
 class Loop:
@@ -50,6 +65,7 @@ class Loop:
         micro_batch: pictures computed at once; gradients do not depend on it.
         precision: see `reduced_precision`.
         world: the processes that train together; a batch is shared equally among them.
+        compiled: `run` compiles the learner's networks.
 
     Raises:
         TrainingError: several processes would train a learner that ties the pictures of a batch together.
@@ -64,6 +80,7 @@ class Loop:
         precision: Precision = "float32",
         device: torch.device | None = None,
         world: World | None = None,
+        compiled: bool = False,
     ) -> None:
         self.device, self.world = device or torch.device("cpu"), world or World()
         if learner.couples and self.world.size > 1:
@@ -79,6 +96,7 @@ class Loop:
         names = {parameter: name for name, parameter in learner.named_parameters()}
         self.movers = {name: Mover(player, [names[p] for p in player.parameters]) for name, player in players.items()}
         self.seen = self.steps = 0
+        self.compiled, self.measured, self.operations = compiled, False, 0.0
 
     def step(self, batch: Batch) -> dict[str, float]:
         """Let every player whose turn it is move once per turn; returns the mean of each named loss."""
@@ -162,16 +180,37 @@ class Loop:
     def run(self, batches: Iterator[tuple[int, Batch]], tell: float = 1.0) -> Iterator[Progress]:
         """Step through the batches; a word of progress every `tell` seconds and after the last."""
         sums: dict[str, list[float]] = {}
-        began, began_seen = time.monotonic(), self.seen
+        began, began_seen, worked = time.monotonic(), self.seen, 0.0
+
+        def word() -> Progress:
+            passed = max(1e-9, time.monotonic() - began)
+            speed = (self.seen - began_seen) / passed
+            return Progress(self.seen, _means(sums), speed, speed * self.operations / 1e12, max(0.0, 1 - worked / passed))
+
         for _, batch in batches:
+            started = time.monotonic()
+            if not self.measured:
+                self._measure(batch)
             for part, value in self.step(batch).items():
                 sums.setdefault(part, []).append(value)
-            passed = time.monotonic() - began
-            if passed >= tell:
-                yield Progress(self.seen, _means(sums), (self.seen - began_seen) / passed)
-                sums, began, began_seen = {}, time.monotonic(), self.seen
+            worked += time.monotonic() - started
+            if time.monotonic() - began >= tell:
+                yield word()
+                sums, began, began_seen, worked = {}, time.monotonic(), self.seen, 0.0
         if sums:
-            yield Progress(self.seen, _means(sums), (self.seen - began_seen) / max(1e-9, time.monotonic() - began))
+            yield word()
+
+    def _measure(self, batch: Batch) -> None:
+        """Count the operations of a picture by a few, which move nothing; then compile, which would hide them."""
+        self.measured = True
+        few = next(batch.to(self.device).split(COUNTED))
+        for name, mover in self.movers.items():
+            with self._alone(mover), FlopCounterMode(display=False) as counter:
+                self._gradients(name, few, self.key.at("count"), Clock(self.seen, 1), len(few))
+            self.operations += counter.get_total_flops() / len(few) * mover.player.turns / mover.player.every
+        self.learner.zero_grad()
+        for network in self.learner.networks() if self.compiled else ():
+            network.compile()
 
     def tensors(self) -> dict[str, Tensor]:
         """Parameters, buffers, moments and averages: with `facts`, all there is to save."""
@@ -282,8 +321,15 @@ def train(data: str, given: Mapping[str, Any]) -> Iterator[Begun | Progress | Sh
         yield Begun(settings, reasons, len(run.chosen), snapshot.facts["seen"] if snapshot else 0)
         if snapshot is None and settings.start_from is None:
             run.family.begin(run.values, Key(settings.seed).at("begin"))
-        micro, precision = settings.micro_batch, settings.precision
-        loop = Loop(run.family, seed=settings.seed, micro_batch=micro, precision=precision, device=device, world=world)
+        loop = Loop(
+            run.family,
+            seed=settings.seed,
+            micro_batch=settings.micro_batch,
+            precision=settings.precision,
+            device=device,
+            world=world,
+            compiled=device.type == "cuda" if settings.compiled == "auto" else settings.compiled,
+        )
         if snapshot is not None:
             _resume(loop, run, snapshot)
         yield from _work(loop, run)
@@ -315,7 +361,7 @@ def _work(loop: Loop, run: Run) -> Iterator[Progress | Sheet | Noticed]:
     """The loop with its clockwork around it: curves, sheets, snapshots. Only the first process writes."""
     s, first = run.settings, loop.world.rank == 0
     curves = SummaryWriter(str(run.folder / "log"), purge_step=loop.seen + 1) if first else None
-    batches = run.stream().batches(loop.seen, s.pictures_seen, s.batch, loop.world.share(s.batch))
+    batches = run.stream(loop.device).batches(loop.seen, s.pictures_seen, s.batch, loop.world.share(s.batch))
     saved, watch = time.monotonic(), Watch(game=len(loop.movers) > 1)
     due = _next_sheet(loop.seen, s)
     for progress in loop.run(batches):
@@ -325,6 +371,8 @@ def _work(loop: Loop, run: Run) -> Iterator[Progress | Sheet | Noticed]:
         for name, value in progress.losses.items():
             curves.add_scalar(name, value, progress.seen)
         curves.add_scalar("pictures per second", progress.speed, progress.seen)
+        curves.add_scalar("TFLOP per second", progress.work, progress.seen)
+        curves.add_scalar("share of time without pictures", progress.waited, progress.seen)
         yield from _notice(watch.word(progress.losses, loop.learner.symptoms()), curves, progress.seen)
         if progress.seen >= due:
             yield from _sheets(loop, run, curves, watch)

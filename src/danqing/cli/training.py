@@ -54,7 +54,8 @@ def train(
             else:
                 left = (float(bar.tasks[0].total or 0) - event.seen) / max(event.speed, 1e-9)
                 losses = " ".join(f"{part} {value:.4g}" for part, value in event.losses.items())
-                told = f"{event.seen} seen, {event.speed:.0f} pictures/s, {_clock(left)} left, {losses}"
+                speed = f"{event.speed:.0f} pictures/s ({event.work:.3g} TFLOP/s, {event.waited:.0%} waiting)"
+                told = f"{event.seen} seen, {speed}, {_clock(left)} left, {losses}"
                 bar.update(task, completed=event.seen, told=told)
 
 

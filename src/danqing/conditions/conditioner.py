@@ -94,9 +94,12 @@ def steer(
 class Conditioner(nn.Module):
     """Encodes whatever subset of its conditions a batch brings. A submodule of the learner that uses it."""
 
+    place: Tensor
+
     def __init__(self, conditions: Mapping[str, Condition[Any]], width: int) -> None:
         super().__init__()
         self.width = width
+        self.register_buffer("place", torch.zeros(0), persistent=False)  # on the device where all of it is
         self.encoders = nn.ModuleDict({name: condition.encoder(width) for name, condition in sorted(conditions.items())})
 
     def collate(self, values: Values, count: int) -> dict[str, tuple[Tensor, ...]]:
@@ -105,8 +108,7 @@ class Conditioner(nn.Module):
         for name, encoder in self.encoders.items():
             assert isinstance(encoder, Encoder)
             column: Sequence[Any] = values.get(name) or [None] * count
-            device = next(encoder.parameters()).device
-            collated[name] = tuple(part.to(device) for part in encoder.collate(list(column)))
+            collated[name] = tuple(part.to(self.place.device) for part in encoder.collate(list(column)))
         return collated
 
     def begin(self, values: Mapping[str, Sequence[Any]], key: Key) -> None:
@@ -118,8 +120,8 @@ class Conditioner(nn.Module):
     def forward(self, collated: Mapping[str, tuple[Tensor, ...]], count: int) -> Encoded:
         """All tokens side by side, and the sum of the vectors. Without any condition: one masked token of zeros."""
         if not self.encoders:
-            tokens = torch.zeros(count, 1, self.width)
-            return Encoded(tokens, torch.zeros(count, 1, dtype=torch.bool), tokens[:, 0])
+            tokens = torch.zeros(count, 1, self.width, device=self.place.device)
+            return Encoded(tokens, torch.zeros(count, 1, dtype=torch.bool, device=self.place.device), tokens[:, 0])
         parts = [encoder(*collated[name]) for name, encoder in self.encoders.items()]
         vector = torch.stack([part.vector for part in parts]).sum(0)
         return Encoded(torch.cat([p.tokens for p in parts], dim=1), torch.cat([p.mask for p in parts], dim=1), vector)

@@ -105,7 +105,7 @@ def augment(
     if flip <= 0 and shift <= 0:
         return pictures
     draws = keys.uniform(3)
-    mirrored = torch.where((draws[:, 0] < flip)[:, None, None, None], pictures.flip(-1), pictures)
+    mirrored = torch.where((draws[:, 0] < flip).to(pictures.device)[:, None, None, None], pictures.flip(-1), pictures)
     if shift <= 0:
         return mirrored
     moves = ((draws[:, 1:] * (2 * shift + 1)).floor().long() - shift).tolist()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,9 @@ from danqing.parts.contract import Batch, Key, Keys
 Draw = Callable[[str, Any, Key], Any]
 """`draw(condition's name, value read from the picture, key)`: the value to train on this time."""
 Augment = Callable[[torch.Tensor, Keys], torch.Tensor]
+ROOM = 0.25
+"""Share of an accelerator's free memory that pictures may fill."""
+CPU = torch.device("cpu")
 AHEAD = 2
 """Batches prepared while the network is at work."""
 
@@ -32,6 +35,7 @@ class Stream:
         draw: chooses among a picture's values.
         seed: of the order and of every choice.
         augment: changes pictures by their keys; `None` leaves them alone.
+        device: an accelerator that holds all pictures from the first batch on, if its memory has room (`ROOM`).
     """
 
     pixels: UInt8[np.ndarray, "pictures channels height width"]
@@ -39,6 +43,16 @@ class Stream:
     draw: Draw
     seed: int
     augment: Augment | None = None
+    device: torch.device = CPU
+
+    @functools.cached_property
+    def resident(self) -> UInt8[torch.Tensor, "pictures channels height width"] | None:
+        """The pictures on the accelerator; `None` where they stay in their file."""
+        if self.device.type == "cpu":
+            return None
+        if self.device.type == "cuda" and self.pixels.nbytes > ROOM * torch.cuda.mem_get_info(self.device)[0]:
+            return None
+        return torch.from_numpy(np.ascontiguousarray(self.pixels)).to(self.device)
 
     def order(self, epoch: int) -> list[int]:
         """Every picture once, in the order of this epoch."""
@@ -50,8 +64,10 @@ class Stream:
         orders = {epoch: self.order(epoch) for epoch in epochs}
         picked = [orders[row // len(self.pixels)][row % len(self.pixels)] for row in rows]
         keys = Keys(tuple(Key(self.seed).at("draw", row) for row in rows))
-        # numpy, not torch: torch would start a second team of threads here and slow the network down.
-        pictures = torch.from_numpy(np.stack([self.pixels[index] for index in picked]).astype(np.float32) / 127.5 - 1.0)
+        if self.resident is not None:
+            pictures = self.resident[torch.tensor(picked, device=self.device)].float() / 127.5 - 1.0
+        else:  # numpy, not torch: torch would start a second team of threads here and slow the network down.
+            pictures = torch.from_numpy(np.stack([self.pixels[index] for index in picked]).astype(np.float32) / 127.5 - 1.0)
         if self.augment is not None:
             pictures = self.augment(pictures, keys.at("augment"))
         conditions: Mapping[str, list[Any]] = {
@@ -80,7 +96,7 @@ def _result(item: tuple[int, Future[Batch]]) -> tuple[int, Batch]:
     return item[0], item[1].result()
 
 
-@lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=4)
 def _order(seed: int, epoch: int, count: int) -> list[int]:
     order: list[int] = torch.randperm(count, generator=Key(seed).at("order", epoch).generator()).tolist()
     return order

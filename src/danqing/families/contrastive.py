@@ -92,7 +92,7 @@ class Contrastive(Learner):
         """How badly pictures and captions find each other in the batch."""
         seen, said = self.see(batch.pictures.flatten(1)), self.say(batch.conditions[self.name])
         captions = [str(value) for value in batch.conditions[self.name]]
-        same = torch.tensor([[one == other for other in captions] for one in captions])
+        same = torch.tensor([[one == other for other in captions] for one in captions], device=seen.device)
         return Loss({self.config.objective: self.compare(seen @ said.T, same)})
 
     def compare(self, alike: Float[Tensor, "batch batch"], same: Bool[Tensor, "batch batch"]) -> Float[Tensor, " batch"]:
@@ -103,11 +103,11 @@ class Contrastive(Learner):
             same: whether two pictures have the same caption.
         """
         logits = alike * self.sharpness.exp() + self.bias
-        own = torch.eye(len(logits), dtype=torch.bool)
+        own = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
         if self.config.objective == "siglip":
             each = F.softplus(torch.where(own, -logits, logits))
             return torch.where(same & ~own, 0.0, each).sum(1)
-        logits, right = logits.masked_fill(same & ~own, -1e4), torch.arange(len(logits))
+        logits, right = logits.masked_fill(same & ~own, -1e4), torch.arange(len(logits), device=logits.device)
         ways = (F.cross_entropy(way, right, reduction="none") for way in (logits, logits.T))
         return torch.stack(list(ways)).mean(0)
 

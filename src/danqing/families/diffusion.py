@@ -116,6 +116,10 @@ class Diffusion(Family):
         """The painter, alone."""
         return {"painter": self.config.player(self.parameters(), self.length)}
 
+    def networks(self) -> tuple[nn.Module]:
+        """The backbone."""
+        return (self.network,)
+
     def begin(self, values: Values, key: Key) -> None:
         """The conditions learn what their values teach by themselves."""
         self.conditioner.begin(values, key)

@@ -43,7 +43,9 @@ from danqing.parts.contract import Family, Key
 from danqing.parts.low_rank import adapt, folded
 from danqing.parts.packing import Stored, pack, unpack
 
-FREE = frozenset({"pictures_seen", "batch", "threads", "micro_batch", "save_minutes", "sheets", "precision", "shown"})
+FREE = frozenset(
+    {"pictures_seen", "batch", "threads", "micro_batch", "save_minutes", "sheets", "precision", "shown", "compiled"}
+)
 """Settings that may change when a run goes on; every other change needs a new name."""
 
 
@@ -63,6 +65,7 @@ class Settings(Config):
         seed: of the order of pictures, the first weights and every draw.
         threads: of the processor.
         precision: "auto" computes in bfloat16 where the device does that in hardware.
+        compiled: let PyTorch compile the family's networks; "auto" does so on an accelerator, where it pays.
         conditions: which of the set's conditions to learn; by default all.
         text: the network that reads words: "trained" with the painter (so by default), "distilled", which comes along and knows
             words of no caption, or "frozen:NAME" of an asset.
@@ -94,6 +97,7 @@ class Settings(Config):
     seed: int = Field(0, ge=0)
     threads: int = Field(ge=1)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    compiled: bool | Literal["auto"] = "auto"
     conditions: tuple[str, ...] | None = None
     text: str | None = None
     held_out: bool | Literal["pairs"] = True
@@ -185,14 +189,14 @@ class Run:
     family: Family
     rehearsal: Rehearsal | None = None
 
-    def stream(self) -> Stream:
-        """The order of pictures."""
+    def stream(self, device: torch.device) -> Stream:
+        """The order of pictures, which an accelerator may hold."""
         s = self.settings
         change = functools.partial(augment, flip=s.flip, shift=s.shift) if s.flip or s.shift else None
         pixels, values = self.prepared.pixels[self.chosen], self.values
         if self.rehearsal is not None:
             pixels, values = self.rehearsal.beside(pixels, values)
-        return Stream(pixels, values, lambda name, value, key: self.conditions[name].draw(value, key), s.seed, change)
+        return Stream(pixels, values, lambda name, value, key: self.conditions[name].draw(value, key), s.seed, change, device)
 
     def sample(self, count: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], dict[str, list[Any]]]:
         """Pictures whose conditions the sheets ask for, the same all through the run: their places, and their values."""

@@ -174,6 +174,10 @@ class Learner(nn.Module, ABC):
     def after(self, player: str, stats: Mapping[str, Tensor], key: Key, clock: Clock) -> None:
         """Called after this player's update with the reduced stats: the only place that changes buffers."""
 
+    def networks(self) -> Iterable[nn.Module]:
+        """Its parts that an accelerator's compiler may turn into few kernels: pure functions of tensors of steady shapes."""
+        return ()
+
     def symptoms(self) -> Iterable[Symptom]:
         """What ails it now, told from its buffers; asked now and then in training. See `danqing.parts.symptoms`."""
         return ()

@@ -1,5 +1,6 @@
 """In which numbers a device computes."""
 
+import contextlib
 from typing import Literal
 
 import torch
@@ -14,3 +15,10 @@ def reduced_precision(device: torch.device, precision: Precision) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device.type == "cpu" and bool(torch.cpu._is_amx_tile_supported())
+
+
+def full_precision(device: torch.device) -> contextlib.AbstractContextManager[object]:
+    """Where everything is computed in float32 again: slopes, likelihoods and distances between near things need it."""
+    if not torch.amp.is_autocast_available(device.type):
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, enabled=False)
