@@ -24,6 +24,7 @@ from danqing.conditions.palette import PaletteCondition
 from danqing.config import merge
 from danqing.data.stream import Stream
 from danqing.families.diffusion import Diffusion, DiffusionConfig
+from danqing.families.vae import Vae, VaeConfig
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Learner, Loss, Plan, Player
 from danqing.parts.precision import full_precision
 from danqing.parts.symptoms import Symptom, dead_codes, overfitting
@@ -271,10 +272,31 @@ def diffusion(channels: int = 3, **changes: Any) -> Diffusion:
     return Diffusion(DiffusionConfig.read(merge(TINY, changes)), {"palette": PALETTE}, channels, length=0)
 
 
+def vae(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> Vae:
+    """Likewise."""
+    coder = {"kind": "convolutional", "widths": [16, 32], "depths": [1, 1], "attention": [False, True], "embedding": 32}
+    if changes.get("coder", coder)["kind"] == "dense":
+        coder = {}
+    small = {"coder": coder, "latent": 8, "lr": 3e-3, "warmup": 0, "cooldown": 0.0, "average": 1000}
+    return Vae(VaeConfig.read(merge(small, changes)), {"palette": PALETTE}, channels, 0, size)
+
+
+def codec(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> Vae:
+    """Likewise one whose latents have places."""
+    return vae(channels, size, map=True, latent=2, **changes)
+
+
 # --- the table ---------------------------------------------------------------------------------------------------------
 
-LEARNERS: Mapping[str, Callable[..., Learner]] = {"diffusion": diffusion, "gan": Gan, "vq": Vq, "towers": Towers}
-FAMILIES: Mapping[str, Callable[..., Family]] = {"diffusion": diffusion, "gan": Gan}
+LEARNERS: Mapping[str, Callable[..., Learner]] = {
+    "diffusion": diffusion,
+    "vae": vae,
+    "codec": codec,
+    "gan": Gan,
+    "vq": Vq,
+    "towers": Towers,
+}
+FAMILIES: Mapping[str, Callable[..., Family]] = {"diffusion": diffusion, "vae": vae, "gan": Gan}
 
 
 def build(name: str, seed: int = 0, **settings: Any) -> Learner:

@@ -45,7 +45,7 @@ def write_painter(
     """A painter of any family."""
     model = settings(kind, given)
     torch.manual_seed(seed)  # torch's own layers draw their first weights from its global state
-    family = build(kind, model, conditions, channels, 1)
+    family = build(kind, model, conditions, channels, 1, size)
     with torch.no_grad():
         for place, parameter in enumerate(family.parameters()):
             parameter.add_(Key(seed).at(place).normal(*parameter.shape), alpha=0.1)

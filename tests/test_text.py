@@ -435,7 +435,7 @@ def test_a_painter_with_frozen_words_is_saved_without_them(frozen: TextCondition
     conditions = fit(PICTURES, FROZEN)
     backbone = {"kind": "unet", "widths": [16], "depths": [1], "attention": [True]}
     model = settings("diffusion", {"preset": "small", "backbone": backbone})
-    family = build("diffusion", model, conditions, 3, 1)
+    family = build("diffusion", model, conditions, 3, 1, (8, 8))
     states = {name: condition.state() for name, condition in conditions.items()}
     facts = PainterFacts(
         name="p", family="diffusion", model=model.plain(), channels=3, size=(8, 8), conditions=states, trained={"length": 1}

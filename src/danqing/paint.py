@@ -257,6 +257,7 @@ class Session:
             raise WishError(f"a guidance of {wish.guidance:g} was asked for: give 0 to 100; 1 is none")
         if wish.sampler is not None and wish.sampler not in SAMPLERS:
             raise WishError(f"there is no sampler '{wish.sampler}': {choices(wish.sampler, SAMPLERS)}")
+        self._check_heeded(wish)
         _check_start(wish)
         parse(self.painter.conditions, self._texts(wish.words, wish.conditions))
         parse(self.painter.conditions, self._texts(wish.negative, {}))
@@ -268,6 +269,26 @@ class Session:
             guidance=family.guidance if wish.guidance is None else wish.guidance,
             strength=(wish.strength or (1.0 if wish.mask or family.starts else 0.6)) if wish.init else None,
         )
+
+    def _check_heeded(self, wish: Wish) -> None:
+        """Refuse what would make no difference, and shapes that cannot be painted."""
+        facts, family = self.painter.facts, self.painter.family
+        usual = {"steps": facts.model.get("steps"), "sampler": facts.model.get("sampler"), "guidance": family.guidance}
+        asked = {"steps": wish.steps, "sampler": wish.sampler, "guidance": wish.guidance, "negative": wish.negative or None}
+        asked |= {"init": wish.init, "mask": wish.mask}
+        for name, value in asked.items():
+            if value not in (None, usual.get(name)) and name not in family.heeds:
+                heeded = ", ".join(sorted(family.heeds)) or "none of those"
+                raise WishError(
+                    f"{name} was given as {value!r}, and painters of the family '{facts.family}' do not heed it (they heed "
+                    f"{heeded}): leave it out"
+                )
+        if wish.size and family.sized and self.chain.painted(wish.size[::-1]) != facts.size:
+            (width, height), (tall, wide) = wish.size, facts.size
+            raise WishError(
+                f"a picture of {width}×{height} was asked for, and painters of the family '{facts.family}' paint the shape "
+                f"they learnt: ask for {wide}×{tall}{', or larger or smaller in that shape' if self.upscaler else ''}"
+            )
 
     def unheeded(self, wish: Wish) -> list[str]:
         """What of a wish this painter will not do as asked, or will do badly; a sentence for each.

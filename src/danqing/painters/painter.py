@@ -138,7 +138,7 @@ def open_painter(name: str, device: torch.device | None = None) -> Painter:
         content = (folder / "weights.safetensors").read_bytes()
         conditions = revive(facts.conditions)
         config = settings(facts.family, facts.model)
-        family = build(facts.family, config, conditions, facts.channels, int(facts.trained.get("length", 0)))
+        family = build(facts.family, config, conditions, facts.channels, int(facts.trained.get("length", 0)), facts.size)
         family.load_state_dict(unpack(load_tensors(content)))
     except (OSError, RuntimeError, KeyError, safetensors.SafetensorError) as error:
         raise PainterError(f"the painter in '{folder}' is damaged ({error}): import or train it again") from error
@@ -180,7 +180,7 @@ def altered(painter: Painter, changes: Mapping[str, Any], weights: Mapping[str, 
         return painter
     facts = painter.facts.model_copy(update={"model": {**painter.facts.model, **changes}})
     config = settings(facts.family, facts.model)
-    family = build(facts.family, config, painter.conditions, facts.channels, int(facts.trained.get("length", 0)))
+    family = build(facts.family, config, painter.conditions, facts.channels, int(facts.trained.get("length", 0)), facts.size)
     family.load_state_dict(painter.family.state_dict() if weights is None else weights)
     family = family.eval().requires_grad_(False).to(next(painter.family.parameters()).device)
     return dataclasses.replace(painter, facts=facts, family=family)

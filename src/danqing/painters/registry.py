@@ -13,6 +13,8 @@ from danqing.families.diffusion import PRESETS as DIFFUSION_PRESETS
 from danqing.families.diffusion import Diffusion, DiffusionConfig
 from danqing.families.upscaler import PRESETS as UPSCALER_PRESETS
 from danqing.families.upscaler import Upscaler, UpscalerConfig
+from danqing.families.vae import PRESETS as VAE_PRESETS
+from danqing.families.vae import Vae, VaeConfig
 from danqing.parts.contract import Family
 
 
@@ -28,6 +30,7 @@ class Entry:
 FAMILIES: Mapping[str, Entry] = {
     "diffusion": Entry(Diffusion, DiffusionConfig, DIFFUSION_PRESETS),
     "upscaler": Entry(Upscaler, UpscalerConfig, UPSCALER_PRESETS),
+    "vae": Entry(Vae, VaeConfig, VAE_PRESETS),
 }
 
 
@@ -55,7 +58,14 @@ def settings(family: str, facts: Mapping[str, Any]) -> Config:
     return found.config.read(merge(found.presets[preset], rest), f"model ({family})")
 
 
-def build(family: str, config: Config, conditions: Mapping[str, Condition[Any]], channels: int, length: int) -> Family:
+def build(
+    family: str,
+    config: Config,
+    conditions: Mapping[str, Condition[Any]],
+    channels: int,
+    length: int,
+    size: tuple[int, int],
+) -> Family:
     """A fresh learner of this family.
 
     Args:
@@ -64,8 +74,10 @@ def build(family: str, config: Config, conditions: Mapping[str, Condition[Any]],
         conditions: what it can be asked for.
         channels: 1, 3 or 4.
         length: pictures its whole training will see.
+        size: (height, width) of the pictures it learns.
     """
     found = entry(family)
     assert isinstance(config, found.config)
     make: Callable[..., Family] = found.family
-    return make(config, conditions, channels, length)
+    sized = {"size": size} if found.family.sized else {}
+    return make(config, conditions, channels, length, **sized)

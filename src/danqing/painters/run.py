@@ -285,7 +285,7 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
     values = {
         name: [c.read(pictures.pictures[i], prepared.straight(i)) for i in chosen.tolist()] for name, c in conditions.items()
     }
-    family = build(s.family, settings(s.family, s.model), conditions, s.channels, s.pictures_seen)
+    family = build(s.family, settings(s.family, s.model), conditions, s.channels, s.pictures_seen, s.size)
     rehearsal = None
     if base is not None:
         mine, theirs = family.state_dict(), base.family.state_dict()

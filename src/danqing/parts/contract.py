@@ -253,6 +253,10 @@ class Family(Learner):
     """Whether it can be asked for anything; otherwise a training leaves the set's conditions alone."""
     starts: ClassVar[bool] = False
     """True where it paints only from a start picture."""
+    sized: ClassVar[bool] = False
+    """True where it paints only the size it learnt; it is told that size when it is built."""
+    heeds: ClassVar[frozenset[str]] = frozenset({"steps", "sampler", "guidance", "negative", "init", "mask"})
+    """Which of these a wish may name."""
     accepts: frozenset[str]
     """Names of the conditions it can use."""
     guidance: float = 1.0
@@ -272,6 +276,14 @@ class Family(Learner):
         """Bits per value of each picture given its conditions, exact or an upper bound; `None` where the family has no
         likelihood of pixels. Called without gradients, in evaluation mode; the pictures' values are whole levels of a byte."""
         return None
+
+    def encode(self, pictures: Float[Tensor, "batch channels height width"], values: Values) -> Float[Tensor, batch * latent]:
+        """The latents that tell these pictures best, standard normal over the set; for families that have any."""
+        raise NotImplementedError(f"{type(self).__name__} has no latents")
+
+    def decode(self, latents: Float[Tensor, batch * latent], values: Values) -> Float[Tensor, "batch channels height width"]:
+        """The pictures that latents tell, in [-1, 1]."""
+        raise NotImplementedError(f"{type(self).__name__} has no latents")
 
     @abstractmethod
     def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:

@@ -18,8 +18,8 @@ def compose(wish: Mapping[str, Any], painter: str, weights_sha256: str, version:
     """A resolved wish (see `danqing.words.Wish.to_json`) as `parameters` text."""
     width, height = wish["size"]
     facts = {
-        "Steps": wish["steps"],
-        "Sampler": NAMES.get(wish["sampler"], wish["sampler"]),
+        "Steps": wish.get("steps", 1),  # what reads such texts looks for it first
+        **({"Sampler": NAMES.get(wish["sampler"], wish["sampler"])} if "sampler" in wish else {}),
         "CFG scale": f"{wish['guidance']:g}",
         "Seed": wish["seed"],
         "Size": f"{width}x{height}",

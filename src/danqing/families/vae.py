@@ -1,0 +1,317 @@
+"""Variational autoencoder: pictures are told in a few numbers that are normally distributed, and painted from such.
+
+An encoder gives each picture a normal distribution q(z|x) of latents, a decoder gives latents a distribution p(x|z) of
+pictures, and the bound log p(x) ≥ E_q[log p(x|z)] − KL(q(z|x) ‖ p(z)) is raised (Kingma & Welling 2014, equations 3 and 10;
+Rezende et al. 2014). The divergence is weighed by β (Higgins et al. 2017, equation 4), and its first `free` nats of each latent
+are free (Kingma et al. 2016, section C.8, picture by picture). The decoder's deviation is learnt with the rest (Rybkin et al.
+2021, "Simple and effective VAE training with calibrated decoders", section 3) or fixed. Evaluation tightens the bound with
+several draws (IWAE, Burda et al. 2016, equation 8). Conditions are given to both halves (Sohn et al. 2015, equation 4).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from danqing.conditions.condition import Condition
+from danqing.conditions.conditioner import Conditioner, drop
+from danqing.maths.likelihood import LEVELS
+from danqing.parts.coders import (
+    ConvolutionalConfig,
+    ConvolutionalDecoder,
+    ConvolutionalEncoder,
+    DenseConfig,
+    VectorDecoder,
+    VectorEncoder,
+    layers,
+)
+from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Loss, Plan, Player, Values
+from danqing.parts.precision import full_precision
+from danqing.parts.rates import PlayerConfig
+from danqing.parts.symptoms import Symptom, posterior_collapse
+
+FOLLOW = 0.02
+"""What each update adds to the running divergences by which collapse is told."""
+FINEST = math.log(1 / (LEVELS - 1))
+"""Logarithm of the least deviation, half a level: finer ones would praise the decoder for levels it cannot know."""
+SWIFT = 10.0
+"""Times faster than the networks the decoder's deviation follows them."""
+
+# --- config ------------------------------------------------------------------------------------------------------------
+
+
+class VaeConfig(PlayerConfig):
+    """Settings of the VAE.
+
+    Args:
+        coder: the networks, convolutional or dense.
+        latent: numbers that tell a picture; with `map` channels of each place of the convolutional map.
+        map: latents have places, as a codec's do; without, one vector tells the whole picture.
+        decoder: "gaussian" on values in [-1, 1]; "bernoulli" for pictures of black and white.
+        deviation: of the Gaussian decoder; `None` learns it.
+        beta: weight of the divergence.
+        free: nats of each latent that cost nothing.
+        temperature: deviation of the latents it paints from.
+        draws: of the bound in evaluation.
+    """
+
+    coder: ConvolutionalConfig | DenseConfig = Field(default_factory=ConvolutionalConfig, discriminator="kind")
+    latent: int = Field(64, ge=1)
+    map: bool = False
+    decoder: Literal["gaussian", "bernoulli"] = "gaussian"
+    deviation: float | None = Field(None, gt=0)
+    beta: float = Field(1.0, ge=0)
+    free: float = Field(0.0, ge=0)
+    temperature: float = Field(1.0, ge=0)
+    draws: int = Field(32, ge=1)
+    lr: float = Field(1e-3, gt=0)
+    decay: float = Field(0.0, ge=0)
+
+
+# --- family ------------------------------------------------------------------------------------------------------------
+
+
+class Vae(Family):
+    """A family of one player and one step, with a latent.
+
+    Args:
+        config: its settings.
+        conditions: what it can be asked for.
+        channels: 1, 3 or 4.
+        length: pictures the whole training will see, for the learning rate.
+        size: (height, width) of its pictures.
+    """
+
+    sized: ClassVar[bool] = True
+    heeds: ClassVar[frozenset[str]] = frozenset({"init"})
+    tunable: Mapping[str, Any] = {"temperature": (0.6, 0.7, 0.8, 0.9, 1.0)}
+
+    def __init__(
+        self,
+        config: VaeConfig,
+        conditions: Mapping[str, Condition[Any]],
+        channels: int,
+        length: int,
+        size: tuple[int, int],
+    ) -> None:
+        super().__init__()
+        self.config, self.channels, self.length, self.size = config, channels, length, size
+        self.conditions, self.accepts = conditions, frozenset(conditions)
+        self.conditioner = Conditioner(conditions, config.coder.embedding)
+        coder = config.coder
+        self.coders: _Dense | _Convolutional = (
+            _Dense(coder, config.latent, channels, size, bool(conditions))
+            if isinstance(coder, DenseConfig)
+            else _Convolutional(coder, config.latent, channels, size, config.map)
+        )
+        if config.decoder == "gaussian" and config.deviation is None:
+            self.log_deviation = nn.Parameter(torch.zeros(()))  # times SWIFT
+        self.divergences: Tensor
+        self.register_buffer("divergences", torch.ones(math.prod(self._shape())))
+
+    def _shape(self) -> tuple[int, ...]:
+        """Of a picture's latents."""
+        coder = self.config.coder
+        if isinstance(coder, DenseConfig) or not self.config.map:
+            return (self.config.latent,)
+        rows, columns = (-(-side // coder.factor) for side in self.size)
+        return self.config.latent, rows, columns
+
+    def players(self) -> dict[str, Player]:
+        """Both halves together."""
+        return {"painter": self.config.player(self.parameters(), self.length)}
+
+    def networks(self) -> tuple[nn.Module]:
+        """The coders."""
+        return (self.coders,)
+
+    def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
+        """The bound, in nats per value of the picture: what the picture costs given the latents, and what those cost."""
+        keys, values = batch.keys(key), self._dropped(batch, key)
+        mean, log_variance = self.posterior(batch.pictures, values)
+        noise = keys.at("latent").normal(*mean.shape[1:]).to(mean)
+        each = (0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)).flatten(1)
+        cost = -self.log_likelihood(batch.pictures, self.paint(mean + (0.5 * log_variance).exp() * noise, values))
+        size = batch.pictures[0].numel()
+        parts = {"picture": cost / size, "latent": self.config.beta * each.clamp(min=self.config.free).sum(1) / size}
+        count = torch.ones(len(batch), device=each.device).sum()
+        return Loss(parts, {"divergences": (each.detach().sum(0), "sum"), "count": (count, "sum")})
+
+    def after(self, player: str, stats: Mapping[str, Tensor], key: Key, clock: Clock) -> None:
+        """Follow how much each latent tells."""
+        self.divergences.lerp_(stats["divergences"] / stats["count"], FOLLOW)
+
+    def symptoms(self) -> list[Symptom]:
+        """Latents that tell nothing."""
+        found = posterior_collapse(self.divergences)
+        return [found] if found else []
+
+    def _dropped(self, batch: Batch, key: Key) -> Values:
+        return drop(batch.conditions, batch.keys(key).at("drop"))
+
+    def posterior(
+        self, pictures: Float[Tensor, "batch channels height width"], values: Values
+    ) -> tuple[Float[Tensor, batch * latent], Float[Tensor, batch * latent]]:
+        """Mean and logarithm of the variance of q(z|x), in float32."""
+        seen = self.conditioner(self.conditioner.collate(values, len(pictures)), len(pictures))
+        mean, log_variance = self.coders.encode(pictures, seen.vector, seen.tokens, seen.mask).float().chunk(2, dim=1)
+        return mean, log_variance.clamp(-20, 20)
+
+    def paint(self, latents: Float[Tensor, batch * latent], values: Values) -> Float[Tensor, "batch channels height width"]:
+        """What p(x|z) is told by: the mean of the Gaussian, or the logits of the Bernoulli; in float32."""
+        seen = self.conditioner(self.conditioner.collate(values, len(latents)), len(latents))
+        out: Tensor = self.coders.decode(latents, seen.vector, seen.tokens, seen.mask).float()
+        return out
+
+    def log_likelihood(
+        self, pictures: Float[Tensor, "batch channels height width"], painted: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, " batch"]:
+        """log p(x|z) of each picture in nats: a density of values in [-1, 1], or a probability of black and white."""
+        with full_precision(pictures.device):
+            if self.config.decoder == "bernoulli":
+                each = -F.binary_cross_entropy_with_logits(painted, (pictures + 1) / 2, reduction="none")
+            else:
+                log_deviation = self._log_deviation()
+                each = (
+                    -0.5 * ((pictures - painted) * (-log_deviation).exp()).square()
+                    - log_deviation
+                    - 0.5 * math.log(2 * math.pi)
+                )
+            return each.flatten(1).sum(1)
+
+    def _log_deviation(self) -> Tensor:
+        if self.config.deviation is not None:
+            return self.divergences.new_tensor(math.log(self.config.deviation))
+        return (SWIFT * self.log_deviation.float()).clamp(min=FINEST)
+
+    def bound(self, batch: Batch, key: Key, draws: int, levels: bool = True) -> Float[Tensor, " batch"]:
+        """A lower bound of log p(x) given the conditions, in nats, the tighter the more draws (Burda et al. 2016, equation 8).
+
+        Args:
+            batch: pictures.
+            key: of the draws.
+            draws: of latents for each picture.
+            levels: a Gaussian's density is made a probability of whole levels of a byte by uniform noise within them (Theis
+                et al. 2016, section 3.1), which is drawn along.
+        """
+        mean, log_variance = self.posterior(batch.pictures, batch.conditions)
+        keys, found = batch.keys(key), []
+        spread = 2.0 / (LEVELS - 1) if levels and self.config.decoder == "gaussian" else 0.0
+        for number in range(draws):
+            noise = keys.at("bound", number).normal(*mean.shape[1:]).to(mean)
+            latents = mean + (0.5 * log_variance).exp() * noise
+            within = (keys.at("level", number).uniform(*batch.pictures.shape[1:]).to(mean) - 0.5) * spread
+            prior = -0.5 * latents.square()
+            posterior = -0.5 * noise.square() - 0.5 * log_variance
+            told = self.log_likelihood(batch.pictures + within, self.paint(latents, batch.conditions))
+            found.append(told.double() + (prior - posterior).flatten(1).sum(1).double())
+        size = batch.pictures[0].numel() if spread else 0
+        return torch.stack(found).logsumexp(0) - math.log(draws) + size * math.log(spread or 1.0)
+
+    def bits(self, batch: Batch, key: Key) -> Float[Tensor, " batch"] | None:
+        """The bound with `draws` draws; black and white has no bits of a byte's levels."""
+        if self.config.decoder == "bernoulli":
+            return None
+        return -self.bound(batch, key, self.config.draws) / (batch.pictures[0].numel() * math.log(2))
+
+    def encode(self, pictures: Float[Tensor, "batch channels height width"], values: Values) -> Float[Tensor, batch * latent]:
+        """The mean of q(z|x)."""
+        return self.posterior(pictures, values)[0]
+
+    def decode(self, latents: Float[Tensor, batch * latent], values: Values) -> Float[Tensor, "batch channels height width"]:
+        """The mean of p(x|z)."""
+        painted = self.paint(latents, values)
+        return painted.sigmoid() * 2 - 1 if self.config.decoder == "bernoulli" else painted.clamp(-1, 1)
+
+    def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:
+        """Latents from the prior; with a start picture, between its own latents (strength 0) and those (strength 1)."""
+        latents = keys.at("latent").normal(*self._shape()).to(self.divergences) * self.config.temperature
+        if asked.start is not None:
+            turn = 0.5 * math.pi * plan.strength
+            known = self.encode(asked.start.to(self.divergences), asked.conditions)
+            latents = math.cos(turn) * known + math.sin(turn) * latents
+        empty = torch.zeros(len(keys), self.channels, *self.size, device=latents.device)
+        return Canvas({"latent": latents, "x": empty}, (1.0, 0.0), 0, keys)
+
+    def step(self, canvas: Canvas, asked: Asked) -> Canvas:
+        """The one step."""
+        latents = canvas.tensors["latent"]
+        painted = self.decode(latents, asked.conditions)
+        return dataclasses.replace(canvas, tensors={"latent": latents, "x": painted}, step=canvas.step + 1)
+
+    def show(self, canvas: Canvas) -> Float[Tensor, "batch channels height width"]:
+        """The picture; before its step, nothing."""
+        return canvas.tensors["x"]
+
+
+class _Convolutional(nn.Module):
+    """Latents with places, or one vector, by convolutions."""
+
+    def __init__(self, config: ConvolutionalConfig, latent: int, channels: int, size: tuple[int, int], places: bool) -> None:
+        super().__init__()
+        width, self.size, self.factor = config.widths[-1], size, config.factor
+        self.encoder = ConvolutionalEncoder(config, channels, 2 * latent if places else width)
+        self.decoder = ConvolutionalDecoder(config, latent if places else width, channels)
+        self.read = nn.Identity() if places else VectorEncoder(width, 2 * latent)
+        self.lay = None if places else VectorDecoder(latent, width)
+        self.tell = None if places else nn.Linear(latent, config.embedding)
+
+    def encode(self, x: Tensor, vector: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Mean and logarithm of the variance, side by side."""
+        out: Tensor = self.read(self.encoder(x, vector, tokens, mask))
+        return out
+
+    def decode(self, latents: Tensor, vector: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
+        """A picture of the size that was learnt; from a map of places, as large as that says."""
+        height, width = self.size
+        if self.lay is None or self.tell is None:
+            large: Tensor = self.decoder(latents, vector, tokens, mask)
+            rows, columns = latents.shape[-2:]
+            same = (rows, columns) == (-(-height // self.factor), -(-width // self.factor))
+            return large[..., :height, :width] if same else large
+        laid = self.lay(latents, -(-height // self.factor), -(-width // self.factor))
+        painted: Tensor = self.decoder(laid, vector + self.tell(latents), tokens, mask)
+        return painted[..., :height, :width]
+
+
+class _Dense(nn.Module):
+    """One vector, by linear maps of all values."""
+
+    def __init__(self, config: DenseConfig, latent: int, channels: int, size: tuple[int, int], conditional: bool) -> None:
+        super().__init__()
+        self.shape, more = (channels, *size), config.embedding if conditional else 0
+        values = math.prod(self.shape)
+        self.conditional = conditional
+        self.encoder = layers(values + more, *config.hidden, 2 * latent)
+        self.decoder = layers(latent + more, *config.hidden[::-1], values)
+
+    def encode(self, x: Tensor, vector: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Mean and logarithm of the variance, side by side."""
+        out: Tensor = self.encoder(self._with(x.flatten(1), vector))
+        return out
+
+    def decode(self, latents: Tensor, vector: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
+        """A picture."""
+        out: Tensor = self.decoder(self._with(latents, vector))
+        return out.view(-1, *self.shape)
+
+    def _with(self, x: Tensor, vector: Tensor) -> Tensor:
+        return torch.cat([x, vector], 1) if self.conditional else x
+
+
+# --- presets -----------------------------------------------------------------------------------------------------------
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "small": {"coder": {"kind": "convolutional", "widths": [32, 64, 128], "embedding": 64}, "latent": 32},
+    "medium": {},
+    "dense": {"coder": {"kind": "dense"}, "latent": 16},
+}
+"""Differences from the defaults by name."""

@@ -1,0 +1,151 @@
+"""The VAE: its bound against closed forms, and what it refuses."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from learners import computed_elsewhere, stream, vae
+from painters import write_painter
+from torch import distributions
+
+from danqing.errors import WishError
+from danqing.families.vae import Vae, VaeConfig
+from danqing.paint import load
+from danqing.parts.contract import Asked, Batch, Clock, Key, Keys, Plan
+from danqing.train import Loop
+
+BATCH = stream().batch(range(16))
+
+
+def linear(latent: int, **settings: object) -> Vae:
+    """Linear maps alone."""
+    given = {"coder": {"kind": "dense", "hidden": []}, "latent": latent, "warmup": 0, "cooldown": 0.0, "clip": 1e9, **settings}
+    torch.manual_seed(0)
+    return Vae(VaeConfig.read(given), {}, 1, 0, (3, 3))
+
+
+def test_the_bound_is_its_definition() -> None:
+    """The divergence is that of torch's normal distributions, the cost their log-density; the latents those of the key."""
+    learner = vae(latent=3, deviation=0.3, beta=2.0)
+    loss = learner.loss(BATCH, "painter", Key(1), Clock(0, 0))
+    values = learner._dropped(BATCH, Key(1))
+    mean, log_variance = learner.posterior(BATCH.pictures, values)
+    q = distributions.Normal(mean, (0.5 * log_variance).exp())
+    latents = mean + q.stddev * BATCH.keys(Key(1)).at("latent").normal(3)
+    p = distributions.Normal(learner.paint(latents, values), 0.3)
+    told = p.log_prob(BATCH.pictures)  # type: ignore[no-untyped-call]
+    size = BATCH.pictures[0].numel()
+    divergence = distributions.kl_divergence(q, distributions.Normal(0.0, 1.0)).sum(1)
+    torch.testing.assert_close(loss.parts["latent"], 2.0 * divergence / size)
+    torch.testing.assert_close(loss.parts["picture"], -told.flatten(1).sum(1) / size)
+
+
+def test_what_is_free_costs_the_same_and_teaches_nothing() -> None:
+    learner = vae(free=1e3)
+    loss = learner.loss(BATCH, "painter", Key(1), Clock(0, 0)).parts["latent"]
+    assert loss.tolist() == pytest.approx([1e3 * learner.config.latent / BATCH.pictures[0].numel()] * 16)
+    (slope,) = torch.autograd.grad(loss.sum(), [next(learner.coders.parameters())])
+    assert not slope.any()
+
+
+@pytest.mark.parametrize("latent", [1, 2])
+def test_a_linear_vae_reaches_the_likelihood_of_probabilistic_pca(latent: int) -> None:
+    """Its maximum likelihood is known (Tipping & Bishop 1999, equations 7 and 8), and a linear VAE's bound is tight there
+    (Lucas et al. 2019, "Don't blame the ELBO", section 4)."""
+    rng = np.random.default_rng(0)
+    count, size = 128, 9
+    x = rng.normal(size=(count, 2)) @ rng.normal(size=(2, size)) + 0.3 * rng.normal(size=(count, size)) + 0.5
+    values = np.linalg.eigvalsh(np.cov(x.T, bias=True))[::-1]
+    rest = values[latent:].mean()
+    log_likelihood = -0.5 * (
+        size * math.log(2 * math.pi) + np.log(values[:latent]).sum() + (size - latent) * math.log(rest) + size
+    )
+    pictures = torch.tensor(x, dtype=torch.float32).view(count, 1, 3, 3)
+    learner = linear(latent, lr=2e-2)
+    loop = Loop(learner, seed=0)
+    for step in range(400):
+        loop.step(Batch(pictures, {}, tuple(range(step * count, (step + 1) * count))))
+    with torch.no_grad():
+        bound = learner.bound(Batch(pictures, {}, tuple(range(count))), Key(0), 32, levels=False).mean().item()
+    assert log_likelihood - 0.15 < bound < log_likelihood + 0.02
+
+
+def test_more_draws_tighten_the_bound() -> None:
+    learner = vae(latent=8).eval()
+    with torch.no_grad():
+        one, many = (learner.bound(BATCH, Key(2), draws).mean() for draws in (1, 64))
+        bits = learner.bits(BATCH, Key(2))
+    assert one < many
+    assert bits is not None
+    assert bits.shape == (16,)
+    assert vae(decoder="bernoulli").bits(BATCH, Key(2)) is None
+
+
+def test_bits_are_those_of_whole_levels() -> None:
+    """A decoder that knows nothing and is as wide as the values are: log₂ of 255 levels' width, in a Gaussian."""
+    learner = linear(1, deviation=1.0)
+    for parameter in learner.parameters():
+        torch.nn.init.zeros_(parameter)
+    dark = Batch(-torch.ones(2, 1, 3, 3), {}, (0, 1))
+    expected = 0.5 * math.log2(2 * math.pi) + 0.5 / math.log(2) - math.log2(2 / 255)
+    with torch.no_grad():
+        found = learner.bits(dark, Key(0))
+    assert found is not None
+    assert found.tolist() == pytest.approx([expected, expected], abs=0.02)
+
+
+def test_silent_latents_are_told() -> None:
+    learner = vae()
+    assert not learner.symptoms()
+    learner.divergences.zero_()
+    assert learner.symptoms()[0].name == "posterior collapse"
+
+
+def test_the_bernoulli_of_black_and_white() -> None:
+    learner = vae(decoder="bernoulli")
+    pictures = BATCH.pictures.sign()
+    logits = torch.randn(pictures.shape, generator=Key(0).generator())
+    expected = distributions.Bernoulli(logits=logits).log_prob((pictures + 1) / 2)  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(learner.log_likelihood(pictures, logits), expected.flatten(1).sum(1))
+
+
+def test_dense_coders_are_computed_where_their_weights_are() -> None:
+    computed_elsewhere(vae(coder={"kind": "dense", "hidden": [16]}), BATCH)
+
+
+def test_a_start_picture_leads_from_itself_to_anything(home: Path) -> None:
+    """At strength near 0 what is painted is what its own latents tell; at 1 the picture makes no difference."""
+    learner = vae().eval()
+    keys = Keys((Key(1),))
+    asked = Asked({}, {}, torch.ones(1), start=BATCH.pictures[:1])
+    known = learner.encode(BATCH.pictures[:1], {})
+    near, far = (learner.start(asked, Plan((8, 8), strength=strength), keys).tensors["latent"] for strength in (1e-4, 1.0))
+    torch.testing.assert_close(near, known, rtol=0, atol=1e-3)
+    free = learner.start(Asked({}, {}, torch.ones(1)), Plan((8, 8)), keys).tensors["latent"]
+    torch.testing.assert_close(far, free, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("wish", "told"),
+    [
+        ({"steps": 4}, "steps was given as 4"),
+        ({"guidance": 3.0}, "guidance"),
+        ({"sampler": "euler"}, "sampler"),
+        ({"negative": "red"}, "negative"),
+        ({"size": (16, 8)}, "paint the shape they learnt"),
+    ],
+)
+def test_what_it_does_not_heed_is_refused(home: Path, wish: dict[str, Any], told: str) -> None:
+    small = {"kind": "convolutional", "widths": [8, 16], "depths": [1, 1], "attention": [False, False], "embedding": 16}
+    write_painter("v", "vae", {"coder": small, "latent": 4}, {}, 4, (8, 8), 0)
+    session = load("v")
+    assert session.paint(seed=1).image.size == (8, 8)
+    assert session.paint(seed=1, size=(32, 32)).image.size == (32, 32)
+    assert session.paint(seed=1, guidance=1.0).image.size == (8, 8)  # none
+    with pytest.raises(WishError, match=told):
+        session.paint(seed=1, **wish)
