@@ -24,6 +24,7 @@ from danqing.conditions.palette import PaletteCondition
 from danqing.config import merge
 from danqing.data.stream import Stream
 from danqing.families.diffusion import Diffusion, DiffusionConfig
+from danqing.families.flow import Flow, FlowConfig
 from danqing.families.vae import Vae, VaeConfig
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Learner, Loss, Plan, Player
 from danqing.parts.precision import full_precision
@@ -274,7 +275,14 @@ def diffusion(channels: int = 3, **changes: Any) -> Diffusion:
 
 def vae(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> Vae:
     """Likewise."""
-    coder = {"kind": "convolutional", "widths": [16, 32], "depths": [1, 1], "attention": [False, True], "embedding": 32}
+    coder = {
+        "kind": "convolutional",
+        "patch": 1,
+        "widths": [16, 32],
+        "depths": [1, 1],
+        "attention": [False, True],
+        "embedding": 32,
+    }
     if changes.get("coder", coder)["kind"] == "dense":
         coder = {}
     small = {"coder": coder, "latent": 8, "lr": 3e-3, "warmup": 0, "cooldown": 0.0, "average": 1000}
@@ -283,7 +291,20 @@ def vae(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any)
 
 def codec(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> Vae:
     """Likewise one whose latents have places."""
-    return vae(channels, size, map=True, latent=2, **changes)
+    coder = {"kind": "convolutional", "patch": 2, "widths": [32], "depths": [1], "attention": [True], "embedding": 32}
+    return vae(channels, size, map=True, latent=2, coder=coder, **changes)
+
+
+def flow(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> Flow:
+    """Likewise."""
+    network = {"width": 32, "depth": 1, "head": 16}
+    small = {"network": network, "blocks": 3, "lr": 5e-3, "warmup": 0, "cooldown": 0.0, "average": 1000}
+    return Flow(FlowConfig.read(merge(small, changes)), {"palette": PALETTE}, channels, 0, size)
+
+
+def coupling(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> Flow:
+    """Likewise, of the other blocks."""
+    return flow(channels, size, kind="coupling", blocks=4, **changes)
 
 
 # --- the table ---------------------------------------------------------------------------------------------------------
@@ -292,11 +313,19 @@ LEARNERS: Mapping[str, Callable[..., Learner]] = {
     "diffusion": diffusion,
     "vae": vae,
     "codec": codec,
+    "flow": flow,
+    "coupling": coupling,
     "gan": Gan,
     "vq": Vq,
     "towers": Towers,
 }
-FAMILIES: Mapping[str, Callable[..., Family]] = {"diffusion": diffusion, "vae": vae, "gan": Gan}
+FAMILIES: Mapping[str, Callable[..., Family]] = {
+    "diffusion": diffusion,
+    "vae": vae,
+    "flow": flow,
+    "coupling": coupling,
+    "gan": Gan,
+}
 
 
 def build(name: str, seed: int = 0, **settings: Any) -> Learner:

@@ -141,7 +141,14 @@ def test_a_start_picture_leads_from_itself_to_anything(home: Path) -> None:
     ],
 )
 def test_what_it_does_not_heed_is_refused(home: Path, wish: dict[str, Any], told: str) -> None:
-    small = {"kind": "convolutional", "widths": [8, 16], "depths": [1, 1], "attention": [False, False], "embedding": 16}
+    small = {
+        "kind": "convolutional",
+        "patch": 1,
+        "widths": [8, 16],
+        "depths": [1, 1],
+        "attention": [False, False],
+        "embedding": 16,
+    }
     write_painter("v", "vae", {"coder": small, "latent": 4}, {}, 4, (8, 8), 0)
     session = load("v")
     assert session.paint(seed=1).image.size == (8, 8)

@@ -73,6 +73,7 @@ class VaeConfig(PlayerConfig):
     temperature: float = Field(1.0, ge=0)
     draws: int = Field(32, ge=1)
     lr: float = Field(1e-3, gt=0)
+    clip: float = Field(20.0, gt=0)
     decay: float = Field(0.0, ge=0)
 
 
@@ -310,7 +311,7 @@ class _Dense(nn.Module):
 # --- presets -----------------------------------------------------------------------------------------------------------
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "small": {"coder": {"kind": "convolutional", "widths": [32, 64, 128], "embedding": 64}, "latent": 32},
+    "small": {"coder": {"kind": "convolutional", "widths": [48, 96], "depths": [1, 1], "embedding": 64}, "latent": 32},
     "medium": {},
     "dense": {"coder": {"kind": "dense"}, "latent": 16},
 }

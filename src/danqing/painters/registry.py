@@ -11,6 +11,8 @@ from danqing.config import Config, merge
 from danqing.errors import ConfigError, choices
 from danqing.families.diffusion import PRESETS as DIFFUSION_PRESETS
 from danqing.families.diffusion import Diffusion, DiffusionConfig
+from danqing.families.flow import PRESETS as FLOW_PRESETS
+from danqing.families.flow import Flow, FlowConfig
 from danqing.families.upscaler import PRESETS as UPSCALER_PRESETS
 from danqing.families.upscaler import Upscaler, UpscalerConfig
 from danqing.families.vae import PRESETS as VAE_PRESETS
@@ -29,6 +31,7 @@ class Entry:
 
 FAMILIES: Mapping[str, Entry] = {
     "diffusion": Entry(Diffusion, DiffusionConfig, DIFFUSION_PRESETS),
+    "flow": Entry(Flow, FlowConfig, FLOW_PRESETS),
     "upscaler": Entry(Upscaler, UpscalerConfig, UPSCALER_PRESETS),
     "vae": Entry(Vae, VaeConfig, VAE_PRESETS),
 }

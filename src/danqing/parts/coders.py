@@ -22,6 +22,7 @@ class ConvolutionalConfig(Config):
     """Settings of coders that look at neighbourhoods.
 
     Args:
+        patch: pixels on a side that are folded into channels before the first convolution.
         widths: channels of each level; each level but the first has half the height and width of the one before.
         depths: residual blocks of each level.
         attention: levels whose places look at each other and at the tokens of the conditions.
@@ -29,16 +30,17 @@ class ConvolutionalConfig(Config):
     """
 
     kind: Literal["convolutional"] = "convolutional"
-    widths: tuple[int, ...] = (64, 128, 256)
-    depths: tuple[int, ...] = (1, 1, 1)
-    attention: tuple[bool, ...] = (False, False, True)
+    patch: int = Field(2, ge=1, le=8)
+    widths: tuple[int, ...] = (96, 192)
+    depths: tuple[int, ...] = (1, 2)
+    attention: tuple[bool, ...] = (False, True)
     embedding: int = Field(128, ge=8)
     dropout: float = Field(0.0, ge=0.0, lt=1.0)
 
     @property
     def factor(self) -> int:
         """Pixels on a side for one place of the map."""
-        return int(2 ** (len(self.widths) - 1))
+        return int(self.patch * 2 ** (len(self.widths) - 1))
 
     def blocks(self) -> UNetConfig:
         """As the blocks of a U-Net are told it."""
@@ -71,8 +73,8 @@ class ConvolutionalEncoder(nn.Module):
         super().__init__()
         levels, blocks = config.levels(), config.blocks()
         before = [config.widths[0], *config.widths[:-1]]
-        self.factor = config.factor
-        self.first = nn.Conv2d(channels, config.widths[0], 3, padding=1)
+        self.factor, self.patch = config.factor, config.patch
+        self.first = nn.Conv2d(channels * config.patch**2, config.widths[0], 3, padding=1)
         self.shrink = nn.ModuleList(nn.Conv2d(width, width, 2, stride=2) for width in config.widths[:-1])
         self.stages = nn.ModuleList(
             Stage(b, w, depth, attends, blocks) for b, (w, depth, attends) in zip(before, levels, strict=True)
@@ -91,7 +93,7 @@ class ConvolutionalEncoder(nn.Module):
         height, width = x.shape[-2:]
         if height % self.factor or width % self.factor:
             x = F.pad(x, (0, -width % self.factor, 0, -height % self.factor), mode="replicate")
-        hidden = self.first(x)
+        hidden = self.first(F.pixel_unshuffle(x, self.patch))
         for level, stage in enumerate(self.stages):
             hidden = stage(self.shrink[level - 1](hidden) if level else hidden, vector, tokens, mask)
         out: Tensor = self.last(F.silu(self.norm(hidden)))
@@ -109,7 +111,7 @@ class ConvolutionalDecoder(nn.Module):
         self.grow = nn.ModuleList(nn.ConvTranspose2d(a, b, 2, stride=2) for a, b in itertools.pairwise(widths))
         self.stages = nn.ModuleList(Stage(width, width, depth, attends, blocks) for width, depth, attends in levels)
         self.norm = nn.GroupNorm(groups(widths[-1]), widths[-1])
-        self.last = nn.Conv2d(widths[-1], channels, 3, padding=1)
+        self.last, self.patch = nn.Conv2d(widths[-1], channels * config.patch**2, 3, padding=1), config.patch
 
     def forward(
         self,
@@ -122,8 +124,7 @@ class ConvolutionalDecoder(nn.Module):
         hidden = self.first(x)
         for level, stage in enumerate(self.stages):
             hidden = stage(self.grow[level - 1](hidden) if level else hidden, vector, tokens, mask)
-        out: Tensor = self.last(F.silu(self.norm(hidden)))
-        return out
+        return F.pixel_shuffle(self.last(F.silu(self.norm(hidden))), self.patch)
 
 
 def layers(*widths: int) -> nn.Sequential:
