@@ -1,4 +1,4 @@
-"""Four tiny learners that hold the contract from four sides: a game, a codebook, a pair of towers, and diffusion.
+"""Tiny learners that hold the contract from all sides: a game, a pair of towers, and the families, small.
 
 Their pictures are 8 × 8: a disc or stripes of one colour on another, asked for by their palette. A few hundred updates, a few
 seconds, teach them.
@@ -23,12 +23,14 @@ from danqing.conditions.conditioner import Conditioner
 from danqing.conditions.palette import PaletteCondition
 from danqing.config import merge
 from danqing.data.stream import Stream
+from danqing.families.autoregressive import Autoregressive, AutoregressiveConfig
 from danqing.families.diffusion import Diffusion, DiffusionConfig
 from danqing.families.flow import Flow, FlowConfig
 from danqing.families.vae import Vae, VaeConfig
+from danqing.families.vq import Vq, VqConfig
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Learner, Loss, Plan, Player
 from danqing.parts.precision import full_precision
-from danqing.parts.symptoms import Symptom, dead_codes, overfitting
+from danqing.parts.symptoms import Symptom, overfitting
 from danqing.words import Picture
 
 Pictures = Float[Tensor, "batch channels height width"]
@@ -162,67 +164,6 @@ class Gan(Family):
         return canvas.tensors["picture"]
 
 
-# --- a codebook --------------------------------------------------------------------------------------------------------
-
-
-class Vq(Learner):
-    """Pictures to a grid of codes and back (van den Oord, Vinyals & Kavukcuoglu 2017).
-
-    Gradients pass straight through the choice of the nearest code (section 3.2). A code is the running mean m/N of the latents
-    that chose it (appendix A.1, equations 6 to 8); one that hardly any chooses is put where a latent of the batch is, so that
-    none stays dead (Dhariwal et al. 2020, section 3.1).
-    """
-
-    CODES, WIDTH, COMMITMENT, DECAY, LEAST = 32, 8, 0.25, 0.98, 0.1
-
-    def __init__(self, channels: int = 3) -> None:
-        super().__init__()
-        self.encoder = nn.Sequential(nn.Conv2d(channels, 32, 4, 2, 1), nn.SiLU(), nn.Conv2d(32, self.WIDTH, 3, padding=1))
-        self.decoder = nn.Sequential(
-            nn.Conv2d(self.WIDTH, 32, 3, padding=1), nn.SiLU(), nn.ConvTranspose2d(32, channels, 4, 2, 1)
-        )
-        self.counts: Tensor
-        self.sums: Tensor
-        self.register_buffer("counts", torch.ones(self.CODES))
-        self.register_buffer("sums", torch.randn(self.CODES, self.WIDTH))
-
-    def players(self) -> dict[str, Player]:
-        """The codec, alone; its codebook is no parameter."""
-        return {"codec": Player(list(self.parameters()), lambda seen: 3e-3, averages=(1000,))}
-
-    def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
-        """The error of the picture, and that of the latents to their codes (equation 3)."""
-        latents = self.encoder(batch.pictures).float().movedim(1, -1)
-        flat, codebook = latents.flatten(0, 2), self.sums / self.counts[:, None]
-        picked = torch.cdist(flat, codebook).argmin(dim=1)
-        codes = codebook[picked].view_as(latents)
-        rebuilt = self.decoder((latents + (codes - latents).detach()).movedim(-1, 1)).float()
-        parts = {
-            "picture": (rebuilt - batch.pictures).square().mean(dim=(1, 2, 3)),
-            "commitment": self.COMMITMENT * (latents - codes).square().mean(dim=(1, 2, 3)),
-        }
-        counts = torch.zeros_like(self.counts).index_add(0, picked, torch.ones_like(flat[:, 0]))
-        sums = torch.zeros_like(self.sums).index_add(0, picked, flat)
-        each = latents.flatten(1, 2)
-        places = (batch.keys(key).uniform(1)[:, 0] * each.shape[1]).long()
-        fresh = each[torch.arange(len(batch), device=batch.pictures.device), places]
-        return Loss(parts, {"counts": (counts, "sum"), "sums": (sums, "sum"), "fresh": (fresh, "gather")})
-
-    def after(self, player: str, stats: Mapping[str, Tensor], key: Key, clock: Clock) -> None:
-        """Let the running sums follow, then revive the dead."""
-        self.counts.lerp_(stats["counts"], 1 - self.DECAY)
-        self.sums.lerp_(stats["sums"], 1 - self.DECAY)
-        dead = self.counts < self.LEAST
-        chosen = torch.randint(len(stats["fresh"]), (self.CODES,), generator=key.at("revival").generator())
-        self.sums.copy_(torch.where(dead[:, None], stats["fresh"][chosen], self.sums))
-        self.counts.masked_fill_(dead, 1.0)
-
-    def symptoms(self) -> list[Symptom]:
-        """Codes that are hardly chosen."""
-        found = dead_codes(self.counts)
-        return [found] if found else []
-
-
 # --- a pair of towers --------------------------------------------------------------------------------------------------
 
 
@@ -295,6 +236,35 @@ def codec(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: An
     return vae(channels, size, map=True, latent=2, coder=coder, **changes)
 
 
+def vq(channels: int = 3, **changes: Any) -> Vq:
+    """Likewise."""
+    coder = {"patch": 2, "widths": [32], "depths": [1], "attention": [False], "embedding": 16}
+    small = {"coder": coder, "codes": 32, "latent": 4, "lr": 5e-3, "warmup": 0, "cooldown": 0.0, "average": 1000}
+    return Vq(VqConfig.read(merge(small, changes)), {}, channels, 0)
+
+
+def fsq(channels: int = 3, **changes: Any) -> Vq:
+    """Likewise, with levels for a book."""
+    return vq(channels, quantiser="fsq", levels=[5, 4, 3], **changes)
+
+
+def vqgan(channels: int = 3, **changes: Any) -> Vq:
+    """Likewise, with a critic."""
+    return vq(channels, adversarial=0.01, **changes)
+
+
+def autoregressive(
+    channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), length: int = 6400, **changes: Any
+) -> Autoregressive:
+    """Likewise."""
+    slow = {"warmup": 0, "cooldown": 0.0, "average": 1000}
+    coder = {"patch": 2, "widths": [32], "depths": [1], "attention": [False], "embedding": 16}
+    codec = {"coder": coder, "codes": 32, "latent": 4, "lr": 5e-3, **slow}
+    small = {"codec": codec, "network": {"width": 32, "depth": 2, "head": 16}, "lr": 5e-3, "first": 0.4, **slow}
+    config = AutoregressiveConfig.read(merge(small, changes))
+    return Autoregressive(config, {"palette": PALETTE}, channels, length, size)
+
+
 def flow(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> Flow:
     """Likewise."""
     network = {"width": 32, "depth": 1, "head": 16}
@@ -315,8 +285,11 @@ LEARNERS: Mapping[str, Callable[..., Learner]] = {
     "codec": codec,
     "flow": flow,
     "coupling": coupling,
+    "autoregressive": autoregressive,
     "gan": Gan,
-    "vq": Vq,
+    "vq": vq,
+    "fsq": fsq,
+    "vqgan": vqgan,
     "towers": Towers,
 }
 FAMILIES: Mapping[str, Callable[..., Family]] = {
@@ -324,6 +297,7 @@ FAMILIES: Mapping[str, Callable[..., Family]] = {
     "vae": vae,
     "flow": flow,
     "coupling": coupling,
+    "autoregressive": autoregressive,
     "gan": Gan,
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from learners import SIDE, Gan, Vq, drawn
+from learners import SIDE, Gan, drawn, vq
 from typer.testing import CliRunner
 
 from danqing.cli import app
@@ -72,10 +72,10 @@ def test_codes_that_nobody_chooses() -> None:
     found = dead_codes(torch.tensor([5.0, 5.0, 0.0, 0.0, 0.0]))
     assert found is not None
     assert found.evidence == {"dead": pytest.approx(0.6), "in use": pytest.approx(2.0)}
-    vq = Vq()
-    assert vq.symptoms() == []
-    vq.counts[2:] = 0
-    assert [symptom.name for symptom in vq.symptoms()] == ["dead codes"]
+    codec = vq()
+    assert codec.symptoms() == []
+    codec.quantiser.counts[2:] = 0
+    assert [symptom.name for symptom in codec.symptoms()] == ["dead codes"]
 
 
 def pictures(count: int, place: int) -> Any:

@@ -104,7 +104,8 @@ class Loop:
         self.learner.train()
         told: dict[str, float] = {}
         for name, mover in self.movers.items():
-            for _ in range(0 if self.steps % mover.player.every else mover.player.turns):
+            rests = self.steps % mover.player.every or not mover.player.span[0] <= self.seen < mover.player.span[1]
+            for _ in range(0 if rests else mover.player.turns):
                 told |= {f"{name}/{part}": value for part, value in self._turn(name, mover, batch, count).items()}
             mover.follow(self.seen + count, count)  # also where it rests: half-lives are in pictures, not in updates
         self.seen, self.steps = self.seen + count, self.steps + 1
@@ -371,6 +372,8 @@ def _work(loop: Loop, run: Run) -> Iterator[Progress | Sheet | Noticed]:
         for name, value in progress.losses.items():
             curves.add_scalar(name, value, progress.seen)
         curves.add_scalar("pictures per second", progress.speed, progress.seen)
+        for name, value in loop.learner.readings().items():
+            curves.add_scalar(name, value, progress.seen)
         curves.add_scalar("TFLOP per second", progress.work, progress.seen)
         curves.add_scalar("share of time without pictures", progress.waited, progress.seen)
         yield from _notice(watch.word(progress.losses, loop.learner.symptoms()), curves, progress.seen)

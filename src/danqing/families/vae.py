@@ -36,7 +36,7 @@ from danqing.parts.coders import (
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Loss, Plan, Player, Values
 from danqing.parts.precision import full_precision
 from danqing.parts.rates import PlayerConfig
-from danqing.parts.symptoms import Symptom, posterior_collapse
+from danqing.parts.symptoms import SILENT, Symptom, posterior_collapse
 
 FOLLOW = 0.02
 """What each update adds to the running divergences by which collapse is told."""
@@ -154,6 +154,11 @@ class Vae(Family):
         """Latents that tell nothing."""
         found = posterior_collapse(self.divergences)
         return [found] if found else []
+
+    def readings(self) -> dict[str, float]:
+        """What all latents tell of a picture, in nats, and the share of them that tell something."""
+        told = self.divergences.double()
+        return {"nats of a picture": float(told.sum()), "latents in use": float((told > SILENT).double().mean())}
 
     def _dropped(self, batch: Batch, key: Key) -> Values:
         return drop(batch.conditions, batch.keys(key).at("drop"))

@@ -9,6 +9,8 @@ from typing import Any
 from danqing.conditions.condition import Condition
 from danqing.config import Config, merge
 from danqing.errors import ConfigError, choices
+from danqing.families.autoregressive import PRESETS as AUTOREGRESSIVE_PRESETS
+from danqing.families.autoregressive import Autoregressive, AutoregressiveConfig
 from danqing.families.diffusion import PRESETS as DIFFUSION_PRESETS
 from danqing.families.diffusion import Diffusion, DiffusionConfig
 from danqing.families.flow import PRESETS as FLOW_PRESETS
@@ -17,6 +19,8 @@ from danqing.families.upscaler import PRESETS as UPSCALER_PRESETS
 from danqing.families.upscaler import Upscaler, UpscalerConfig
 from danqing.families.vae import PRESETS as VAE_PRESETS
 from danqing.families.vae import Vae, VaeConfig
+from danqing.families.vq import PRESETS as VQ_PRESETS
+from danqing.families.vq import Vq, VqConfig
 from danqing.parts.contract import Family
 
 
@@ -30,10 +34,12 @@ class Entry:
 
 
 FAMILIES: Mapping[str, Entry] = {
+    "autoregressive": Entry(Autoregressive, AutoregressiveConfig, AUTOREGRESSIVE_PRESETS),
     "diffusion": Entry(Diffusion, DiffusionConfig, DIFFUSION_PRESETS),
     "flow": Entry(Flow, FlowConfig, FLOW_PRESETS),
     "upscaler": Entry(Upscaler, UpscalerConfig, UPSCALER_PRESETS),
     "vae": Entry(Vae, VaeConfig, VAE_PRESETS),
+    "vq": Entry(Vq, VqConfig, VQ_PRESETS),
 }
 
 

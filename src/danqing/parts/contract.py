@@ -97,6 +97,7 @@ class Player:
         every: it moves on every `every`-th step of the loop.
         turns: updates it makes each time it moves.
         averages: half-lives, in pictures seen, of the exponential averages kept of its parameters; the first one paints.
+        span: it rests until the first, and from the second of these numbers of pictures seen.
     """
 
     parameters: Sequence[nn.Parameter]
@@ -107,6 +108,7 @@ class Player:
     every: int = 1
     turns: int = 1
     averages: tuple[int, ...] = ()
+    span: tuple[float, float] = (0, float("inf"))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -177,6 +179,10 @@ class Learner(nn.Module, ABC):
     def networks(self) -> Iterable[nn.Module]:
         """Its parts that an accelerator's compiler may turn into few kernels: pure functions of tensors of steady shapes."""
         return ()
+
+    def readings(self) -> Mapping[str, float]:
+        """Numbers of its state that are worth a curve, by name."""
+        return {}
 
     def symptoms(self) -> Iterable[Symptom]:
         """What ails it now, told from its buffers; asked now and then in training. See `danqing.parts.symptoms`."""

@@ -1,0 +1,228 @@
+"""Autoregressive transformer: a picture is told in codes, row by row, each code by the words and the codes before it.
+
+Two stages, as in DALL·E (Ramesh et al. 2021, section 2): first a discrete codec learns to tell pictures in codes
+(`danqing.families.vq`), then a decoder-only transformer learns p(code | conditions, earlier codes), and the codec rests. One
+training does both. Painting draws code after code from the likeliest few (top-k, Fan et al. 2018, section 5.4; top-p, Holtzman
+et al. 2020, equation 2), away from what would be drawn without conditions (Gafni et al. 2022, "Make-A-Scene", equation 6; Yu et
+al. 2022, "Parti", section 3). A step paints a row; within it, keys and values of what was painted are kept.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float, Int64
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from danqing.conditions.condition import Condition
+from danqing.conditions.conditioner import Conditioner, drop
+from danqing.families.vq import Vq, VqConfig
+from danqing.parts.causal import CausalConfig, CausalTransformer, Kept
+from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Loss, Plan, Player, Values
+from danqing.parts.rates import PlayerConfig
+from danqing.parts.symptoms import Symptom
+from danqing.parts.transformer import positions
+
+# --- config ------------------------------------------------------------------------------------------------------------
+
+
+class AutoregressiveConfig(PlayerConfig):
+    """Settings of the autoregressive family.
+
+    Args:
+        codec: tells pictures in codes.
+        first: share of the training in which the codec learns; after it the transformer does.
+        network: the transformer.
+        guidance: it paints with where a wish does not say.
+        temperature: the logits are divided by.
+        top_k: likeliest codes that are drawn from; 0 is all.
+        top_p: least probability that those drawn from have together.
+    """
+
+    codec: VqConfig = Field(default_factory=VqConfig)
+    first: float = Field(0.3, gt=0, lt=1)
+    network: CausalConfig = Field(default_factory=lambda: CausalConfig(width=256, depth=6))
+    guidance: float = Field(1.5, ge=0)
+    temperature: float = Field(1.0, gt=0)
+    top_k: int = Field(0, ge=0)
+    top_p: float = Field(0.95, gt=0, le=1)
+    lr: float = Field(1e-3, gt=0)
+    decay: float = Field(0.03, ge=0)
+
+
+# --- family ------------------------------------------------------------------------------------------------------------
+
+
+class Autoregressive(Family):
+    """A family of two players, of which the second moves when the first is done; it has a step for each row of codes.
+
+    Args:
+        config: its settings.
+        conditions: what it can be asked for.
+        channels: 1, 3 or 4.
+        length: pictures the whole training will see, for the stages and the learning rates.
+        size: (height, width) of its pictures.
+    """
+
+    sized: ClassVar[bool] = True
+    heeds: ClassVar[frozenset[str]] = frozenset({"guidance", "negative", "init"})
+    tunable: Mapping[str, Any] = {
+        "guidance": (1.0, 1.5, 2.0, 3.0),
+        "temperature": (0.8, 0.9, 1.0, 1.1),
+        "top_p": (0.8, 0.9, 0.95, 1.0),
+    }
+
+    def __init__(
+        self,
+        config: AutoregressiveConfig,
+        conditions: Mapping[str, Condition[Any]],
+        channels: int,
+        length: int,
+        size: tuple[int, int],
+    ) -> None:
+        super().__init__()
+        self.config, self.channels, self.length, self.size = config, channels, length, size
+        self.conditions, self.accepts, self.guidance = conditions, frozenset(conditions), config.guidance
+        width, factor = config.network.width, config.codec.coder.factor
+        self.places = (-(-size[0] // factor), -(-size[1] // factor))
+        self.turn = round(config.first * length)
+        """Pictures after which the codec rests."""
+        self.codec = Vq(config.codec, {}, channels, self.turn)
+        self.conditioner = Conditioner(conditions, width)
+        self.codes = nn.Embedding(config.codec.book, width)
+        self.where = nn.Parameter(0.02 * torch.randn(self.places[0] * self.places[1], width))
+        self.network = CausalTransformer(config.network)
+        self.last = nn.Linear(width, config.codec.book)
+        nn.init.normal_(self.codes.weight, std=0.02)
+        nn.init.zeros_(self.last.weight)
+
+    def players(self) -> dict[str, Player]:
+        """The codec's, in the first span; then the painter."""
+        codec = {name: dataclasses.replace(player, span=(0, self.turn)) for name, player in self.codec.players().items()}
+        mine = [parameter for name, parameter in self.named_parameters() if not name.startswith("codec.")]
+        painter = self.config.player(mine, self.length - self.turn)
+
+        def rate(seen: int) -> float:
+            return painter.lr(max(0, seen - self.turn))
+
+        later = dataclasses.replace(painter, lr=rate, span=(self.turn, float("inf")))
+        return {f"codec {name}": player for name, player in codec.items()} | {"painter": later}
+
+    def networks(self) -> tuple[nn.Module, ...]:
+        """The transformer, and the codec's."""
+        return self.network, *self.codec.networks()
+
+    def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
+        """The codec's; or how badly the codes of each picture are foretold, in nats a code."""
+        if player != "painter":
+            return self.codec.loss(batch, player.removeprefix("codec "), key, clock)
+        with torch.no_grad():
+            codes = self.codec.tokens(batch.pictures).flatten(1)
+        logits = self.foretell(codes, drop(batch.conditions, batch.keys(key).at("drop")))
+        return Loss({"code": F.cross_entropy(logits.transpose(1, 2), codes, reduction="none").mean(1)})
+
+    def after(self, player: str, stats: Mapping[str, Tensor], key: Key, clock: Clock) -> None:
+        """The codec's book follows."""
+        if player != "painter":
+            self.codec.after(player.removeprefix("codec "), stats, key, clock)
+
+    def symptoms(self) -> list[Symptom]:
+        """The codec's."""
+        return self.codec.symptoms()
+
+    def readings(self) -> dict[str, float]:
+        """The codec's."""
+        return self.codec.readings()
+
+    def foretell(self, codes: Int64[Tensor, "batch places"], values: Values) -> Float[Tensor, "batch places codes"]:
+        """Logits of each code from those before it, in float32."""
+        told = self.conditioner(self.conditioner.collate(values, len(codes)), len(codes))
+        before = F.pad(self.codes(codes[:, :-1]), (0, 0, 1, 0))
+        hidden = self.network(before + self.where + told.vector[:, None], self._turns(), told.tokens, told.mask)
+        out: Tensor = self.last(hidden).float()
+        return out
+
+    def _turns(self) -> tuple[Tensor, Tensor]:
+        return positions(*self.places, 0, self.config.network.head, self.where.device)
+
+    def encode(self, pictures: Float[Tensor, "batch channels height width"], values: Values) -> Tensor:
+        """The codes' own vectors: (batch, latent, rows, columns)."""
+        return self.codec.quantiser.lookup(self.codec.tokens(pictures))
+
+    def decode(self, latents: Tensor, values: Values) -> Float[Tensor, "batch channels height width"]:
+        """What the codec paints of the codes nearest to such vectors."""
+        return self.codec.paint(self.codec.quantiser(latents)[0], self.size).clamp(-1, 1)
+
+    def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:
+        """No code yet (-1); with a start picture, the codes of its upper part, of 1 − strength of its rows."""
+        rows, columns = self.places
+        codes = torch.full((len(keys), rows, columns), -1, device=self.where.device)
+        first = 0
+        if asked.start is not None:
+            first = min(rows - 1, round(rows * (1 - plan.strength)))
+            codes[:, :first] = self.codec.tokens(asked.start.to(self.where))[:, :first]
+        grid = tuple(1 - row / rows for row in range(first, rows + 1))
+        return Canvas({"codes": codes}, grid, 0, keys)
+
+    def step(self, canvas: Canvas, asked: Asked) -> Canvas:
+        """One more row."""
+        rows, columns = self.places
+        codes = canvas.tensors["codes"].flatten(1).clone()
+        first = (rows - (len(canvas.grid) - 1) + canvas.step) * columns
+        count = len(codes)
+        guided = bool((asked.guidance != 1).any()) and bool(self.accepts)
+        told = [
+            self.conditioner(self.conditioner.collate(values, count), count) for values in (asked.conditions, asked.against)
+        ]
+        told = told[: 2 if guided else 1]
+        kept, (cos, sin) = [Kept() for _ in told], self._turns()
+        luck = canvas.keys.at("row", canvas.step).uniform(columns).to(self.where.device)
+        for place in range(first, first + columns):
+            # The first code of a row is asked with all before it; what is kept of them serves the others.
+            here = slice(0 if place == first else place, place + 1)
+            before = F.pad(self.codes(codes[:, :place].clamp(min=0)), (0, 0, 1, 0))[:, here]
+            said = []
+            for one, mine in zip(told, kept, strict=True):
+                asked_for = before + self.where[here] + one.vector[:, None]
+                hidden = self.network(asked_for, (cos[here], sin[here]), one.tokens, one.mask, mine)[:, -1]
+                said.append(self.last(hidden).float())
+            logits = said[0] if not guided else said[1] + asked.guidance.to(said[0])[:, None] * (said[0] - said[1])
+            codes[:, place] = self._drawn(logits, luck[:, place - first])
+        return dataclasses.replace(canvas, tensors={"codes": codes.view(count, rows, columns)}, step=canvas.step + 1)
+
+    def _drawn(self, logits: Float[Tensor, "batch codes"], luck: Float[Tensor, " batch"]) -> Int64[Tensor, " batch"]:
+        """A code for each, the one at which the probabilities, the largest first, exceed its luck together."""
+        c = self.config
+        chances, order = (logits / c.temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
+        before = chances.cumsum(-1) - chances
+        keep = before < c.top_p
+        if c.top_k:
+            keep &= torch.arange(chances.shape[-1], device=chances.device) < c.top_k
+        chances = torch.where(keep, chances, 0.0)
+        reached = chances.cumsum(-1) >= luck[:, None] * chances.sum(-1, keepdim=True)
+        place = torch.where(reached & keep, 1, 0).argmax(-1, keepdim=True)
+        return order.gather(-1, place)[:, 0]
+
+    def show(self, canvas: Canvas) -> Float[Tensor, "batch channels height width"]:
+        """The rows that are painted; below them, nothing."""
+        codes = canvas.tensors["codes"]
+        painted = self.codec.from_tokens(codes.clamp(min=0), self.size)
+        missing = (codes < 0).repeat_interleave(self.config.codec.coder.factor, 1)[:, : self.size[0], :1]
+        return torch.where(missing[:, None], -1.0, painted)
+
+
+# --- presets -----------------------------------------------------------------------------------------------------------
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "small": {
+        "codec": {"coder": {"kind": "convolutional", "widths": [48, 96], "depths": [1, 1], "embedding": 64}},
+        "network": {"width": 192, "depth": 4},
+    },
+    "medium": {},
+}
+"""Differences from the defaults by name."""
