@@ -26,6 +26,8 @@ from danqing.data.stream import Stream
 from danqing.families.autoregressive import Autoregressive, AutoregressiveConfig
 from danqing.families.diffusion import Diffusion, DiffusionConfig
 from danqing.families.flow import Flow, FlowConfig
+from danqing.families.gan import Gan as RealGan
+from danqing.families.gan import GanConfig
 from danqing.families.vae import Vae, VaeConfig
 from danqing.families.vq import Vq, VqConfig
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Learner, Loss, Plan, Player
@@ -265,6 +267,17 @@ def autoregressive(
     return Autoregressive(config, {"palette": PALETTE}, channels, length, size)
 
 
+def game(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> RealGan:
+    """Likewise."""
+    small = {"latent": 16, "style": 32, "widths": [32, 32], "gamma": 0.5, "lr": 2e-3, "cooldown": 0.0, "average": 1000}
+    return RealGan(GanConfig.read(merge(small, changes)), {"palette": PALETTE}, channels, 0, size)
+
+
+def dcgan(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> RealGan:
+    """Likewise, the plain one."""
+    return game(channels, size, painter="plain", **changes)
+
+
 def flow(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> Flow:
     """Likewise."""
     network = {"width": 32, "depth": 1, "head": 16}
@@ -286,6 +299,8 @@ LEARNERS: Mapping[str, Callable[..., Learner]] = {
     "flow": flow,
     "coupling": coupling,
     "autoregressive": autoregressive,
+    "game": game,
+    "dcgan": dcgan,
     "gan": Gan,
     "vq": vq,
     "fsq": fsq,
@@ -298,6 +313,8 @@ FAMILIES: Mapping[str, Callable[..., Family]] = {
     "flow": flow,
     "coupling": coupling,
     "autoregressive": autoregressive,
+    "game": game,
+    "dcgan": dcgan,
     "gan": Gan,
 }
 

@@ -15,6 +15,8 @@ from danqing.families.diffusion import PRESETS as DIFFUSION_PRESETS
 from danqing.families.diffusion import Diffusion, DiffusionConfig
 from danqing.families.flow import PRESETS as FLOW_PRESETS
 from danqing.families.flow import Flow, FlowConfig
+from danqing.families.gan import PRESETS as GAN_PRESETS
+from danqing.families.gan import Gan, GanConfig
 from danqing.families.upscaler import PRESETS as UPSCALER_PRESETS
 from danqing.families.upscaler import Upscaler, UpscalerConfig
 from danqing.families.vae import PRESETS as VAE_PRESETS
@@ -37,6 +39,7 @@ FAMILIES: Mapping[str, Entry] = {
     "autoregressive": Entry(Autoregressive, AutoregressiveConfig, AUTOREGRESSIVE_PRESETS),
     "diffusion": Entry(Diffusion, DiffusionConfig, DIFFUSION_PRESETS),
     "flow": Entry(Flow, FlowConfig, FLOW_PRESETS),
+    "gan": Entry(Gan, GanConfig, GAN_PRESETS),
     "upscaler": Entry(Upscaler, UpscalerConfig, UPSCALER_PRESETS),
     "vae": Entry(Vae, VaeConfig, VAE_PRESETS),
     "vq": Entry(Vq, VqConfig, VQ_PRESETS),

@@ -1,0 +1,151 @@
+"""The GAN: its losses against closed forms, augmentation, styles, and finding the style of a picture."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from learners import game, stream
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from danqing.conditions.conditioner import drop
+from danqing.families.gan import Gan, _Modulated, steepness
+from danqing.parts.augmenting import augmented
+from danqing.parts.contract import Asked, Clock, Key, Keys, Plan
+
+BATCH = stream().batch(range(8))
+KEYS = Keys(tuple(Key("row", row) for row in range(8)))
+
+
+def moved(by: float = 0.1, **changes: Any) -> Gan:
+    """With weights that have left zero."""
+    learner = game(**changes)
+    for number, parameter in enumerate(learner.parameters()):
+        parameter.data.add_(by * Key("moved", number).normal(*parameter.shape))
+    return learner
+
+
+class Slope(nn.Module):
+    """A critic whose slopes are known: D(x) = a·Σx + b·Σx²/2, so ∇D = a + b·x."""
+
+    def forward(self, x: Tensor, values: object) -> Tensor:
+        flat = x.flatten(1)
+        return 0.7 * flat.sum(1) + 0.3 * flat.square().sum(1) / 2
+
+
+def test_the_penalties_are_the_squares_of_slopes() -> None:
+    x = Key(0).normal(4, 3, 8, 8).requires_grad_()
+    expected = (0.7 + 0.3 * x.detach()).square().flatten(1).sum(1)
+    torch.testing.assert_close(steepness(Slope()(x, {}), x), expected)
+
+
+@pytest.mark.parametrize(("turn", "penalised"), [(0, True), (1, False), (8, True)])
+def test_the_losses_are_those_of_the_paper(turn: int, penalised: bool) -> None:
+    """Softplus of the difference of a pair's verdicts, from either side; R1 at the real picture, R2 at the painted one."""
+    learner = moved(gamma=0.5, lazy=4)
+    learner.critic = Slope()  # type: ignore[assignment]
+    key, real = Key(5), BATCH.pictures
+    critic = learner.loss(BATCH, "critic", key, Clock(0, turn)).parts
+    painter = learner.loss(BATCH, "painter", key, Clock(0, turn)).parts
+    keys = BATCH.keys(key)
+    _, fake = learner._painted(keys, drop(BATCH.conditions, keys.at("drop")))
+    known, claimed = (Slope()(x, {}) for x in (real, fake))
+    torch.testing.assert_close(critic["tell"], F.softplus(claimed - known), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(painter["fool"], F.softplus(known - claimed), rtol=1e-4, atol=1e-5)
+    assert ("R1" in critic) is penalised
+    if penalised:
+        for part, x in (("R1", real), ("R2", fake)):
+            square = (0.7 + 0.3 * x.detach()).square().flatten(1).sum(1)
+            torch.testing.assert_close(critic[part], 0.5 * 4 * 0.5 * square, rtol=1e-4, atol=1e-4)
+
+
+def test_a_modulated_convolution_scales_its_weights() -> None:
+    """Scaling inputs and outputs is what StyleGAN2 does to the weights (Karras et al. 2020, equations 1 and 3)."""
+    layer = _Modulated(5, 6, 3, 7)
+    for number, parameter in enumerate(layer.parameters()):
+        parameter.data.add_(0.3 * Key(number).normal(*parameter.shape))
+    x, style, noise = Key(0).normal(2, 5, 8, 8), Key(1).normal(2, 7), Key(2).normal(2, 1, 8, 8)
+    weight = layer.weight[None] * layer.scale(style)[:, None, :, None, None]
+    weight = weight * (weight.square().sum((2, 3, 4), keepdim=True) + 1e-8).rsqrt()
+    expected = torch.cat([F.conv2d(one[None], mine, padding=1) for one, mine in zip(x, weight, strict=True)])
+    torch.testing.assert_close(layer(x, style, noise), expected + layer.loud * noise + layer.bias, rtol=1e-4, atol=1e-5)
+
+
+def test_augmentation_leaves_pictures_alone_as_often_as_it_should() -> None:
+    """No change has probability 1, so what is not changed can be told from what is (it leaks nothing)."""
+    keys = Keys(tuple(Key("augment", row) for row in range(600)))
+    pictures = Key(0).normal(1, 3, 8, 8).clamp(-1, 1).expand(600, -1, -1, -1)
+    assert torch.equal(augmented(pictures, keys, 0.0), pictures)
+    for strength in (0.1, 0.3):
+        left = (augmented(pictures, keys, strength) - pictures).abs().amax((1, 2, 3)) < 1e-6
+        # Eight changes, two of which are half or a quarter of the time none.
+        assert float(left.float().mean()) == pytest.approx((1 - strength) ** 8 * 1.05, abs=0.09)
+
+
+def test_augmentation_is_drawn_by_the_row_and_differentiable() -> None:
+    pictures = BATCH.pictures.clone().requires_grad_()
+    whole = augmented(pictures, KEYS, 0.9)
+    alone = torch.cat([augmented(pictures[row : row + 1], Keys((KEYS.keys[row],)), 0.9) for row in range(8)])
+    torch.testing.assert_close(whole, alone, rtol=1e-5, atol=1e-5)
+    whole.square().sum().backward()  # type: ignore[no-untyped-call]
+    assert pictures.grad is not None
+    assert bool((pictures.grad.flatten(1).abs().sum(1) > 0).all())
+
+
+def test_augmented_nothing_stays_nothing() -> None:
+    """A transparent pixel has no colour to change."""
+    empty = torch.full((8, 4, 8, 8), -1.0)
+    torch.testing.assert_close(augmented(empty, KEYS, 0.9), empty, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("told", "strength"), [(0.9, 0.5 + 16 / 1000), (0.3, 0.5 - 16 / 1000)])
+def test_augmentation_follows_how_sure_the_critic_is(told: float, strength: float) -> None:
+    learner = game(swiftness=1000, sure=0.6)
+    learner.strength.fill_(0.5)
+    learner.certain.fill_(told)
+    stats = {"signs": torch.tensor(16 * told), "count": torch.tensor(16.0)}
+    learner.after("critic", stats, Key(0), Clock(0, 0))
+    assert learner.strength.item() == pytest.approx(strength)
+    learner.strength.fill_(learner.config.most)
+    learner.certain.fill_(0.99)
+    assert learner.symptoms()[0].name == "discriminator over-fitting"
+
+
+def test_truncation_draws_styles_towards_their_mean() -> None:
+    """At 0 every painting has the mean style: only the noise of the layers, which has no say yet, tells them apart."""
+    learner = moved(truncation=0.0).eval()
+    for layer in learner.modules():
+        if isinstance(layer, _Modulated) and not layer.plain:
+            layer.loud.data.zero_()
+    asked = Asked(BATCH.conditions, {}, torch.ones(8))
+    with torch.no_grad():
+        canvas = learner.step(learner.start(asked, Plan((8, 8)), KEYS), asked)
+        shown = learner.show(canvas)
+        assert (shown - shown[:1]).abs().max() < 1e-5
+        learner.config = learner.config.model_copy(update={"truncation": 1.0})
+        assert not torch.allclose(learner.show(learner.step(learner.start(asked, Plan((8, 8)), KEYS), asked)), shown)
+
+
+def test_the_style_of_a_picture_is_found() -> None:
+    """Of a picture that it painted itself, so that there is one."""
+    learner = moved(0.03).eval()
+    with torch.no_grad():
+        styles = learner.painter.style(Key(3).normal(2, 16), {})[:, None].expand(-1, learner.painter.layers, -1)
+        pictures = learner.decode(styles, {})
+    found = learner.decode(learner.encode(pictures, {}, 200), {})
+    mean = learner.decode(learner.mean.expand(2, learner.painter.layers, -1), {})
+    assert (found - pictures).square().mean() < 0.2 * (mean - pictures).square().mean()
+    assert math.isfinite(float(found.detach().sum()))
+
+
+def test_two_styles_are_mixed_from_a_layer_on() -> None:
+    learner = moved(mixing=1.0)
+    seen: list[Tensor] = []
+    learner.painter.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    learner._painted(KEYS, {})
+    turns = (seen[0] != seen[0][:, :1]).any(-1).float().argmax(1)
+    assert bool((turns >= 1).all())
+    assert len(set(turns.tolist())) > 1
