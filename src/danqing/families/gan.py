@@ -214,7 +214,8 @@ class Gan(Family):
         self, latents: Float[Tensor, "batch layers style"], values: Values
     ) -> Float[Tensor, "batch channels height width"]:
         """The pictures of styles, with the noise that `encode` has."""
-        return self.painter(latents, Keys(tuple(Key("encode") for _ in range(len(latents))))).clamp(-1, 1)
+        painted: Tensor = self.painter(latents, Keys(tuple(Key("encode") for _ in range(len(latents)))))
+        return painted.clamp(-1, 1)
 
     def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:
         """Noise and an empty picture."""
