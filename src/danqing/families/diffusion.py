@@ -60,6 +60,7 @@ class DiffusionConfig(PlayerConfig):
         few: where a training starts from a painter, learn to paint in so many steps and without guidance what that one paints
             in its own steps with its own guidance (Salimans & Ho 2022, algorithm 2; with guidance Meng et al. 2023, section 3).
         steered: noise levels at which the picture under way is given the colours that were asked for; "[1, 0]" is never.
+        loosened: below the first, a noise level, it is given only the second, a share, of what they lack; so shading comes back.
     """
 
     objective: Literal["flow", "epsilon", "v"] = "flow"
@@ -73,6 +74,7 @@ class DiffusionConfig(PlayerConfig):
     interval: tuple[float, float] = (0.0, 1.0)
     few: int = Field(0, ge=0)
     steered: tuple[float, float] = (0.0, 1.0)
+    loosened: tuple[float, float] = (0.2, 0.4)
 
 
 # --- family ------------------------------------------------------------------------------------------------------------
@@ -251,7 +253,10 @@ class Diffusion(Family):
             with_it, without = self.predict(x_t.repeat(2, 1, 1, 1), times.repeat(2), both).chunk(2)
             out = guide(with_it, without, asked.guidance.to(x_t.device))
         picture = to_picture(self.predicts, out, x_t, point.alpha, point.sigma).clamp(-1, 1)
-        return steer(self.conditions, picture, asked.conditions) if within(point, self.config.steered) else picture
+        if not within(point, self.config.steered):
+            return picture
+        below, share = self.config.loosened
+        return picture.lerp(steer(self.conditions, picture, asked.conditions), share if point.sigma < below else 1.0)
 
     def _keep(self, x: Tensor, start: Tensor, mask: Tensor, canvas: Canvas) -> Tensor:
         """`x` where the mask paints, the start picture at the same noise level where it keeps."""
