@@ -9,10 +9,11 @@ from danqing.paint import load
 from danqing.words import Wish
 
 PROMPTS = (
-    "a red apple", "grinning face", "rocket", "绿色的心", "房子", "cat face", "dog face", "pizza", "rose", "car", "bird",
-    "fish", "crown", "guitar", "umbrella", "angry face",
+    "a red apple", "a cute puppy", "space rocket", "a big green heart", "a little house", "a fast red car", "a golden crown",
+    "very angry face", "可爱的小猫咪", "一朵红玫瑰", "海里的鱼", "飞翔的小鸟", "下雨天的雨伞", "木吉他", "香喷喷的披萨",
+    "开心大笑的脸",
 )  # fmt: skip
-"""The sixteen of the trial that set the floor, or their like in Chinese."""
+"""Sixteen that no caption of the set says as they are written here, chosen before any of them was painted."""
 SEED, SIDE = 0, 96
 
 

@@ -167,6 +167,16 @@ def test_the_distance_to_the_data_falls(name: str) -> None:
     assert 0.5 * energy_distance(real[:128], real[128:]) < after < share * before
 
 
+@pytest.mark.parametrize("name", LEARNERS)
+def test_the_work_of_every_learner_is_counted(name: str) -> None:
+    """Before its first step, and without moving anything."""
+    loop, bare = Loop(build(name), seed=5), Loop(build(name), seed=5)
+    (told,) = loop.run(iter([(0, batch(0, 8))]), tell=1e9)
+    assert told.work > 0
+    steps(bare, 1, 8)
+    assert same(loop.tensors(), bare.tensors())
+
+
 def test_what_a_game_tells() -> None:
     _, told = trained("gan")
     assert [step for step, parts in enumerate(told) if "critic/penalty" in parts] == [0, 16, 32, 48, 64]

@@ -17,7 +17,6 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.tensorboard import SummaryWriter
 
 from danqing.data.picture_set import PictureSet
@@ -28,6 +27,7 @@ from danqing.painters.sheet import Distances, distances, grid, paint_values, png
 from danqing.painters.snapshot import Snapshot, newest
 from danqing.parts.contract import Batch, Clock, Family, Key, Learner, Loss, check_players
 from danqing.parts.movers import Mover
+from danqing.parts.operations import Operations
 from danqing.parts.precision import Precision, reduced_precision
 from danqing.parts.processes import World
 from danqing.parts.symptoms import Symptom, Watch
@@ -206,9 +206,9 @@ class Loop:
         self.measured = True
         few = next(batch.to(self.device).split(COUNTED))
         for name, mover in self.movers.items():
-            with self._alone(mover), FlopCounterMode(display=False) as counter:
+            with self._alone(mover), Operations() as counter:
                 self._gradients(name, few, self.key.at("count"), Clock(self.seen, 1), len(few))
-            self.operations += counter.get_total_flops() / len(few) * mover.player.turns / mover.player.every
+            self.operations += counter.count / len(few) * mover.player.turns / mover.player.every
         self.learner.zero_grad()
         for network in self.learner.networks() if self.compiled else ():
             network.compile()

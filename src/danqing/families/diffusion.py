@@ -60,7 +60,7 @@ class DiffusionConfig(PlayerConfig):
         few: where a training starts from a painter, learn to paint in so many steps and without guidance what that one paints
             in its own steps with its own guidance (Salimans & Ho 2022, algorithm 2; with guidance Meng et al. 2023, section 3).
         steered: noise levels at which the picture under way is given the colours that were asked for; "[1, 0]" is never.
-        loosened: below the first, a noise level, it is given only the second, a share, of what they lack; so shading comes back.
+        loosened: below the first, a noise level, it is given only the second, a share, of what they lack: shading comes back.
     """
 
     objective: Literal["flow", "epsilon", "v"] = "flow"

@@ -138,7 +138,9 @@ class Gan(Family):
         if player == "painter":
             wins = self._verdict(fake, values, keys.at("fake")) - self._verdict(real, values, keys.at("real"))
             count = torch.ones(len(batch), device=real.device).sum()
-            return Loss({"fool": F.softplus(-wins)}, {"styles": (styles.detach().float().sum(0), "sum"), "count": (count, "sum")})
+            return Loss(
+                {"fool": F.softplus(-wins)}, {"styles": (styles.detach().float().sum(0), "sum"), "count": (count, "sum")}
+            )
         penalised = clock.turn % self.config.lazy == 0 and self.config.gamma > 0
         real, fake = (x.detach().requires_grad_(penalised) for x in (real, fake))
         known, claimed = self._verdict(real, values, keys.at("real")), self._verdict(fake, values, keys.at("fake"))
