@@ -12,7 +12,7 @@ from torch.utils.flop_counter import flop_registry
 class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts within a `with`; a multiplication and an addition are two.
 
-    The formulas are PyTorch's; its own counter also tells modules apart, and cannot do so where slopes are differentiated again.
+    The formulas are PyTorch's. Its own counter also tells modules apart, and fails where slopes are differentiated again.
     """
 
     def __init__(self) -> None:
