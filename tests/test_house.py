@@ -17,7 +17,7 @@ FLOORS: list[set[str]] = [
     {"conditions"},
     {"data", "families", "metrics", "records", "trust", "store"},
     {"painters"},
-    {"train", "paint", "evaluate", "tune", "judge", "replay", "finish"},
+    {"train", "paint", "evaluate", "tune", "judge", "replay", "finish", "interpolate"},
     {"worker", "server", "cli"},
 ]
 """From the ground up. A file imports from lower floors and from its own folder; on the ground floor, from its neighbours.
@@ -31,6 +31,7 @@ SAME_FLOOR = {
     ("files", "errors"),
     ("parts", "maths"),
     ("replay", "paint"),
+    ("interpolate", "paint"),
     ("judge", "train"),
     ("evaluate", "judge"),
     ("tune", "judge"),

@@ -8,16 +8,18 @@ from __future__ import annotations
 import io
 import json
 import math
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import vtracer
 from PIL import Image
 
 from danqing.data.checks import decode
 from danqing.data.resample import fitted, with_channels
-from danqing.errors import PictureError, WishError, choices
+from danqing.errors import OutputError, PictureError, WishError, choices
 from danqing.files import write_atomically
 from danqing.maths.clusters import kmeans
 from danqing.maths.colour import bytes_to_oklab, oklab_to_bytes
@@ -53,7 +55,8 @@ def opened(path: Path) -> Image.Image:
 def finish(pictures: Sequence[Image.Image], out: Path, names: Sequence[str] = ()) -> Path:
     """Write pictures as what the ending of `out` says.
 
-    `.svg`, `.ico`, `.icns` and `.png` are of one picture; `.webp` and `.gif` are a film, and `.png` of several is a sheet.
+    `.svg`, `.ico`, `.icns` and `.png` are of one picture; `.webp`, `.gif` and `.mp4` are a film, and `.png` of several
+    is a sheet.
 
     Args:
         pictures: one for a vector or an icon; several make a sheet or a film.
@@ -73,6 +76,8 @@ def finish(pictures: Sequence[Image.Image], out: Path, names: Sequence[str] = ()
         return write_atomically(out, ONE[kind](pictures[0]))
     if kind in (".webp", ".gif"):
         return write_atomically(out, film(pictures, kind.removeprefix(".").upper()))
+    if kind == ".mp4":
+        return write_atomically(out, movie(pictures))
     if kind == ".png" and len(pictures) == 1:
         return write_atomically(out, png(pictures[0]))
     if kind == ".png":
@@ -88,7 +93,7 @@ def finish(pictures: Sequence[Image.Image], out: Path, names: Sequence[str] = ()
         }
         write_atomically(out.with_suffix(".json"), json.dumps(facts, ensure_ascii=False, indent=1).encode())
         return write_atomically(out, png(laid))
-    raise WishError(f"pictures cannot become a '{kind or out.name}': {choices(kind, (*ONE, '.webp', '.gif', '.png'))}")
+    raise WishError(f"pictures cannot become a '{kind or out.name}': {choices(kind, (*ONE, '.webp', '.gif', '.mp4', '.png'))}")
 
 
 def svg(image: Image.Image) -> bytes:
@@ -212,6 +217,24 @@ def film(pictures: Sequence[Image.Image], kind: str = "WEBP", milliseconds: int 
     lossless = {"lossless": True} if kind == "WEBP" else {"disposal": 2}
     first.save(buffer, kind, save_all=True, append_images=rest, duration=durations, loop=0, **lossless)
     return buffer.getvalue()
+
+
+def movie(pictures: Sequence[Image.Image], milliseconds: int = MILLISECONDS) -> bytes:
+    """An MPEG-4 film on white, which knows no transparency; odd sides lose a pixel."""
+    if not pictures:
+        raise WishError("a film of no pictures was asked for: give one or more")
+    width, height = (side // 2 * 2 for side in pictures[0].size)
+    with tempfile.TemporaryDirectory() as folder:
+        place = str(Path(folder) / "film.mp4")
+        writer = cv2.VideoWriter(place, cv2.VideoWriter.fourcc(*"mp4v"), 1000 / milliseconds, (width, height))
+        if not writer.isOpened():
+            raise OutputError("this machine's OpenCV writes no MPEG-4: give a .webp or a .gif")
+        for image in pictures:
+            sheet = Image.new("RGBA", image.size, "white")
+            sheet.alpha_composite(image.convert("RGBA"))
+            writer.write(np.asarray(sheet.convert("RGB"))[:height, :width, ::-1].copy())
+        writer.release()
+        return Path(place).read_bytes()
 
 
 def _named(names: Sequence[str], count: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -79,7 +80,8 @@ def steer(
     conditions: Mapping[str, Condition[Any]], pictures: Float[Tensor, "batch channels height width"], values: Values
 ) -> Float[Tensor, "batch channels height width"]:
     """Pictures under way, changed by every condition that can do so and was asked for; the others stay to the bit."""
-    for name, column in values.items():
+    for name, blended in values.items():
+        column = [value.most if isinstance(value, Blend) else value for value in blended]
         rows = [row for row, value in enumerate(column) if value is not None] if conditions[name].steers else []
         if rows:
             before = from_network_unrounded(pictures[rows])
@@ -89,6 +91,22 @@ def steer(
             change = to_network_unrounded(after) - to_network_unrounded(before)
             pictures[rows] = (pictures[rows] + change.to(pictures)).clamp(-1, 1)
     return pictures
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Blend:
+    """Several values of a condition at once, for wishes between wishes: what each is seen as is summed, by its weight.
+
+    Args:
+        parts: (value, weight) each; a value may be `None`. Weights sum to 1.
+    """
+
+    parts: tuple[tuple[Any, float], ...]
+
+    @property
+    def most(self) -> Any:
+        """The value of the largest weight."""
+        return max(self.parts, key=lambda part: part[1])[0]
 
 
 class Conditioner(nn.Module):
@@ -111,6 +129,21 @@ class Conditioner(nn.Module):
             collated[name] = tuple(part.to(self.place.device) for part in encoder.collate(list(column)))
         return collated
 
+    def encode(self, values: Values, count: int) -> Encoded:
+        """What `count` pictures ask for, blends among it."""
+        most = max((len(value.parts) for column in values.values() for value in column if isinstance(value, Blend)), default=1)
+        if most == 1:
+            alone: Encoded = self(self.collate(_part(values, 0)[0], count), count)
+            return alone
+        seen, weights = [], []
+        for number in range(most):
+            column, weight = _part(values, number)
+            seen.append(self(self.collate(column, count), count))
+            weights.append(torch.tensor(weight or [1.0] * count, device=self.place.device))
+        tokens = torch.stack([one.tokens * weight[:, None, None] for one, weight in zip(seen, weights, strict=True)]).sum(0)
+        vector = torch.stack([one.vector * weight[:, None] for one, weight in zip(seen, weights, strict=True)]).sum(0)
+        return Encoded(tokens, torch.stack([one.mask for one in seen]).any(0), vector)
+
     def begin(self, values: Mapping[str, Sequence[Any]], key: Key) -> None:
         """Let each encoder learn from the values of the whole set, before the first picture."""
         for name, encoder in self.encoders.items():
@@ -125,3 +158,16 @@ class Conditioner(nn.Module):
         parts = [encoder(*collated[name]) for name, encoder in self.encoders.items()]
         vector = torch.stack([part.vector for part in parts]).sum(0)
         return Encoded(torch.cat([p.tokens for p in parts], dim=1), torch.cat([p.mask for p in parts], dim=1), vector)
+
+
+def _part(values: Values, number: int) -> tuple[dict[str, list[Any]], list[float]]:
+    """The values with one part of each blend, and what that part weighs, row by row; 0 where there is none."""
+    weights: list[float] = []
+    columns: dict[str, list[Any]] = {}
+    for name, column in values.items():
+        parts = [value.parts[number : number + 1] if isinstance(value, Blend) else ((value, None),) for value in column]
+        columns[name] = [part[0][0] if part else None for part in parts]
+        mine = [part[0][1] if part else 0.0 for part in parts]  # `None` where it is no blend, and so weighs as the others do
+        before = weights or [float(number == 0)] * len(column)
+        weights = [old if new is None else new for old, new in zip(before, mine, strict=True)]
+    return columns, weights

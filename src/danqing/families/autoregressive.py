@@ -141,7 +141,7 @@ class Autoregressive(Family):
 
     def foretell(self, codes: Int64[Tensor, "batch places"], values: Values) -> Float[Tensor, "batch places codes"]:
         """Logits of each code from those before it, in float32."""
-        told = self.conditioner(self.conditioner.collate(values, len(codes)), len(codes))
+        told = self.conditioner.encode(values, len(codes))
         before = F.pad(self.codes(codes[:, :-1]), (0, 0, 1, 0))
         hidden = self.network(before + self.where + told.vector[:, None], self._turns(), told.tokens, told.mask)
         out: Tensor = self.last(hidden).float()
@@ -176,9 +176,7 @@ class Autoregressive(Family):
         first = (rows - (len(canvas.grid) - 1) + canvas.step) * columns
         count = len(codes)
         guided = bool((asked.guidance != 1).any()) and bool(self.accepts)
-        told = [
-            self.conditioner(self.conditioner.collate(values, count), count) for values in (asked.conditions, asked.against)
-        ]
+        told = [self.conditioner.encode(values, count) for values in (asked.conditions, asked.against)]
         told = told[: 2 if guided else 1]
         kept, (cos, sin) = [Kept() for _ in told], self._turns()
         luck = canvas.keys.at("row", canvas.step).uniform(columns).to(self.where.device)

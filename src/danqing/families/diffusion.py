@@ -157,7 +157,7 @@ class Diffusion(Family):
         self, x_t: Float[Tensor, "batch channels height width"], times: Float[Tensor, " batch"], values: Values
     ) -> Float[Tensor, "batch channels height width"]:
         """What the network says of noised pictures at the schedule's times, in float32."""
-        seen = self.conditioner(self.conditioner.collate(values, len(x_t)), len(x_t))
+        seen = self.conditioner.encode(values, len(x_t))
         clock = times.float() if self.config.objective == "flow" else (times.float() + 1) / 1000
         out: Tensor = self.network(x_t, clock, seen.vector, seen.tokens, seen.mask)
         return out.float()

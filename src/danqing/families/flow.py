@@ -195,7 +195,7 @@ class Flow(Family):
         return self._joined(canvas.tensors["x"]).clamp(-1, 1)
 
     def _told(self, values: Values, count: int) -> _Told:
-        seen = self.conditioner(self.conditioner.collate(values, count), count)
+        seen = self.conditioner.encode(values, count)
         return _Told(seen.vector, seen.tokens, seen.mask)
 
     def _cut(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch places numbers"]:

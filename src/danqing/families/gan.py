@@ -268,7 +268,7 @@ class _Style(nn.Module):
 
     def style(self, latent: Float[Tensor, "batch latent"], values: Values) -> Float[Tensor, "batch style"]:
         """Noise is brought to length √n first (Karras et al. 2018, section 4.2)."""
-        told = self.conditioner(self.conditioner.collate(values, len(latent)), len(latent))
+        told = self.conditioner.encode(values, len(latent))
         round_ = latent * latent.square().mean(1, keepdim=True).add(1e-8).rsqrt()
         out: Tensor = self.mapping(torch.cat([round_, told.vector.to(latent)], 1))
         return out
@@ -334,7 +334,7 @@ class _Plain(nn.Module):
 
     def style(self, latent: Float[Tensor, "batch latent"], values: Values) -> Float[Tensor, "batch style"]:
         """The noise beside what the conditions say."""
-        told = self.conditioner(self.conditioner.collate(values, len(latent)), len(latent))
+        told = self.conditioner.encode(values, len(latent))
         return torch.cat([latent, told.vector.to(latent)], 1)
 
     def forward(self, styles: Float[Tensor, "batch layers style"], keys: Keys) -> Float[Tensor, "batch channels h w"]:
@@ -360,7 +360,7 @@ class _Critic(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch channels height width"], values: Values) -> Float[Tensor, " batch"]:
         """The larger, the more real, and the more as asked."""
-        told = self.conditioner(self.conditioner.collate(values, len(x)), len(x))
+        told = self.conditioner.encode(values, len(x))
         hidden = F.leaky_relu(self.hidden(self.body(x)), 0.2)
         out: Tensor = self.last(hidden)[:, 0] + (hidden * told.vector).sum(1) / math.sqrt(hidden.shape[1])
         return out

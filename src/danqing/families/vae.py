@@ -167,13 +167,13 @@ class Vae(Family):
         self, pictures: Float[Tensor, "batch channels height width"], values: Values
     ) -> tuple[Float[Tensor, batch * latent], Float[Tensor, batch * latent]]:
         """Mean and logarithm of the variance of q(z|x), in float32."""
-        seen = self.conditioner(self.conditioner.collate(values, len(pictures)), len(pictures))
+        seen = self.conditioner.encode(values, len(pictures))
         mean, log_variance = self.coders.encode(pictures, seen.vector, seen.tokens, seen.mask).float().chunk(2, dim=1)
         return mean, log_variance.clamp(-20, 20)
 
     def paint(self, latents: Float[Tensor, batch * latent], values: Values) -> Float[Tensor, "batch channels height width"]:
         """What p(x|z) is told by: the mean of the Gaussian, or the logits of the Bernoulli; in float32."""
-        seen = self.conditioner(self.conditioner.collate(values, len(latents)), len(latents))
+        seen = self.conditioner.encode(values, len(latents))
         out: Tensor = self.coders.decode(latents, seen.vector, seen.tokens, seen.mask).float()
         return out
 
