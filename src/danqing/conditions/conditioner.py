@@ -117,7 +117,7 @@ class Conditioner(nn.Module):
     def __init__(self, conditions: Mapping[str, Condition[Any]], width: int) -> None:
         super().__init__()
         self.width = width
-        self.register_buffer("place", torch.zeros(0), persistent=False)  # on the device where all of it is
+        self.register_buffer("place", torch.zeros(0), persistent=False)  # where all of it is, and in its numbers
         self.encoders = nn.ModuleDict({name: condition.encoder(width) for name, condition in sorted(conditions.items())})
 
     def collate(self, values: Values, count: int) -> dict[str, tuple[Tensor, ...]]:
@@ -153,7 +153,7 @@ class Conditioner(nn.Module):
     def forward(self, collated: Mapping[str, tuple[Tensor, ...]], count: int) -> Encoded:
         """All tokens side by side, and the sum of the vectors. Without any condition: one masked token of zeros."""
         if not self.encoders:
-            tokens = torch.zeros(count, 1, self.width, device=self.place.device)
+            tokens = self.place.new_zeros(count, 1, self.width)
             return Encoded(tokens, torch.zeros(count, 1, dtype=torch.bool, device=self.place.device), tokens[:, 0])
         parts = [encoder(*collated[name]) for name, encoder in self.encoders.items()]
         vector = torch.stack([part.vector for part in parts]).sum(0)
