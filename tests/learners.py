@@ -190,7 +190,7 @@ class Towers(Learner):
     def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
         """To find its palette for each picture, and its picture for each palette."""
         count = len(batch)
-        asked = self.conditioner(self.conditioner.collate(batch.conditions, count), count)
+        asked = self.conditioner.encode(batch.conditions, count)
         seen = F.normalize(self.pictures(batch.pictures), dim=1)
         told = F.normalize(self.palettes(asked.vector), dim=1)
         logits, mine = self.scale.exp().clamp(max=100) * (seen @ told.T), torch.arange(count, device=seen.device)

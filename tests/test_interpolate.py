@@ -18,7 +18,8 @@ from PIL import Image
 from danqing.conditions.conditioner import Blend, Conditioner
 from danqing.errors import WishError
 from danqing.finish import finish
-from danqing.interpolate import between_pictures, slerp, walk
+from danqing.interpolate import between_pictures, walk
+from danqing.maths.latents import slerp
 from danqing.paint import load
 from danqing.parts.contract import Key
 from danqing.words import Wish
@@ -28,6 +29,7 @@ SMALL: dict[str, Any] = {
     "vae": {"coder": CODER, "latent": 4},
     "flow": {"blocks": 2, "network": {"width": 32, "depth": 1, "head": 16}},
     "gan": {"widths": [16, 16], "latent": 8, "style": 16},
+    "autoregressive": {"codec": {"coder": CODER, "codes": 16}, "network": {"width": 32, "depth": 1, "head": 16}},
 }
 
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
 from danqing.conditions.conditioner import Blend
-from danqing.data.checks import decode
 from danqing.data.resample import fitted
 from danqing.errors import WishError
 from danqing.maths.colour import from_network, to_network
+from danqing.maths.latents import slerp
 from danqing.paint import Session, Work
-from danqing.parts.contract import Family
+from danqing.painters.start_pictures import read_picture, to_image
+from danqing.parts.contract import LatentFamily, Values
 from danqing.words import Wish
 
 Way = Literal["spherical", "linear"]
@@ -64,20 +64,22 @@ def _between(first: Work, last: Work, shares: list[float], way: Way) -> Work:
         first.canvas, tensors=mixed, keys=dataclasses.replace(first.canvas.keys, keys=first.canvas.keys.keys * count)
     )
 
-    def blended(mine: dict[str, list[object]], other: dict[str, list[object]]) -> dict[str, list[object]]:
-        return {name: [_blend(column[0], other[name][0], share) for share in shares] for name, column in mine.items()}
-
     a, b = first.asked, last.asked
     asked = dataclasses.replace(
         a,
-        conditions=blended(dict(a.conditions), dict(b.conditions)),  # type: ignore[arg-type]
-        against=blended(dict(a.against), dict(b.against)),  # type: ignore[arg-type]
+        conditions=_blended(a.conditions, b.conditions, shares),
+        against=_blended(a.against, b.against, shares),
         guidance=torch.cat([a.guidance.lerp(b.guidance, share) for share in shares]),
     )
     return Work(first.session, first.wishes * count, asked, canvas, None)
 
 
-def _blend(first: object, last: object, share: float) -> object:
+def _blended(first: Values, last: Values, shares: list[float]) -> dict[str, list[Any]]:
+    """What one wish asks and what another asks, as one row for each share of the way."""
+    return {name: [_blend(column[0], last[name][0], share) for share in shares] for name, column in first.items()}
+
+
+def _blend(first: Any, last: Any, share: float) -> Any:
     if first == last or share == 0:
         return first
     return last if share == 1 else Blend(((first, 1 - share), (last, share)))
@@ -88,17 +90,6 @@ def _mix(first: Tensor, last: Tensor, share: float, way: Way) -> Tensor:
     if not first.is_floating_point() or torch.equal(first, last):
         return first
     return first.lerp(last, share) if way == "linear" else slerp(first, last, share)
-
-
-def slerp(first: Float[Tensor, batch * rest], last: Float[Tensor, batch * rest], share: float) -> Float[Tensor, batch * rest]:
-    """Between two vectors on the great circle (Shoemake 1985, "Animating rotation with quaternion curves", equation 6)."""
-    a, b = first.flatten(1).double(), last.flatten(1).double()
-    cosine = (a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1)).clamp(min=1e-12)
-    angle = cosine.clamp(-1, 1).acos()[:, None]
-    sine = angle.sin()
-    straight = torch.lerp(a, b, share)
-    turned = (a * ((1 - share) * angle).sin() + b * (share * angle).sin()) / sine.clamp(min=1e-6)
-    return torch.where(sine < 1e-6, straight, turned).view_as(first).to(first)
 
 
 def between_pictures(
@@ -118,23 +109,17 @@ def between_pictures(
     """
     _check(frames)
     family, facts = session.painter.family, session.painter.facts
-    if type(family).encode is Family.encode:
+    if not isinstance(family, LatentFamily):
         raise WishError(
             f"painters of the family '{facts.family}' have no latents that tell a picture: give words instead of files"
         )
-    pixels = []
-    for path in (first, last):
-        try:
-            pixels.append(fitted(decode(path.read_bytes()).pixels, facts.size, facts.channels))
-        except OSError as error:
-            raise WishError(f"'{path}' cannot be read ({error.strerror or error}): give a picture file") from error
+    pixels = [fitted(read_picture(path), facts.size, facts.channels) for path in (first, last)]
     asked = session.asked([session.resolve(wish or Wish())])
     with torch.inference_mode():
         a, b = (family.encode(to_network(one)[None].to(session.device), asked.conditions).detach() for one in pixels)
         for number in range(frames):
             latents = _mix(a, b, number / (frames - 1), way)
-            painted = from_network(family.decode(latents, asked.conditions).clamp(-1, 1))[0]
-            yield Image.fromarray(painted[..., 0] if painted.shape[-1] == 1 else painted)
+            yield to_image(from_network(family.decode(latents, asked.conditions))[0])
 
 
 def _check(frames: int) -> None:

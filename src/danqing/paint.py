@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,8 +19,6 @@ from PIL import Image
 
 import danqing
 from danqing.conditions.conditioner import parse
-from danqing.data.checks import decode
-from danqing.data.resample import fitted
 from danqing.errors import PictureError, WishError, choices
 from danqing.maths.colour import from_network, to_network
 from danqing.maths.samplers import SAMPLERS
@@ -29,6 +26,7 @@ from danqing.painters.canvas_file import read_canvas, write_canvas
 from danqing.painters.chain import SMALLEST, Chain
 from danqing.painters.painter import Painter, altered, open_painter, tuned, untuned
 from danqing.painters.shelf import names
+from danqing.painters.start_pictures import check_start, hashes, start_and_mask, to_image
 from danqing.parts.contract import Asked, Canvas, Key, Keys, Plan
 from danqing.records.record import Record, pixels_sha256, texts
 from danqing.words import MAX_SIZE, Painting, Wish
@@ -110,7 +108,7 @@ class Work:
             pixels = from_network(self.session.chain.show(self.canvas))
         if self.kept is not None:
             pixels = np.where(self.kept[1] > 127, pixels, self.kept[0])
-        return [_image(picture) for picture in pixels]
+        return [to_image(picture) for picture in pixels]
 
     def save(self, path: str | Path) -> Path:
         """Save the work to go on later with `Session.resume`.
@@ -208,7 +206,7 @@ class Session:
                 "wishes of one batch must share size, steps, sampler, start picture, mask and strength: use paint_all"
             )
         wish, (width, height) = wishes[0], wishes[0].size or (0, 0)
-        start, mask = self._inputs(wish)
+        start, mask = start_and_mask(wish, self.painter.facts.channels)
         asked = self.asked(wishes)
         if start is not None:
             asked = dataclasses.replace(asked, start=_repeat(to_network(start), len(wishes)))
@@ -258,7 +256,7 @@ class Session:
         if wish.sampler is not None and wish.sampler not in SAMPLERS:
             raise WishError(f"there is no sampler '{wish.sampler}': {choices(wish.sampler, SAMPLERS)}")
         self._check_heeded(wish)
-        _check_start(wish)
+        check_start(wish)
         parse(self.painter.conditions, self._texts(wish.words, wish.conditions))
         parse(self.painter.conditions, self._texts(wish.negative, {}))
         return dataclasses.replace(
@@ -328,15 +326,6 @@ class Session:
         """Everything asked, as text by condition; empty words ask for nothing."""
         return {**({"text": words} if words.strip() else {}), **others}
 
-    def _inputs(self, wish: Wish) -> tuple[Any, Any]:
-        """Start picture and mask at the wish's size, uint8 (height, width, channels), or `None`."""
-        if wish.init is None or wish.size is None:
-            return None, None
-        size = (wish.size[1], wish.size[0])
-        start = fitted(_read(wish.init), size, self.painter.facts.channels)
-        mask = None if wish.mask is None else fitted(_read(wish.mask), size, 1, background="#000000")
-        return start, mask
-
     def numerics(self) -> dict[str, Any]:
         """What bit-identity depends on, beside the wish."""
         return {
@@ -353,8 +342,7 @@ class Session:
         """A finished picture with its scores and record."""
         size = (image.height, image.width)
         upscaler = self.upscaler if self.chain.painted(size) != size else None
-        inputs = {name: _sha256(path) for name, path in (("init", wish.init), ("mask", wish.mask)) if path}
-        facts = {"wish": wish.to_json(), "inputs": inputs, "batch": batch, "pixels": pixels_sha256(image)}
+        facts = {"wish": wish.to_json(), "inputs": hashes(wish), "batch": batch, "pixels": pixels_sha256(image)}
         facts["upscaler"] = "" if upscaler is None else upscaler.weights_sha256
         record = Record.read({**self.numerics(), **facts})
         pixels = np.asarray(image).reshape(image.height, image.width, -1)
@@ -371,35 +359,5 @@ def _wish(words: str, others: Mapping[str, Any]) -> Wish:
     return Wish(words, **others)
 
 
-def _check_start(wish: Wish) -> None:
-    if wish.init is None and (wish.mask is not None or wish.strength is not None):
-        raise WishError("a mask or a strength was given without a picture to start from: add --init FILE")
-    if wish.strength is not None and not 0 < wish.strength <= 1:
-        raise WishError(
-            f"a strength of {wish.strength:g} was given: it lies above 0 and at most 1, where 1 forgets the start picture"
-        )
-    for path in (wish.init, wish.mask):
-        if path is not None:
-            _read(path)
-
-
-def _read(path: str) -> Any:
-    """Pixels of a picture a wish names."""
-    try:
-        return decode(Path(path).read_bytes()).pixels
-    except (OSError, PictureError) as error:
-        raise WishError(
-            f"'{path}' cannot be used as a picture ({error}): give a PNG, JPEG, WebP or another picture file"
-        ) from error
-
-
-def _sha256(path: str) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-
-
 def _repeat(tensor: torch.Tensor, count: int) -> torch.Tensor:
     return tensor.expand(count, *tensor.shape)
-
-
-def _image(pixels: UInt8[np.ndarray, "height width channels"]) -> Image.Image:
-    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else np.ascontiguousarray(pixels))

@@ -23,7 +23,7 @@ from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import Conditioner, drop
 from danqing.families.vq import Vq, VqConfig
 from danqing.parts.causal import CausalConfig, CausalTransformer, Kept
-from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Loss, Plan, Player, Values
+from danqing.parts.contract import Asked, Batch, Canvas, Clock, Key, Keys, LatentFamily, Loss, Plan, Player, Values
 from danqing.parts.rates import PlayerConfig
 from danqing.parts.symptoms import Symptom
 from danqing.parts.transformer import positions
@@ -58,7 +58,7 @@ class AutoregressiveConfig(PlayerConfig):
 # --- family ------------------------------------------------------------------------------------------------------------
 
 
-class Autoregressive(Family):
+class Autoregressive(LatentFamily):
     """A family of two players, of which the second moves when the first is done; it has a step for each row of codes.
 
     Args:

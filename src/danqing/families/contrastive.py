@@ -119,5 +119,5 @@ class Contrastive(Learner):
     def say(self, values: Any) -> Float[Tensor, "batch width"]:
         """Words in the space where words and pictures meet, of length 1."""
         count = len(values)
-        encoded = self.words(self.words.collate({self.name: values}, count), count)
+        encoded = self.words.encode({self.name: values}, count)
         return F.normalize(encoded.vector.float(), dim=1)

@@ -25,9 +25,10 @@ from torch.nn import functional as F
 
 from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import Conditioner, drop
+from danqing.maths.latents import varied
 from danqing.maths.likelihood import LEVELS
 from danqing.parts.causal import CausalConfig, CausalTransformer, Kept
-from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Loss, Plan, Player, Values
+from danqing.parts.contract import Asked, Batch, Canvas, Clock, Key, Keys, LatentFamily, Loss, Plan, Player, Values
 from danqing.parts.precision import full_precision
 from danqing.parts.rates import PlayerConfig
 from danqing.parts.transformer import positions
@@ -66,7 +67,7 @@ class FlowConfig(PlayerConfig):
 # --- family ------------------------------------------------------------------------------------------------------------
 
 
-class Flow(Family):
+class Flow(LatentFamily):
     """A family of one player and as many steps as there are blocks, with a latent as large as the picture.
 
     Args:
@@ -173,9 +174,7 @@ class Flow(Family):
         device = next(self.parameters()).device
         latents = keys.at("latent").normal(rows * columns, numbers).to(device) * self.config.temperature
         if asked.start is not None:
-            turn = 0.5 * math.pi * plan.strength
-            known = self.encode(asked.start.to(latents), asked.conditions)
-            latents = math.cos(turn) * known + math.sin(turn) * latents
+            latents = varied(self.encode(asked.start.to(latents), asked.conditions), latents, plan.strength)
         grid = tuple(1 - number / len(self.blocks) for number in range(len(self.blocks) + 1))
         return Canvas({"x": latents}, grid, 0, keys)
 

@@ -13,6 +13,7 @@ data"). Or the painter is a plain stack of convolutions (DCGAN, Radford et al. 2
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
@@ -27,7 +28,7 @@ from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import Conditioner, drop
 from danqing.parts.augmenting import augmented
 from danqing.parts.blocks import groups
-from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Loss, Plan, Player, Values
+from danqing.parts.contract import Asked, Batch, Canvas, Clock, Key, Keys, LatentFamily, Loss, Plan, Player, Values
 from danqing.parts.precision import full_precision
 from danqing.parts.rates import PlayerConfig
 from danqing.parts.symptoms import Symptom, overfitting
@@ -84,7 +85,7 @@ class GanConfig(PlayerConfig):
 # --- family ------------------------------------------------------------------------------------------------------------
 
 
-class Gan(Family):
+class Gan(LatentFamily):
     """A family of two players and one step, with a latent: the style.
 
     Args:
@@ -326,10 +327,9 @@ class _Plain(nn.Module):
         self.conditioner = Conditioner(conditions, config.style)
         self.first = nn.Linear(self.width, widths[0] * math.prod(self.base))
         stages: list[nn.Module] = []
-        for inner, outer in zip(widths, (*widths[1:], widths[-1]), strict=True):
-            stages += [nn.GroupNorm(groups(inner), inner), nn.ReLU()]
-            last = len(stages) == 2 * len(widths) + len(widths) - 1
-            stages.append(nn.Conv2d(inner, channels, 3, padding=1) if last else nn.ConvTranspose2d(inner, outer, 4, 2, 1))
+        for inner, outer in itertools.pairwise(widths):
+            stages += [nn.GroupNorm(groups(inner), inner), nn.ReLU(), nn.ConvTranspose2d(inner, outer, 4, 2, 1)]
+        stages += [nn.GroupNorm(groups(widths[-1]), widths[-1]), nn.ReLU(), nn.Conv2d(widths[-1], channels, 3, padding=1)]
         self.stages = nn.Sequential(*stages)
 
     def style(self, latent: Float[Tensor, "batch latent"], values: Values) -> Float[Tensor, "batch style"]:

@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import Conditioner, drop
+from danqing.maths.latents import varied
 from danqing.maths.likelihood import LEVELS
 from danqing.parts.coders import (
     ConvolutionalConfig,
@@ -33,7 +34,7 @@ from danqing.parts.coders import (
     VectorEncoder,
     layers,
 )
-from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Loss, Plan, Player, Values
+from danqing.parts.contract import Asked, Batch, Canvas, Clock, Key, Keys, LatentFamily, Loss, Plan, Player, Values
 from danqing.parts.precision import full_precision
 from danqing.parts.rates import PlayerConfig
 from danqing.parts.symptoms import SILENT, Symptom, posterior_collapse
@@ -80,7 +81,7 @@ class VaeConfig(PlayerConfig):
 # --- family ------------------------------------------------------------------------------------------------------------
 
 
-class Vae(Family):
+class Vae(LatentFamily):
     """A family of one player and one step, with a latent.
 
     Args:
@@ -165,13 +166,13 @@ class Vae(Family):
 
     def posterior(
         self, pictures: Float[Tensor, "batch channels height width"], values: Values
-    ) -> tuple[Float[Tensor, batch * latent], Float[Tensor, batch * latent]]:
+    ) -> tuple[Float[Tensor, "batch ..."], Float[Tensor, "batch ..."]]:
         """Mean and logarithm of the variance of q(z|x), in float32."""
         seen = self.conditioner.encode(values, len(pictures))
         mean, log_variance = self.coders.encode(pictures, seen.vector, seen.tokens, seen.mask).float().chunk(2, dim=1)
         return mean, log_variance.clamp(-20, 20)
 
-    def paint(self, latents: Float[Tensor, batch * latent], values: Values) -> Float[Tensor, "batch channels height width"]:
+    def paint(self, latents: Float[Tensor, "batch ..."], values: Values) -> Float[Tensor, "batch channels height width"]:
         """What p(x|z) is told by: the mean of the Gaussian, or the logits of the Bernoulli; in float32."""
         seen = self.conditioner.encode(values, len(latents))
         out: Tensor = self.coders.decode(latents, seen.vector, seen.tokens, seen.mask).float()
@@ -228,11 +229,11 @@ class Vae(Family):
             return None
         return -self.bound(batch, key, self.config.draws) / (batch.pictures[0].numel() * math.log(2))
 
-    def encode(self, pictures: Float[Tensor, "batch channels height width"], values: Values) -> Float[Tensor, batch * latent]:
+    def encode(self, pictures: Float[Tensor, "batch channels height width"], values: Values) -> Float[Tensor, "batch ..."]:
         """The mean of q(z|x)."""
         return self.posterior(pictures, values)[0]
 
-    def decode(self, latents: Float[Tensor, batch * latent], values: Values) -> Float[Tensor, "batch channels height width"]:
+    def decode(self, latents: Float[Tensor, "batch ..."], values: Values) -> Float[Tensor, "batch channels height width"]:
         """The mean of p(x|z)."""
         painted = self.paint(latents, values)
         return painted.sigmoid() * 2 - 1 if self.config.decoder == "bernoulli" else painted.clamp(-1, 1)
@@ -241,9 +242,8 @@ class Vae(Family):
         """Latents from the prior; with a start picture, between its own latents (strength 0) and those (strength 1)."""
         latents = keys.at("latent").normal(*self._shape()).to(self.divergences) * self.config.temperature
         if asked.start is not None:
-            turn = 0.5 * math.pi * plan.strength
             known = self.encode(asked.start.to(self.divergences), asked.conditions)
-            latents = math.cos(turn) * known + math.sin(turn) * latents
+            latents = varied(known, latents, plan.strength)
         empty = torch.zeros(len(keys), self.channels, *self.size, device=latents.device)
         return Canvas({"latent": latents, "x": empty}, (1.0, 0.0), 0, keys)
 

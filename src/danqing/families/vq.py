@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from danqing.conditions.condition import Condition
+from danqing.conditions.conditioner import Conditioner
 from danqing.errors import WishError
 from danqing.parts.coders import ConvolutionalConfig, ConvolutionalDecoder, ConvolutionalEncoder
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Loss, Plan, Player
@@ -91,6 +92,7 @@ class Vq(Family):
             raise ValueError(f"a codec heeds no conditions, and was given {', '.join(conditions)}")
         self.config, self.channels, self.length, self.accepts = config, channels, length, frozenset()
         inner = config.latent if config.quantiser == "vq" else len(config.levels)
+        self.conditioner = Conditioner({}, config.coder.embedding)  # tells the coders nothing
         self.encoder = ConvolutionalEncoder(config.coder, channels, inner)
         self.decoder = ConvolutionalDecoder(config.coder, inner, channels)
         self.quantiser: Book | Levels = Book(config) if config.quantiser == "vq" else Levels(config.levels)
@@ -144,14 +146,16 @@ class Vq(Family):
 
     def latents(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch latent rows columns"]:
         """What the encoder lays, in float32."""
-        out: Tensor = self.encoder(x, *nothing(x, self.config.coder.embedding))
+        told = self.conditioner.encode({}, len(x))
+        out: Tensor = self.encoder(x, told.vector, told.tokens, told.mask)
         return out.float()
 
     def paint(
         self, codes: Float[Tensor, "batch latent rows columns"], size: tuple[int, ...] | torch.Size
     ) -> Float[Tensor, "batch channels height width"]:
         """What the decoder paints of codes, in float32, cut to (height, width)."""
-        out: Tensor = self.decoder(codes, *nothing(codes, self.config.coder.embedding))
+        told = self.conditioner.encode({}, len(codes))
+        out: Tensor = self.decoder(codes, told.vector, told.tokens, told.mask)
         return out.float()[..., : size[0], : size[1]]
 
     def tokens(self, x: Float[Tensor, "batch channels height width"]) -> Int64[Tensor, "batch rows columns"]:
@@ -182,12 +186,6 @@ class Vq(Family):
     def show(self, canvas: Canvas) -> Float[Tensor, "batch channels height width"]:
         """The picture; before its step, the one it starts from."""
         return canvas.tensors["x"].clamp(-1, 1)
-
-
-def nothing(x: Float[Tensor, batch * rest], width: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The vector, tokens and mask of coders that are told nothing."""
-    tokens = x.new_zeros(len(x), 1, width)
-    return tokens[:, 0], tokens, torch.zeros(len(x), 1, dtype=torch.bool, device=x.device)
 
 
 class Book(nn.Module):

@@ -31,9 +31,6 @@ def augmented(pictures: Pictures, keys: Keys, strength: float | Tensor) -> Pictu
         keys: one per picture.
         strength: in [0, 1); 0 leaves pictures alone, to the bit.
     """
-    strength = torch.as_tensor(strength, device=pictures.device)
-    if pictures.device.type != "meta" and not bool(strength > 0):
-        return pictures
     luck = keys.uniform(DRAWS).to(pictures)
     chosen = (luck[:, : DRAWS // 2] < strength).to(pictures)
     drawn = luck[:, DRAWS // 2 :]
@@ -65,7 +62,7 @@ def _coloured(x: Pictures, chosen: Tensor, drawn: Tensor) -> Pictures:
     gray = seen.mean(1, keepdim=True)
     seen = gray + (seen - gray) * saturation
     seen = (seen - cover) * contrast + cover + light * cover
-    return torch.cat([seen - 1, alpha], 1)
+    return torch.where((chosen[:, :3].sum(1) > 0)[:, None, None, None], torch.cat([seen - 1, alpha], 1), x)
 
 
 def _normal(uniform: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from danqing.config import Config
 from danqing.parts.blocks import groups
-from danqing.parts.unet import Stage, UNetConfig
+from danqing.parts.unet import Stage
 
 BASE = 4
 """Rows and columns of the map that a single vector is read from and painted out of."""
@@ -42,10 +42,6 @@ class ConvolutionalConfig(Config):
         """Pixels on a side for one place of the map."""
         return int(self.patch * 2 ** (len(self.widths) - 1))
 
-    def blocks(self) -> UNetConfig:
-        """As the blocks of a U-Net are told it."""
-        return UNetConfig(embedding=self.embedding, dropout=self.dropout)
-
     def levels(self) -> list[tuple[int, int, bool]]:
         """(width, depth, attention) of each."""
         if not len(self.widths) == len(self.depths) == len(self.attention):
@@ -71,14 +67,12 @@ class ConvolutionalEncoder(nn.Module):
 
     def __init__(self, config: ConvolutionalConfig, channels: int, out: int) -> None:
         super().__init__()
-        levels, blocks = config.levels(), config.blocks()
+        told = (config.embedding, config.dropout)
         before = [config.widths[0], *config.widths[:-1]]
         self.factor, self.patch = config.factor, config.patch
         self.first = nn.Conv2d(channels * config.patch**2, config.widths[0], 3, padding=1)
         self.shrink = nn.ModuleList(nn.Conv2d(width, width, 2, stride=2) for width in config.widths[:-1])
-        self.stages = nn.ModuleList(
-            Stage(b, w, depth, attends, blocks) for b, (w, depth, attends) in zip(before, levels, strict=True)
-        )
+        self.stages = nn.ModuleList(Stage(b, *level, *told) for b, level in zip(before, config.levels(), strict=True))
         self.norm = nn.GroupNorm(groups(config.widths[-1]), config.widths[-1])
         self.last = nn.Conv2d(config.widths[-1], out, 1)
 
@@ -105,11 +99,10 @@ class ConvolutionalDecoder(nn.Module):
 
     def __init__(self, config: ConvolutionalConfig, inner: int, channels: int) -> None:
         super().__init__()
-        levels, blocks = config.levels()[::-1], config.blocks()
-        widths = config.widths[::-1]
+        widths, told = config.widths[::-1], (config.embedding, config.dropout)
         self.first = nn.Conv2d(inner, widths[0], 3, padding=1)
         self.grow = nn.ModuleList(nn.ConvTranspose2d(a, b, 2, stride=2) for a, b in itertools.pairwise(widths))
-        self.stages = nn.ModuleList(Stage(width, width, depth, attends, blocks) for width, depth, attends in levels)
+        self.stages = nn.ModuleList(Stage(level[0], *level, *told) for level in config.levels()[::-1])
         self.norm = nn.GroupNorm(groups(widths[-1]), widths[-1])
         self.last, self.patch = nn.Conv2d(widths[-1], channels * config.patch**2, 3, padding=1), config.patch
 
@@ -158,8 +151,4 @@ class VectorDecoder(nn.Module):
     def forward(self, x: Float[Tensor, "batch inner"], rows: int, columns: int) -> Float[Tensor, "batch out rows columns"]:
         """Mapped to `BASE` × `BASE` places, and between them linearly."""
         small = self.map(x).view(len(x), self.out, BASE, BASE)
-        return (
-            F.interpolate(small, (rows, columns), mode="bilinear", align_corners=False)
-            if (rows, columns) != (BASE, BASE)
-            else small
-        )
+        return F.interpolate(small, (rows, columns), mode="bilinear", align_corners=False)

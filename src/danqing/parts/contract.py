@@ -283,14 +283,6 @@ class Family(Learner):
         likelihood of pixels. Called without gradients, in evaluation mode; the pictures' values are whole levels of a byte."""
         return None
 
-    def encode(self, pictures: Float[Tensor, "batch channels height width"], values: Values) -> Float[Tensor, batch * latent]:
-        """The latents that tell these pictures best, standard normal over the set; for families that have any."""
-        raise NotImplementedError(f"{type(self).__name__} has no latents")
-
-    def decode(self, latents: Float[Tensor, batch * latent], values: Values) -> Float[Tensor, "batch channels height width"]:
-        """The pictures that latents tell, in [-1, 1]."""
-        raise NotImplementedError(f"{type(self).__name__} has no latents")
-
     @abstractmethod
     def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:
         """A canvas before its first step."""
@@ -302,6 +294,18 @@ class Family(Learner):
     @abstractmethod
     def show(self, canvas: Canvas) -> Float[Tensor, "batch channels height width"]:
         """The pictures as far as they are painted, in [-1, 1], at any time."""
+
+
+class LatentFamily(Family):
+    """A family that tells pictures in latents, and paints from them."""
+
+    @abstractmethod
+    def encode(self, pictures: Float[Tensor, "batch channels height width"], values: Values) -> Float[Tensor, "batch ..."]:
+        """The latents that tell these pictures best."""
+
+    @abstractmethod
+    def decode(self, latents: Float[Tensor, "batch ..."], values: Values) -> Float[Tensor, "batch channels height width"]:
+        """The pictures that latents tell, in [-1, 1]."""
 
 
 def check_players(players: Mapping[str, Player], learner: nn.Module) -> None:

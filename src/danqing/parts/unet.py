@@ -42,11 +42,11 @@ class UNetConfig(Config):
 class Stage(nn.Module):
     """The blocks of one level, each with attention after it where the level has it."""
 
-    def __init__(self, channels_in: int, channels: int, depth: int, attention: bool, config: UNetConfig) -> None:
+    def __init__(self, channels_in: int, channels: int, depth: int, attention: bool, embedding: int, dropout: float) -> None:
         super().__init__()
         first = [channels_in] + [channels] * (depth - 1)
-        self.blocks = nn.ModuleList(ResidualBlock(c, channels, config.embedding, config.dropout) for c in first)
-        self.attention = nn.ModuleList(ContextAttention(channels, config.embedding) for _ in first if attention)
+        self.blocks = nn.ModuleList(ResidualBlock(c, channels, embedding, dropout) for c in first)
+        self.attention = nn.ModuleList(ContextAttention(channels, embedding) for _ in first if attention)
 
     def forward(self, x: Tensor, vector: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
         """(batch, channels_in, h, w) to (batch, channels, h, w)."""
@@ -72,10 +72,11 @@ class UNet(nn.Module):
         self.vector = nn.Sequential(nn.SiLU(), nn.Linear(config.embedding, config.embedding), nn.SiLU())
         self.first = nn.Conv2d(channels * config.patch**2, widths[0], 3, padding=1)
         levels = list(zip(widths, config.depths, config.attention, strict=True))
-        self.down = nn.ModuleList(Stage(width, width, depth, attends, config) for width, depth, attends in levels)
+        told = (config.embedding, config.dropout)
+        self.down = nn.ModuleList(Stage(width, width, depth, attends, *told) for width, depth, attends in levels)
         self.shrink = nn.ModuleList(nn.Conv2d(widths[i], widths[i + 1], 2, stride=2) for i in range(last))
         self.grow = nn.ModuleList(nn.ConvTranspose2d(widths[i + 1], widths[i], 2, stride=2) for i in range(last))
-        self.up = nn.ModuleList(Stage(2 * width, width, depth, attends, config) for width, depth, attends in levels[:-1])
+        self.up = nn.ModuleList(Stage(2 * width, width, depth, attends, *told) for width, depth, attends in levels[:-1])
         self.norm = nn.GroupNorm(groups(widths[0]), widths[0])
         self.last = nn.Conv2d(widths[0], channels * config.patch**2, 3, padding=1)
         nn.init.zeros_(self.last.weight)
