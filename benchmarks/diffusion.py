@@ -81,7 +81,7 @@ def read(path: Path) -> Results:
     return results
 
 
-def work(listed: Iterable[Job], path: Path) -> None:
+def work(listed: Iterable[Job], path: Path, script: str = "diffusion_job.py", packages: Iterable[str] = PACKAGES) -> None:
     """Do what has not been done, keeping each result at once."""
     results = read(path)
     environment = {**os.environ, **PINNED, "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
@@ -89,19 +89,19 @@ def work(listed: Iterable[Job], path: Path) -> None:
         if name_of(job) in results:
             continue
         print(name_of(job), file=sys.stderr, flush=True)
-        command = [sys.executable, str(HERE / "diffusion_job.py"), json.dumps(job)]
+        command = [sys.executable, str(HERE / script), json.dumps(job)]
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
         results[name_of(job)] = json.loads(done.stdout.splitlines()[-1])
-        facts = {"versions": versions(), "machine": machine(), "jobs": results}
+        facts = {"versions": versions(packages), "machine": machine(), "jobs": results}
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
         part.write_text(json.dumps(facts, indent=1), encoding="utf8")
         part.replace(path)
 
 
-def versions() -> dict[str, str]:
+def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
     """Of everything that is measured."""
-    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in packages}
 
 
 def machine() -> str:

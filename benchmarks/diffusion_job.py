@@ -26,9 +26,9 @@ from danqing.data.stream import Stream
 from danqing.families.diffusion import Diffusion, DiffusionConfig
 from danqing.maths.schedules import noised
 from danqing.parts.contract import Key, Keys, Player
+from danqing.parts.loop import Loop
 from danqing.parts.rates import trapezoid
 from danqing.parts.transformer import TransformerConfig
-from danqing.train import Loop
 
 WARMUP, COOLDOWN = 0.05, 0.4
 """Shares of the CPU seconds in which the learning rate rises and falls, the same for all contenders."""

@@ -19,7 +19,7 @@ from danqing.data.picture_set import import_pictures
 from danqing.data.shapes import ShapesSource
 from danqing.painters.run import make_ready, resolve
 from danqing.parts.contract import Clock, Key
-from danqing.train import Loop
+from danqing.parts.loop import Loop
 
 BATCH, STEPS = 32, 4
 

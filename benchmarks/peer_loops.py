@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from danqing.data.stream import Stream
 from danqing.parts.contract import Batch, Clock, Key, Learner, Loss, Player
-from danqing.train import Loop
+from danqing.parts.loop import Loop
 
 Steps = Callable[[int], None]
 """`steps(n)` trains for n updates."""

@@ -50,8 +50,8 @@ def job(who: str, seed: int, seconds: float, fashion: Path, out: Path) -> None:
 
     from danqing.data.stream import Stream
     from danqing.families.diffusion import Diffusion, DiffusionConfig
+    from danqing.parts.loop import Loop
     from danqing.parts.rates import trapezoid
-    from danqing.train import Loop
 
     torch.set_num_threads(1)
     torch.manual_seed(seed)

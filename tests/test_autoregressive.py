@@ -13,7 +13,7 @@ from torch import Tensor
 from danqing.families.autoregressive import Autoregressive
 from danqing.painters.snapshot import Snapshot, newest
 from danqing.parts.contract import Asked, Canvas, Key, Keys, Plan
-from danqing.train import Loop
+from danqing.parts.loop import Loop
 
 STREAM = stream()
 BATCH = STREAM.batch(range(5))

@@ -19,8 +19,9 @@ from danqing.families.upscaler import Upscaler, UpscalerConfig
 from danqing.paint import UPSCALER, Session, Work, load
 from danqing.painters.painter import open_painter
 from danqing.parts.contract import Asked, Batch, Key, Keys, Plan
+from danqing.parts.loop import Loop
 from danqing.replay import replay
-from danqing.train import Done, Loop, Sheet, train
+from danqing.train import Done, Sheet, train
 from danqing.words import Wish
 
 

@@ -18,7 +18,7 @@ from danqing.maths.samplers import SAMPLERS
 from danqing.painters.canvas_file import read_canvas, write_canvas
 from danqing.painters.snapshot import Snapshot, newest
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Plan
-from danqing.train import Loop
+from danqing.parts.loop import Loop
 
 STREAM = stream()
 ALONE = [name for name, kind in LEARNERS.items() if not build(name).couples]

@@ -15,24 +15,25 @@ from danqing.errors import TrainingError
 from danqing.families.flow import Flow, divisor
 from danqing.parts.causal import CausalConfig, CausalTransformer, Kept
 from danqing.parts.contract import Asked, Batch, Clock, Key, Keys, Plan
+from danqing.parts.loop import Loop
 from danqing.parts.transformer import positions
-from danqing.train import Loop
 
 BATCH = stream().batch(range(6))
 KINDS: Mapping[str, Any] = {"causal": flow, "coupling": coupling}
 
 
-def moved(learner: nn.Module) -> Any:
+def moved(learner: nn.Module, by: float = 0.04) -> Any:
     """With weights that have left zero."""
     for number, parameter in enumerate(learner.parameters()):
-        parameter.data.add_(0.08 * Key("moved", number).normal(*parameter.shape).to(parameter))
+        parameter.data.add_(by * Key("moved", number).normal(*parameter.shape).to(parameter))
     return learner.eval()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", [(8, 8), (6, 10)])
-def test_it_is_inverted(kind: str, size: tuple[int, int]) -> None:
-    learner: Flow = moved(KINDS[kind](size=size))
+@pytest.mark.parametrize("bins", [0, 8])
+def test_it_is_inverted(kind: str, size: tuple[int, int], bins: int) -> None:
+    learner: Flow = moved(KINDS[kind](size=size, bins=bins), 0.04 if bins else 0.08)
     pictures = Key(0).normal(6, 3, *size)
     with torch.no_grad():
         latents, _ = learner.flow(pictures, BATCH.conditions)
@@ -42,8 +43,9 @@ def test_it_is_inverted(kind: str, size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_its_volume_is_that_of_its_jacobian(kind: str) -> None:
-    learner: Flow = moved(KINDS[kind](channels=1, size=(4, 4), patch=2))
+@pytest.mark.parametrize("bins", [0, 8])
+def test_its_volume_is_that_of_its_jacobian(kind: str, bins: int) -> None:
+    learner: Flow = moved(KINDS[kind](channels=1, size=(4, 4), patch=2, bins=bins))
     picture = Key(1).normal(1, 1, 4, 4)
     asked = {"palette": BATCH.conditions["palette"][:1]}
 

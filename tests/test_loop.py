@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from danqing.errors import TrainingError
 from danqing.parts.contract import Batch, Clock, Key, Learner, Loss, Player
+from danqing.parts.loop import Loop
 from danqing.parts.precision import reduced_precision
 from danqing.parts.processes import World
 from danqing.parts.rates import trapezoid
-from danqing.train import Loop
 
 STREAM = stream(64)
 

@@ -23,8 +23,9 @@ from danqing.data.shapes import ShapesSource
 from danqing.errors import TrainingError
 from danqing.painters.snapshot import Snapshot
 from danqing.parts.contract import Key
+from danqing.parts.loop import Loop
 from danqing.parts.processes import World
-from danqing.train import Done, Loop, train
+from danqing.train import Done, train
 
 BOTH = ("diffusion", "vq", "gan")
 PROCESSOR = torch.device("cpu")

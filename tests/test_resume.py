@@ -65,7 +65,8 @@ def go(shapes: str, **changes: Any) -> tuple[Begun, Done]:
 
 DRIVER = """
 import json, sys
-from danqing.train import Loop, train
+from danqing.parts.loop import Loop
+from danqing.train import train
 Loop.run.__defaults__ = (0.0,)  # a word after every step, and so a snapshot, that a kill may fall anywhere
 for event in train(sys.argv[1], json.loads(sys.argv[2])):
     print(json.dumps([type(event).__name__, getattr(event, "seen", None)]), flush=True)

@@ -17,7 +17,7 @@ from danqing.errors import WishError
 from danqing.families.vae import Vae, VaeConfig
 from danqing.paint import load
 from danqing.parts.contract import Asked, Batch, Clock, Key, Keys, Plan
-from danqing.train import Loop
+from danqing.parts.loop import Loop
 
 BATCH = stream().batch(range(16))
 

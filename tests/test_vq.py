@@ -15,7 +15,7 @@ from danqing.errors import WishError
 from danqing.families.vq import Book, Levels, VqConfig
 from danqing.paint import load
 from danqing.parts.contract import Clock, Key, Keys
-from danqing.train import Loop
+from danqing.parts.loop import Loop
 
 STREAM = stream()
 KEYS = Keys(tuple(Key("row", row) for row in range(2)))

@@ -29,7 +29,7 @@ from danqing.metrics.extractor import Extractor
 from danqing.metrics.features import Features, Others
 from danqing.metrics.measured import Number, Refused, mean_of
 from danqing.parts.contract import Batch, Key
-from danqing.train import Loop
+from danqing.parts.loop import Loop
 from danqing.words import Doing
 
 BATCH, PASSES, MOST = 256, 40, 200_000
@@ -69,9 +69,19 @@ class Judge:
         self, looked: Float[Tensor, "pictures looked"], words: Sequence[Words], key: Key
     ) -> Float[np.ndarray, " pictures"]:
         """1 for each picture that its own words suit best, 0 for the others; see `r_precision`."""
+        return r_precision(*self._both(looked, words), [str(value) for value in words], key)
+
+    @torch.inference_mode()
+    def similarity(self, looked: Float[Tensor, "pictures looked"], words: Sequence[Words]) -> Float[np.ndarray, " pictures"]:
+        """The cosine of each picture with its own words: the larger, the better they suit."""
+        seen, said = self._both(looked, words)
+        found: Float[np.ndarray, " pictures"] = (seen * said).sum(1).numpy()
+        return found
+
+    def _both(self, looked: Tensor, words: Sequence[Words]) -> tuple[Tensor, Tensor]:
         seen = self.learner.see((looked - self.mean) / self.deviation)
         parts = [self.learner.say(list(words[start : start + BATCH])) for start in range(0, len(words), BATCH)]
-        return r_precision(seen, torch.cat(parts), [str(value) for value in words], key)
+        return seen, torch.cat(parts)
 
 
 def words_of(gallery: Gallery) -> list[Words | None]:

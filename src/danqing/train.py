@@ -1,262 +1,29 @@
-"""The one training loop, and the verb around it.
-
-The loop knows players, not families. It reads from top to bottom: `Loop.step` is one batch, `Loop.run` is many, `train` opens
-the set, builds the learner, resumes, runs, and leaves a painter behind.
-"""
+"""Training: open the set, build the learner, go on where it stopped, let it see pictures, and leave a painter behind."""
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import dataclasses
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from danqing.data.picture_set import PictureSet
 from danqing.errors import TrainingError
 from danqing.files import write_atomically
+from danqing.painters.pace import affordable
 from danqing.painters.run import Run, Settings, fingerprint, make_ready, resolve
 from danqing.painters.sheet import Distances, distances, grid, paint_values, png
 from danqing.painters.snapshot import Snapshot, newest
-from danqing.parts.contract import Batch, Clock, Family, Key, Learner, Loss, check_players
-from danqing.parts.movers import Mover
-from danqing.parts.operations import Operations
-from danqing.parts.precision import Precision, reduced_precision
+from danqing.parts.contract import Family, Key
+from danqing.parts.loop import Loop, Progress
 from danqing.parts.processes import World
 from danqing.parts.symptoms import Symptom, Watch
-
-COUNTED = 4
-"""Pictures by which the operations of a step are counted."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Progress:
-    """What the loop tells after a step, of the time since the last word.
-
-    Args:
-        seen: pictures, since the training began.
-        losses: mean of each.
-        speed: pictures per second.
-        work: operations per second in matrix products and convolutions, of all processes, in TFLOP/s; beside what a device
-            is said to do it tells how well it is used.
-        waited: share of the time in which the network had no pictures to learn from.
-    """
-
-    seen: int
-    losses: Mapping[str, float]
-    speed: float
-    work: float
-    waited: float
-
-
-class Loop:
-    """A learner in training.
-
-    Args:
-        learner: what is trained; moved to `device`.
-        seed: of every draw.
-        micro_batch: pictures computed at once; gradients do not depend on it.
-        precision: see `reduced_precision`.
-        world: the processes that train together; a batch is shared equally among them.
-        compiled: `run` compiles the learner's networks.
-
-    Raises:
-        TrainingError: several processes would train a learner that ties the pictures of a batch together.
-    """
-
-    def __init__(
-        self,
-        learner: Learner,
-        *,
-        seed: int,
-        micro_batch: int | None = None,
-        precision: Precision = "float32",
-        device: torch.device | None = None,
-        world: World | None = None,
-        compiled: bool = False,
-    ) -> None:
-        self.device, self.world = device or torch.device("cpu"), world or World()
-        if learner.couples and self.world.size > 1:
-            raise TrainingError(
-                f"{type(learner).__name__} ties the pictures of a batch together, so {self.world.size} processes cannot share "
-                "one: train it in one process"
-            )
-        self.learner = learner.to(self.device)
-        self.key, self.micro_batch = Key(seed), micro_batch
-        self.reduced = reduced_precision(self.device, precision)
-        players = learner.players()
-        check_players(players, learner)
-        names = {parameter: name for name, parameter in learner.named_parameters()}
-        self.movers = {name: Mover(player, [names[p] for p in player.parameters]) for name, player in players.items()}
-        self.seen = self.steps = 0
-        self.compiled, self.measured, self.operations = compiled, False, 0.0
-
-    def step(self, batch: Batch) -> dict[str, float]:
-        """Let every player whose turn it is move once per turn; returns the mean of each named loss."""
-        batch, count = batch.to(self.device), len(batch) * self.world.size
-        self.learner.train()
-        told: dict[str, float] = {}
-        for name, mover in self.movers.items():
-            rests = self.steps % mover.player.every or not mover.player.span[0] <= self.seen < mover.player.span[1]
-            for _ in range(0 if rests else mover.player.turns):
-                told |= {f"{name}/{part}": value for part, value in self._turn(name, mover, batch, count).items()}
-            mover.follow(self.seen + count, count)  # also where it rests: half-lives are in pictures, not in updates
-        self.seen, self.steps = self.seen + count, self.steps + 1
-        return told
-
-    def _turn(self, name: str, mover: Mover, batch: Batch, count: int) -> dict[str, float]:
-        clock, key = Clock(self.seen, mover.turn), self.key.at(name, mover.turn)
-        self.learner.zero_grad()
-        with self._alone(mover):
-            sums, stats = self._gradients(name, batch, key, clock, count)
-        norm = mover.gradient_norm()
-        if not all(map(math.isfinite, (float(norm), *sums.values()))):
-            raise TrainingError(self._blame(name, batch, sums))
-        mover.move(self.seen, norm)
-        with torch.no_grad():
-            self.learner.after(name, stats, key, clock)
-        return {part: value / count for part, value in sums.items()} | {"gradient": float(norm)}
-
-    @contextlib.contextmanager
-    def _alone(self, mover: Mover) -> Iterator[None]:
-        """Only this player's gradients are on: the others are scenery."""
-        others = [p for other in self.movers.values() if other is not mover for p in other.parameters]
-        for parameter in others:
-            parameter.requires_grad_(False)
-        try:
-            yield
-        finally:
-            for parameter in others:
-                parameter.requires_grad_(True)
-
-    def _gradients(
-        self, name: str, batch: Batch, key: Key, clock: Clock, count: int
-    ) -> tuple[dict[str, float], dict[str, Tensor]]:
-        """Leave the gradient of the mean loss in the parameters; return sums of losses and stats, over all processes."""
-        whole = self.learner.couples or self.micro_batch is None
-        losses: list[Loss] = []
-        for piece in batch.split(len(batch) if whole else self.micro_batch or len(batch)):
-            # For torch's own draws (dropout), so that they too resume where they were.
-            torch.manual_seed(key.at("torch", piece.rows[0]).generator().initial_seed())
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced):
-                loss = self.learner.loss(piece, name, key, clock)
-            total = torch.stack([part.float().sum() for part in loss.parts.values()]).sum()
-            (total / count).backward()  # type: ignore[no-untyped-call]
-            losses.append(Loss({part: value.detach() for part, value in loss.parts.items()}, loss.stats))
-        self.world.sum_gradients(self.movers[name].parameters)
-        parts = torch.stack([torch.cat([loss.parts[part] for loss in losses]).double().sum() for part in losses[0].parts])
-        sums = dict(zip(losses[0].parts, self.world.sum(parts).tolist(), strict=True))
-        return sums, {stat: self._reduce([loss.stats[stat] for loss in losses]) for stat in losses[0].stats}
-
-    def _reduce(self, pieces: list[tuple[Tensor, Literal["sum", "gather"]]]) -> Tensor:
-        tensors = [tensor.detach() for tensor, _ in pieces]
-        if pieces[0][1] == "sum":
-            return self.world.sum(torch.stack(tensors).sum(0))
-        return self.world.gather(torch.cat(tensors))
-
-    def _blame(self, player: str, batch: Batch, sums: Mapping[str, float]) -> str:
-        """One sentence for a loss or gradient that is no number: the step, the player and the first cause found."""
-        gradients = {name: p.grad for name, p in self.learner.named_parameters() if p.grad is not None}
-        bad_pictures = self.world.sum((~torch.isfinite(batch.pictures)).sum())  # of any process: all must tell one cause
-        bad_weight, bad_gradient = _endless(self.learner.state_dict()), _endless(gradients)
-        bad_part = next((part for part, value in sums.items() if not math.isfinite(value)), None)
-        remedy = "go on with precision=float32, or begin anew with a lower learning rate"
-        if bad_pictures:
-            cause = "the pictures of the batch hold values that are no numbers; check the set with `danqing data check`"
-        elif bad_weight:
-            cause = f"'{bad_weight}' holds values that are no numbers; delete the newest snapshot and {remedy}"
-        elif bad_part:
-            cause = f"its loss '{bad_part}' is no number; {remedy}"
-        else:
-            cause = f"the gradient of '{bad_gradient or 'everything together'}' is no number; {remedy}"
-        return f"training stopped at step {self.steps} ({self.seen} pictures seen), player '{player}': {cause}"
-
-    def run(self, batches: Iterator[tuple[int, Batch]], tell: float = 1.0) -> Iterator[Progress]:
-        """Step through the batches; a word of progress every `tell` seconds and after the last."""
-        sums: dict[str, list[float]] = {}
-        began, began_seen, worked = time.monotonic(), self.seen, 0.0
-
-        def word() -> Progress:
-            passed = max(1e-9, time.monotonic() - began)
-            speed = (self.seen - began_seen) / passed
-            return Progress(self.seen, _means(sums), speed, speed * self.operations / 1e12, max(0.0, 1 - worked / passed))
-
-        for _, batch in batches:
-            started = time.monotonic()
-            if not self.measured:
-                self._measure(batch)
-            for part, value in self.step(batch).items():
-                sums.setdefault(part, []).append(value)
-            worked += time.monotonic() - started
-            if time.monotonic() - began >= tell:
-                yield word()
-                sums, began, began_seen, worked = {}, time.monotonic(), self.seen, 0.0
-        if sums:
-            yield word()
-
-    def _measure(self, batch: Batch) -> None:
-        """Count the operations of a picture by a few, which move nothing; then compile, which would hide them."""
-        self.measured = True
-        few = next(batch.to(self.device).split(COUNTED))
-        for name, mover in self.movers.items():
-            with self._alone(mover), Operations() as counter:
-                self._gradients(name, few, self.key.at("count"), Clock(self.seen, 1), len(few))
-            self.operations += counter.count / len(few) * mover.player.turns / mover.player.every
-        self.learner.zero_grad()
-        for network in self.learner.networks() if self.compiled else ():
-            network.compile()
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Parameters, buffers, moments and averages: with `facts`, all there is to save."""
-        saved = {f"learner.{name}": tensor for name, tensor in self.learner.state_dict().items()}
-        for player, mover in self.movers.items():
-            saved |= {f"player.{player}.{name}": tensor for name, tensor in mover.tensors().items()}
-        return saved
-
-    def facts(self) -> dict[str, Any]:
-        """The clocks."""
-        turns = {name: mover.turn for name, mover in self.movers.items()}
-        return {"seen": self.seen, "steps": self.steps, "turns": turns}
-
-    def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-        """The inverse of `tensors` and `facts`."""
-        self.learner.load_state_dict(_under("learner", tensors))
-        for name, mover in self.movers.items():
-            mover.restore(_under(f"player.{name}", tensors), facts["turns"][name])
-        self.seen, self.steps = facts["seen"], facts["steps"]
-
-    def averaged(self) -> dict[str, Tensor]:
-        """The learner's state with each player's first average in place of its parameters; buffers as they are."""
-        state = dict(self.learner.state_dict())
-        for mover in self.movers.values():
-            if mover.averages:
-                first = next(iter(mover.averages.values()))
-                state |= dict(zip(mover.names, first, strict=True))
-        return state
-
-
-def _means(sums: Mapping[str, list[float]]) -> dict[str, float]:
-    return {part: sum(values) / len(values) for part, values in sums.items()}
-
-
-def _endless(tensors: Mapping[str, Tensor]) -> str | None:
-    """The name of the first that holds an infinity or no number."""
-    return next((name for name, tensor in tensors.items() if not bool(torch.isfinite(tensor).all())), None)
-
-
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    start = f"{prefix}."
-    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
-
-
-# --- the verb ----------------------------------------------------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -319,6 +86,10 @@ def train(data: str, given: Mapping[str, Any]) -> Iterator[Begun | Progress | Sh
         with world.in_turn():
             run = make_ready(pictures, settings)
         snapshot = _snapshot(run)
+        if settings.seconds is not None:
+            settings = settings.model_copy(update={"pictures_seen": _length(run, snapshot, world, device)})
+            with world.in_turn():
+                run = make_ready(pictures, settings)
         yield Begun(settings, reasons, len(run.chosen), snapshot.facts["seen"] if snapshot else 0)
         if snapshot is None and settings.start_from is None:
             run.family.begin(run.values, Key(settings.seed).at("begin"))
@@ -349,7 +120,23 @@ def _snapshot(run: Run) -> Snapshot | None:
     return snapshot
 
 
+def _length(run: Run, snapshot: Snapshot | None, world: World, device: torch.device) -> int:
+    """Pictures to be seen in the time that was given: measured once, so that who goes on goes as far."""
+    if snapshot is not None:
+        return int(snapshot.facts.get("length", run.settings.pictures_seen))
+    assert run.settings.seconds is not None
+    mine = affordable(run, run.settings.seconds * world.size, device) if world.rank == 0 else 0
+    return int(world.sum(torch.tensor(mine, device=device)))
+
+
 def _resume(loop: Loop, run: Run, snapshot: Snapshot) -> None:
+    length = snapshot.facts.get("length", run.settings.pictures_seen)
+    staged = any(math.isfinite(mover.player.span[1]) for mover in loop.movers.values())
+    if staged and length != run.settings.pictures_seen:
+        raise TrainingError(
+            f"the run '{run.settings.name}' was begun for {length} pictures, which say where its stages turn: go on with "
+            f"pictures_seen={length}, or give --name for a new run"
+        )
     try:
         loop.restore(snapshot.tensors, snapshot.facts)
     except (KeyError, RuntimeError) as error:
@@ -390,7 +177,8 @@ def _work(loop: Loop, run: Run) -> Iterator[Progress | Sheet | Noticed]:
 
 def _save(loop: Loop, run: Run) -> None:
     """A snapshot to go on from, and the painter as it is, to try while it learns."""
-    Snapshot(loop.tensors(), loop.facts() | {"settings": fingerprint(run.settings)}).write(run.folder)
+    told = {"settings": fingerprint(run.settings), "length": run.settings.pictures_seen}
+    Snapshot(loop.tensors(), loop.facts() | told).write(run.folder)
     run.leave(loop.averaged(), loop.seen)
 
 

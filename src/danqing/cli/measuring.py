@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn
 
-from danqing.cli.output import Json, console, print_json, remark, say
+from danqing.cli.output import Json, follow, print_json, remark, say
 from danqing.errors import ConfigError
 from danqing.metrics.comparison import differences
-from danqing.words import Doing
 
 
 def evaluate(
@@ -55,7 +52,7 @@ def evaluate(
         events = evaluate_pictures(pictures, against, using=using, seed=seed)
     else:
         events = evaluate_painter(painter or "", data, count=count or COUNT, using=using, seed=seed)
-    scores = _follow(events)
+    scores = follow(events)
     page = write(scores, out or Path(f"{name}-scores"))
     facts = scores.plain()
     found = [] if baseline is None else differences(facts, baseline)
@@ -85,7 +82,7 @@ def compare(
     from danqing.metrics.extractor import DEFAULT
 
     events = compare_all(painters, data, count=count or COUNT, using=extractor or DEFAULT, seed=seed)
-    rows = _follow(events)
+    rows = follow(events)
     first = rows[0][1].plain()
     told: list[dict[str, Any]] = []
     for name, scores in rows:
@@ -112,7 +109,7 @@ def _tune(painter: str, data: str | None, count: int | None, extractor: str | No
     from danqing.metrics.extractor import DEFAULT
     from danqing.tune import COUNT, tune
 
-    tuned = _follow(tune(painter, data, count=count or COUNT, using=extractor or DEFAULT, seed=seed))
+    tuned = follow(tune(painter, data, count=count or COUNT, using=extractor or DEFAULT, seed=seed))
     if json_:
         print_json(tuned.plain())
         return
@@ -136,20 +133,6 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict) or "quality" not in found:
         raise ConfigError(f"'{path}' holds no scores: give a scores.json that 'evaluate' wrote")
     return found
-
-
-def _follow(events: Iterator[Any]) -> Any:
-    """Show what is being done; what comes last is the result."""
-    result = None
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("opening", total=None)
-        for event in events:
-            if isinstance(event, Doing):
-                bar.update(task, description=event.what, completed=event.done, total=event.total or None)
-            else:
-                result = event
-    return result
 
 
 def _tell(scores: Any) -> None:

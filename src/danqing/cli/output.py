@@ -10,7 +10,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from danqing.words import Doing
 
 console = Console(stderr=True)
 
@@ -49,3 +51,17 @@ def counting(what: str) -> Iterator[Callable[[int], None]]:
             bar.update(task, completed=done, speed=f"{speed:.0f}/s" if speed else "")
 
         yield tell
+
+
+def follow(events: Iterator[Any]) -> Any:
+    """Show what is being done; what comes last is the result."""
+    result = None
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("opening", total=None)
+        for event in events:
+            if isinstance(event, Doing):
+                bar.update(task, description=event.what, completed=event.done, total=event.total or None)
+            else:
+                result = event
+    return result

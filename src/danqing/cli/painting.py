@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from danqing.cli.output import Json, console, print_json, remark, say
+from danqing.cli.output import Json, console, follow, print_json, remark, say
 from danqing.errors import WishError
 
 
@@ -30,6 +31,9 @@ def paint(
     init: Annotated[Path | None, typer.Option(help="A picture to start from.")] = None,
     strength: Annotated[float | None, typer.Option(help="How far to go from it: above 0, at most 1.")] = None,
     mask: Annotated[Path | None, typer.Option(help="White where to paint, black where to keep the start picture.")] = None,
+    best_of: Annotated[
+        int | None, typer.Option(help="Paint so many of each, with seeds in a row, and keep the one that suits the words best.")
+    ] = None,
     film: Annotated[Path | None, typer.Option(help="A .webp or .gif that shows the first picture being painted.")] = None,
     json_: Json = False,
 ) -> None:
@@ -49,7 +53,7 @@ def paint(
             negative,
             conditions,
             size=_size(size),
-            seed=seed + i,
+            seed=seed + i * (best_of or 1),
             steps=steps,
             sampler=sampler,
             guidance=guidance,
@@ -62,20 +66,33 @@ def paint(
     session = load(painter)
     for note in session.unheeded(wishes[0]):
         remark(f"note: {note}")
+    if best_of is not None:
+        from danqing.choose import paint_best
+
+        paintings = follow(paint_best(session, wishes, best_of))
+    else:
+        with console.status("painting"):
+            paintings = session.paint_all(wishes)
     with console.status("painting"):
-        paintings = session.paint_all(wishes)
-        frames = [] if film is None else list(session.frames(wishes[0]))
+        frames = [] if film is None else list(session.frames(paintings[0].wish))
     told = []
     for painting, path in zip(paintings, _places(out, words, n), strict=True):
         painting.save(path)
-        told.append({"file": str(path), "wish": painting.wish.to_json(), "scores": dict(painting.scores)})
+        facts = {"file": str(path), "wish": painting.wish.to_json(), "scores": dict(painting.scores)}
+        told.append(facts | ({"chosen": painting.record["chosen"]} if best_of is not None else {}))
         if not json_:
             misses = "".join(f", {name} missed by {miss:.1f}" for name, miss in painting.scores.items())
-            say(f"{path}  (seed {painting.wish.seed}{misses})")
+            say(f"{path}  (seed {painting.wish.seed}{misses}{_chosen(painting.record)})")
     if film is not None:
         write_film(frames, film)
     if json_:
         print_json(told)
+
+
+def _chosen(record: Mapping[str, Any]) -> str:
+    """What it was chosen for."""
+    found = record.get("chosen", {}).get("agreement", [])
+    return f", best of {len(found)}: {max(found):.2f} with its words, {sum(found) / len(found):.2f} on average" if found else ""
 
 
 def interpolate(

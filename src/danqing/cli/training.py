@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bar
 
 from danqing.cli.output import console, remark, say
 from danqing.errors import ConfigError, choices
@@ -16,28 +17,41 @@ from danqing.errors import ConfigError, choices
 def train(
     data: Annotated[str | None, typer.Option(help="Name of a prepared set.")] = None,
     recipe: Annotated[str | None, typer.Option(help="A TOML file of settings, or the name of one that comes along.")] = None,
-    family: Annotated[str | None, typer.Option(help="Which family to train.")] = None,
+    family: Annotated[str | None, typer.Option(help="Which family to train; 'all' trains one of each, in equal time.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the painter.")] = None,
     from_: Annotated[str | None, typer.Option("--from", help="A painter to start from.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="How long to train: seconds of the processor, over all its threads.")
+    ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="key=value, for example batch=32 or model.lr=0.001.")] = None,
 ) -> None:
     """Train a painter on a set of pictures. The same command goes on where it was stopped."""
     from danqing.config import merge, parse_overrides, read_toml
 
     given: dict[str, Any] = read_toml(_recipe(recipe)) if recipe else {}
-    asked = {"data": data, "family": family, "name": name, "start_from": from_}
+    asked = {"data": data, "family": family, "name": name, "start_from": from_, "seconds": seconds}
     given = merge(merge(given, {key: value for key, value in asked.items() if value is not None}), parse_overrides(set_ or ()))
     if "data" not in given:
         raise ConfigError(
             "no set of pictures was named: give --data NAME ('danqing data list' shows them) or a --recipe that names one"
         )
+    if given.get("family") != "all":
+        _follow(given)
+        return
+    from danqing.painters.registry import FROM_NOTHING
+
+    for one in FROM_NOTHING:
+        remark(one)
+        _follow(given | {"family": one} | ({"name": f"{given['name']}-{one}"} if "name" in given else {}))
+
+
+def _follow(given: dict[str, Any]) -> None:
+    """Train, and tell what happens."""
     from danqing.train import Begun, Done, Noticed, Sheet, train
 
     events = train(str(given["data"]), given)
     begun = next(events)  # before the bar is drawn, so that a refusal stands alone
-    with Progress(
-        TextColumn("{task.percentage:>3.0f} %"), BarColumn(), TextColumn("{task.fields[told]}"), console=console
-    ) as bar:
+    with Bar(TextColumn("{task.percentage:>3.0f} %"), BarColumn(), TextColumn("{task.fields[told]}"), console=console) as bar:
         task = bar.add_task("training", total=None, told="reading what comes with the pictures")
         for event in itertools.chain([begun], events):
             if isinstance(event, Begun):

@@ -68,6 +68,8 @@ def parse(conditions: Mapping[str, Condition[Any]], asked: Mapping[str, str]) ->
 
 def drop(values: Values, keys: Keys) -> dict[str, list[Any]]:
     """Leave conditions out at random, each picture by its own key: all with `ALONE`, else each with its share of `DROPPED`."""
+    if not values:
+        return {}
     luck = keys.uniform(1 + len(values)).tolist()
     dropped: dict[str, list[Any]] = {}
     for place, (name, column) in enumerate(sorted(values.items()), start=1):

@@ -1,12 +1,13 @@
 """Normalizing flow: an invertible network turns pictures into noise and noise into pictures, and knows how likely each is.
 
 log p(x) = log N(f(x); 0, 1) + log |det ∂f/∂x| (Rezende & Mohamed 2015, equation 5). f is a stack of blocks over patches, of one
-of two kinds. A "causal" block reads the patches in one order, the next block in the other, and scales and shifts each by what a
-decoder-only transformer says of those before it: z_i = (x_i − μ(x_<i)) · exp(−α(x_<i)) (Zhai et al. 2024, "Normalizing Flows
-are Capable Generative Models", equations 5 to 7). A "coupling" block leaves half of each patch's numbers alone and scales and
-shifts the other half by what a transformer says of those (Dinh et al. 2017, equations 7 and 8; Kolesnikov et al. 2024, "Jet",
-section 3: transformers inside, and no other layers). Levels are made continuous by uniform noise within them (Theis et al.
-2016, section 3.1). Guidance moves μ and α away from what is said without conditions (Zhai et al. 2024, equation 11).
+of two kinds. A "causal" block reads the patches in one order, the next block in the other, and moves each by what a
+decoder-only transformer says of those before it (Zhai et al. 2024, "Normalizing Flows are Capable Generative Models", equations
+5 to 7). A "coupling" block leaves half of each patch's numbers alone and moves the other half by what a transformer says of
+those (Dinh et al. 2017, equations 7 and 8; Kolesnikov et al. 2024, "Jet", section 3: transformers inside, and no other layers).
+To be moved is to be shifted and scaled, and then bent by a spline (Durkan et al. 2019), which affine flows lack: a block of
+them can only paint Gaussians. Levels are made continuous by uniform noise within them (Theis et al. 2016, section 3.1).
+Guidance moves all this away from what is said without conditions (Zhai et al. 2024, equation 11).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from torch.nn import functional as F
 
 from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import Conditioner, drop
+from danqing.maths import splines
 from danqing.maths.latents import varied
 from danqing.maths.likelihood import LEVELS
 from danqing.parts.causal import CausalConfig, CausalTransformer, Kept
@@ -47,6 +49,7 @@ class FlowConfig(PlayerConfig):
         blocks: how many.
         patch: pixels on a side that are one place; less where the picture cannot be cut into such.
         network: of each block.
+        bins: of the spline that bends each number after it was shifted and scaled (`danqing.maths.splines`); 0 bends nothing.
         levels: values that a channel can have; the noise that fills them is 2 / (levels − 1) wide.
         noise: times that width which is learnt with; more than 1 paints smoother pictures and has no exact likelihood.
         guidance: it paints with where a wish does not say.
@@ -57,6 +60,7 @@ class FlowConfig(PlayerConfig):
     blocks: int = Field(4, ge=1)
     patch: int = Field(4, ge=1, le=32)
     network: CausalConfig = Field(default_factory=lambda: CausalConfig(width=192, depth=3))
+    bins: int = Field(8, ge=0, le=64)
     levels: int = Field(LEVELS, ge=2)
     noise: float = Field(1.0, ge=1.0)
     guidance: float = Field(1.0, ge=0)
@@ -98,7 +102,7 @@ class Flow(LatentFamily):
         self.places, numbers = (rows, columns), channels * self.patch[0] * self.patch[1]
         self.conditioner = Conditioner(conditions, config.network.width)
         kind = _Causal if config.kind == "causal" else _Coupling
-        self.blocks = nn.ModuleList(kind(config.network, numbers, self.places, number) for number in range(config.blocks))
+        self.blocks = nn.ModuleList(kind(config, numbers, self.places, number) for number in range(config.blocks))
 
     def players(self) -> dict[str, Player]:
         """The painter, alone."""
@@ -223,16 +227,18 @@ class _Told:
 
 
 class _Block(nn.Module, ABC):
-    """What both kinds share: places told apart, and scales that stay bounded and start at 1."""
+    """What both kinds share: places told apart, and what moves a number, which at first leaves it alone."""
 
-    def __init__(self, config: CausalConfig, numbers: int, given: int, places: tuple[int, int]) -> None:
+    def __init__(self, config: FlowConfig, numbers: int, given: int, places: tuple[int, int]) -> None:
         super().__init__()
-        self.network = CausalTransformer(config)
-        self.first, self.last = nn.Linear(given, config.width), nn.Linear(config.width, 2 * numbers)
-        self.where = nn.Parameter(0.02 * torch.randn(places[0] * places[1], config.width))
+        net = config.network
+        self.each = 2 + (splines.count(config.bins) if config.bins else 0)
+        self.network = CausalTransformer(net)
+        self.first, self.last = nn.Linear(given, net.width), nn.Linear(net.width, self.each * numbers)
+        self.where = nn.Parameter(0.02 * torch.randn(places[0] * places[1], net.width))
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
-        self.places, self.head = places, config.head
+        self.places, self.head = places, net.head
 
     @abstractmethod
     def forward(self, x: Tensor, told: _Told) -> tuple[Tensor, Tensor]:
@@ -246,26 +252,42 @@ class _Block(nn.Module, ABC):
         """Cosines and sines of all places."""
         return positions(*self.places, 0, self.head, device)
 
-    def moves(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Shift and logarithm of the scale, in float32."""
-        shift, scale = self.last(hidden).float().chunk(2, dim=-1)
-        return shift, MOST * torch.tanh(scale / MOST)
+    def moves(self, hidden: Tensor) -> Float[Tensor, "batch places numbers each"]:
+        """What moves each number: a shift, a scale that `MOST` bounds, and a spline's parameters; in float32."""
+        out: Tensor = self.last(hidden).float()
+        return out.view(*out.shape[:-1], -1, self.each)
+
+    def moved(self, x: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
+        """Numbers shifted, scaled and bent, and the logarithm of the volume."""
+        with full_precision(x.device):
+            shift, scale = moves[..., 0], MOST * torch.tanh(moves[..., 1] / MOST)
+            z, volume = (x - shift) * torch.exp(-scale), -scale
+            if self.each > 2:
+                z, slope = splines.spline(z, moves[..., 2:])
+                volume = volume + slope
+            return z, volume.flatten(1).sum(1)
+
+    def unmoved(self, z: Tensor, moves: Tensor) -> Tensor:
+        """The inverse."""
+        if self.each > 2:
+            z = splines.unspline(z, moves[..., 2:])
+        return z * torch.exp(MOST * torch.tanh(moves[..., 1] / MOST)) + moves[..., 0]
 
 
 class _Causal(_Block):
     """Each place by those before it; odd blocks read from the last place to the first."""
 
-    def __init__(self, config: CausalConfig, numbers: int, places: tuple[int, int], number: int) -> None:
+    def __init__(self, config: FlowConfig, numbers: int, places: tuple[int, int], number: int) -> None:
         super().__init__(config, numbers, numbers, places)
         self.turned = number % 2 == 1
 
     def forward(self, x: Tensor, told: _Told) -> tuple[Tensor, Tensor]:
-        """The places scaled and shifted, and the logarithm of the volume."""
+        """The places moved, and the logarithm of the volume."""
         x = self._order(x)
         turns = tuple(self._order(part[None])[0] for part in self.turns(x.device))
-        shift, scale = self.moves(self.network(self._asked(x[:, :-1], told), turns, told.tokens, told.mask))
-        with full_precision(x.device):
-            return self._order((x - shift) * torch.exp(-scale)), -scale.flatten(1).sum(1)
+        moves = self.moves(self.network(self._asked(x[:, :-1], told), turns, told.tokens, told.mask))
+        z, volume = self.moved(x, moves)
+        return self._order(z), volume
 
     def _asked(self, before: Tensor, told: _Told) -> Tensor:
         """What stands at each place: the patch of the place before it; at the first, nothing."""
@@ -286,8 +308,7 @@ class _Causal(_Block):
             for one, mine in zip(told, kept, strict=True):
                 asked = self._at(before, where[:, here], one)
                 said.append(self.moves(self.network(asked, (cos[here], sin[here]), one.tokens, one.mask, mine)))
-            shift, scale = said[0] if guidance is None else _guided(said, guidance)
-            x = z[:, here] * torch.exp(scale) + shift
+            x = self.unmoved(z[:, here], said[0] if guidance is None else _guided(said, guidance))
             found.append(x)
             before = self.first(x)
         return self._order(torch.cat(found, 1))
@@ -302,7 +323,7 @@ class _Coupling(_Block):
     mine: Tensor
     others: Tensor
 
-    def __init__(self, config: CausalConfig, numbers: int, places: tuple[int, int], number: int) -> None:
+    def __init__(self, config: FlowConfig, numbers: int, places: tuple[int, int], number: int) -> None:
         given = numbers // 2
         super().__init__(config, numbers - given, given, places)
         if not given:
@@ -312,28 +333,24 @@ class _Coupling(_Block):
         self.register_buffer("mine", order[given:].sort().values, persistent=False)
 
     def forward(self, x: Tensor, told: _Told) -> tuple[Tensor, Tensor]:
-        """One half scaled and shifted, and the logarithm of the volume."""
-        shift, scale = self._said(x, told)
-        with full_precision(x.device):
-            moved = (x[..., self.mine] - shift) * torch.exp(-scale)
-            return x.index_copy(2, self.mine, moved), -scale.flatten(1).sum(1)
+        """One half moved, and the logarithm of the volume."""
+        moved, volume = self.moved(x[..., self.mine], self._said(x, told))
+        return x.index_copy(2, self.mine, moved), volume
 
     def inverse(self, z: Tensor, told: list[_Told], guidance: Tensor | None) -> Tensor:
         """The inverse, at once."""
         said = [self._said(z, one) for one in told]
-        shift, scale = said[0] if guidance is None else _guided(said, guidance)
-        return z.index_copy(2, self.mine, z[..., self.mine] * torch.exp(scale) + shift)
+        moves = said[0] if guidance is None else _guided(said, guidance)
+        return z.index_copy(2, self.mine, self.unmoved(z[..., self.mine], moves))
 
-    def _said(self, x: Tensor, told: _Told) -> tuple[Tensor, Tensor]:
+    def _said(self, x: Tensor, told: _Told) -> Tensor:
         asked = self.first(x[..., self.others]) + self.where + told.vector[:, None]
         return self.moves(self.network(asked, self.turns(x.device), told.tokens, told.mask, causal=False))
 
 
-def _guided(said: list[tuple[Tensor, Tensor]], guidance: Tensor) -> tuple[Tensor, Tensor]:
+def _guided(said: list[Tensor], guidance: Tensor) -> Tensor:
     """Away from the second, by one weight per picture; 1 is none."""
-    weight = guidance[:, None, None]
-    (shift, scale), (other_shift, other_scale) = said
-    return other_shift + weight * (shift - other_shift), other_scale + weight * (scale - other_scale)
+    return said[1] + guidance[:, None, None, None] * (said[0] - said[1])
 
 
 # --- presets -----------------------------------------------------------------------------------------------------------

@@ -46,6 +46,12 @@ FAMILIES: Mapping[str, Entry] = {
 }
 
 
+FROM_NOTHING: tuple[str, ...] = tuple(
+    name for name, found in FAMILIES.items() if found.family.conditional and not found.family.starts
+)
+"""The families that paint what is asked for, without a picture to start from."""
+
+
 def entry(name: str) -> Entry:
     """The family of this name.
 

@@ -28,10 +28,10 @@ from danqing.conditions.text import NETWORKS, TextCondition
 from danqing.config import Config, merge, read_toml, write_toml
 from danqing.data.picture_set import PictureSet
 from danqing.data.prepare import Preparation, Prepared, augment, prepare
-from danqing.data.proposals import propose
+from danqing.data.proposals import SECONDS, propose
 from danqing.data.rights import ledger
 from danqing.data.stream import Stream
-from danqing.errors import DanqingError, TrainingError, choices
+from danqing.errors import ConfigError, DanqingError, TrainingError, choices
 from danqing.files import home, write_atomically
 from danqing.painters import starting
 from danqing.painters.card import card
@@ -44,7 +44,7 @@ from danqing.parts.low_rank import adapt, folded
 from danqing.parts.packing import Stored, pack, unpack
 
 FREE = frozenset(
-    {"pictures_seen", "batch", "threads", "micro_batch", "save_minutes", "sheets", "precision", "shown", "compiled"}
+    {"pictures_seen", "seconds", "batch", "threads", "micro_batch", "save_minutes", "sheets", "precision", "shown", "compiled"}
 )
 """Settings that may change when a run goes on; every other change needs a new name."""
 
@@ -60,6 +60,8 @@ class Settings(Config):
         channels: 1 gray, 3 colour, 4 colour with transparency.
         shown: (height, width), or one number for both, of its paintings where a wish does not say; by default `size`.
         pictures_seen: how long to train.
+        seconds: how long to train, instead: of the processor, over all threads, or of the clock on an accelerator. How many
+            pictures that is, is measured before the training begins, and stays so when it goes on.
         batch: pictures per update, over all processes.
         micro_batch: pictures computed at once; fewer need less memory and change nothing else.
         seed: of the order of pictures, the first weights and every draw.
@@ -92,6 +94,7 @@ class Settings(Config):
     shown: tuple[int, int] | None = None
     channels: Literal[1, 3, 4]
     pictures_seen: int = Field(ge=1)
+    seconds: float | None = Field(None, gt=0)
     batch: int = Field(64, ge=1)
     micro_batch: int | None = Field(None, ge=1)
     seed: int = Field(0, ge=0)
@@ -143,7 +146,7 @@ class Settings(Config):
 def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, tuple[str, ...]]:
     """Settings from what a user gave, the rest proposed from the data; and the reasons for what is proposed."""
     proposal = propose(pictures)
-    proposed = {
+    proposed: dict[str, Any] = {
         "data": pictures.name,
         "name": f"{pictures.name}-{given.get('family', 'diffusion')}",
         "size": proposal.size,
@@ -158,10 +161,18 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
         base = open_painter(str(given["start_from"]))
         count = len(pictures.split("train")) if given.get("held_out", True) else len(pictures)
         proposed = {**proposed, **starting.proposed(base, pictures.name, count, given)}
+    reasons = dict(proposal.reasons)
+    if "pictures_seen" not in given and not given.get("start_from"):
+        if given.get("family", "diffusion") != "diffusion":  # whose speed is known
+            proposed["seconds"] = float(SECONDS * proposal.threads)
+        if given.get("seconds", proposed.get("seconds")):
+            reasons["pictures_seen"] = "pictures_seen: as many as can be seen in the time (the setting seconds), by measurement"
+    elif given.get("seconds"):
+        raise ConfigError("pictures_seen and seconds were given: give one of them, or train from nothing")
     facts = merge(proposed, given)
     settings(str(facts.get("family", "diffusion")), facts["model"])  # a wrong model setting is told before anything is read
     told = {name for name in given if name != "model" or "preset" in given["model"]}
-    return Settings.read(facts), tuple(why for name, why in proposal.reasons.items() if name not in told)
+    return Settings.read(facts), tuple(why for name, why in reasons.items() if name not in told)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -40,7 +40,7 @@ class Snapshot:
 
 
 def averages(snapshot: Snapshot) -> dict[int, dict[str, Tensor]]:
-    """The learner's state with averages in place of its parameters, by their half-life; see `danqing.train.Loop.tensors`."""
+    """The learner's state with averages in place of its parameters, by their half-life; see `Loop.tensors`."""
     plain = {name.removeprefix("learner."): t for name, t in snapshot.tensors.items() if name.startswith("learner.")}
     found: dict[int, dict[str, Tensor]] = {}
     for name, tensor in snapshot.tensors.items():

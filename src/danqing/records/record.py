@@ -31,6 +31,7 @@ class Record(Config):
         device, threads, batch: the numerics; bit-identity needs the same.
         pixels: sha256 of the painted pixels, row by row.
         upscaler: the sha256 of the weights of who enlarged it; empty where nobody did.
+        chosen: where it is the best of several: how well each suits its words, the seed of the first, and who judged.
         settings: the painter's own settings that painting heeds, as they were; a painter can be tuned anew.
     """
 
@@ -47,6 +48,7 @@ class Record(Config):
     pixels: str
     settings: dict[str, Any] = Field(default_factory=dict)
     upscaler: str = ""
+    chosen: dict[str, Any] = Field(default_factory=dict)
 
 
 def texts(record: Record) -> dict[str, str]:
