@@ -17,7 +17,7 @@ FLOORS: list[set[str]] = [
     {"conditions"},
     {"data", "families", "metrics", "records", "trust", "store"},
     {"painters"},
-    {"train", "paint", "evaluate", "tune", "judge", "replay", "finish", "interpolate"},
+    {"train", "paint", "evaluate", "tune", "judge", "replay", "finish", "interpolate", "mix", "choose"},
     {"worker", "server", "cli"},
 ]
 """From the ground up. A file imports from lower floors and from its own folder; on the ground floor, from its neighbours.
@@ -32,7 +32,11 @@ SAME_FLOOR = {
     ("parts", "maths"),
     ("replay", "paint"),
     ("interpolate", "paint"),
-    ("judge", "train"),
+    ("interpolate", "mix"),
+    ("mix", "paint"),
+    ("replay", "mix"),
+    ("choose", "paint"),
+    ("choose", "judge"),
     ("evaluate", "judge"),
     ("tune", "judge"),
 }

@@ -74,9 +74,11 @@ for event in train(sys.argv[1], json.loads(sys.argv[2])):
 LONG: Mapping[str, Any] = {**SMALL, "pictures_seen": 320, "save_minutes": 0, "sheets": 2}
 
 
-def live(shapes: str, name: str, words: int = 10**6, moment: float = 0.0) -> list[tuple[str, int]]:
+def live(
+    shapes: str, name: str, words: int = 10**6, moment: float = 0.0, told: Mapping[str, Any] = LONG
+) -> list[tuple[str, int]]:
     """Train in a process of its own until it ends, or kill it a moment after so many words of progress; what it said."""
-    command = [sys.executable, "-c", DRIVER, shapes, json.dumps({**LONG, "name": name})]
+    command = [sys.executable, "-c", DRIVER, shapes, json.dumps({**told, "name": name})]
     said: list[tuple[str, int]] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -123,6 +125,29 @@ def test_killed_at_five_random_instants_it_ends_byte_identical(shapes: str, home
     assert {"painter/velocity", "painter/gradient", "sheet/pixels", "sheet/colours"} == curves(home, "whole").keys()
     assert list(curves(home, "whole")["painter/velocity"]) == list(range(8, 328, 8))
     assert not list((home / "runs" / "killed").glob(".*"))
+
+
+CODER = {"kind": "convolutional", "widths": [16], "depths": [1], "attention": [False], "embedding": 16}
+FAMILIES: Mapping[str, dict[str, Any]] = {
+    "autoregressive": {"codec": {"coder": CODER, "codes": 16}, "network": {"width": 32, "depth": 1, "head": 16}},
+    "flow": {"blocks": 2, "network": {"width": 32, "depth": 1, "head": 16}},
+    "gan": {"widths": [16, 16], "latent": 8, "style": 16},
+    "upscaler": {"width": 8, "blocks": 1, "factor": 2},
+    "vae": {"coder": CODER, "latent": 4},
+    "vq": {"coder": CODER, "codes": 16, "adversarial": 0.1},
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_ends_byte_identical_after_a_kill(family: str, shapes: str, home: Path) -> None:
+    """Killed in the third of five steps; where the family has stages, that is after the first stage."""
+    told = {**LONG, "family": family, "model": FAMILIES[family], "pictures_seen": 40, "sheets": 0}
+    assert live(shapes, "whole", told=told)[-1] == ("Done", 40)
+    assert live(shapes, "killed", words=3, moment=0.02, told=told)[-1][0] == "Progress"
+    again = live(shapes, "killed", told=told)
+    assert 0 < again[0][1] < 40
+    assert again[-1] == ("Done", 40)
+    assert weights(home, "killed") == weights(home, "whole")
 
 
 # --- going on ----------------------------------------------------------------------------------------------------------

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
 
 import torch
 from PIL import Image
-from torch import Tensor
 
-from danqing.conditions.conditioner import Blend
 from danqing.data.resample import fitted
 from danqing.errors import WishError
 from danqing.maths.colour import from_network, to_network
-from danqing.maths.latents import slerp
-from danqing.paint import Session, Work
+from danqing.maths.latents import between
+from danqing.mix import Way, together
+from danqing.paint import Session
 from danqing.painters.start_pictures import read_picture, to_image
-from danqing.parts.contract import LatentFamily, Values
+from danqing.parts.contract import LatentFamily
 from danqing.words import Wish
 
-Way = Literal["spherical", "linear"]
 AT_ONCE = 8
 
 
@@ -43,53 +39,12 @@ def walk(session: Session, first: Wish, last: Wish, frames: int, way: Way = "sph
     """
     _check(frames)
     ends = [session.begin([wish]) for wish in (first, last)]
-    if any(one.canvas.grid != ends[0].canvas.grid or one.wishes[0].size != ends[0].wishes[0].size for one in ends):
-        raise WishError("the two wishes differ in size, steps or start picture: only words, conditions and seed may")
     for start in range(0, frames, AT_ONCE):
         shares = [number / (frames - 1) for number in range(start, min(start + AT_ONCE, frames))]
-        work = _between(ends[0], ends[1], shares, way)
+        work = together(ends, [(1 - share, share) for share in shares], way)
         while not work.done:
             work = work.step()
         yield from work.show()
-
-
-def _between(first: Work, last: Work, shares: list[float], way: Way) -> Work:
-    """Works under way, one for each share, as one batch."""
-    count = len(shares)
-    mixed = {
-        name: torch.cat([_mix(tensor, last.canvas.tensors[name], share, way) for share in shares])
-        for name, tensor in first.canvas.tensors.items()
-    }
-    canvas = dataclasses.replace(
-        first.canvas, tensors=mixed, keys=dataclasses.replace(first.canvas.keys, keys=first.canvas.keys.keys * count)
-    )
-
-    a, b = first.asked, last.asked
-    asked = dataclasses.replace(
-        a,
-        conditions=_blended(a.conditions, b.conditions, shares),
-        against=_blended(a.against, b.against, shares),
-        guidance=torch.cat([a.guidance.lerp(b.guidance, share) for share in shares]),
-    )
-    return Work(first.session, first.wishes * count, asked, canvas, None)
-
-
-def _blended(first: Values, last: Values, shares: list[float]) -> dict[str, list[Any]]:
-    """What one wish asks and what another asks, as one row for each share of the way."""
-    return {name: [_blend(column[0], last[name][0], share) for share in shares] for name, column in first.items()}
-
-
-def _blend(first: Any, last: Any, share: float) -> Any:
-    if first == last or share == 0:
-        return first
-    return last if share == 1 else Blend(((first, 1 - share), (last, share)))
-
-
-def _mix(first: Tensor, last: Tensor, share: float, way: Way) -> Tensor:
-    """One tensor of two canvases; what is no real number (sizes) is the same in both."""
-    if not first.is_floating_point() or torch.equal(first, last):
-        return first
-    return first.lerp(last, share) if way == "linear" else slerp(first, last, share)
 
 
 def between_pictures(
@@ -118,7 +73,8 @@ def between_pictures(
     with torch.inference_mode():
         a, b = (family.encode(to_network(one)[None].to(session.device), asked.conditions).detach() for one in pixels)
         for number in range(frames):
-            latents = _mix(a, b, number / (frames - 1), way)
+            share = number / (frames - 1)
+            latents = between([a, b], [1 - share, share], way)
             yield to_image(from_network(family.decode(latents, asked.conditions))[0])
 
 

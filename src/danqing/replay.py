@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from danqing.errors import PainterError
+from danqing.mix import Mixture, mix
 from danqing.paint import Session, load
 from danqing.painters.painter import altered, untuned
 from danqing.records.record import Record, pixels_sha256, read
@@ -52,9 +53,16 @@ def replay(path: Path) -> Verdict:
         session = dataclasses.replace(session, upscaler=None)
     elif session.upscaler is None or session.upscaler.weights_sha256 != record.upscaler:
         raise PainterError(f"'{path}' was enlarged by the upscaler {record.upscaler[:10]}, which is not here: import it")
-    wish = Wish.from_json(record.wish)
-    painting = session.paint_all([wish])[0]
+    painting = _again(session, record)
     return compare(image, painting, record, session)
+
+
+def _again(session: Session, record: Record) -> Painting:
+    if not record.mixed:
+        return session.paint_all([Wish.from_json(record.wish)])[0]
+    *_, painting = mix(session, Mixture.read(record.mixed))
+    assert isinstance(painting, Painting)
+    return painting
 
 
 def compare(image: Image.Image, painting: Painting, record: Record, session: Session) -> Verdict:

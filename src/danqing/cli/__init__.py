@@ -12,8 +12,9 @@ from danqing import __version__
 from danqing.cli import sets, shelf
 from danqing.cli.finishing import finish
 from danqing.cli.measuring import compare, evaluate
+from danqing.cli.mixing import interpolate, mix
 from danqing.cli.output import say
-from danqing.cli.painting import interpolate, paint, replay
+from danqing.cli.painting import paint, replay
 from danqing.cli.training import train
 from danqing.errors import DanqingError
 
@@ -30,6 +31,7 @@ app.command()(evaluate)
 app.command()(compare)
 app.command()(finish)
 app.command()(interpolate)
+app.command()(mix)
 app.command()(replay)
 app.command()(train)
 app.add_typer(sets.app, name="data")

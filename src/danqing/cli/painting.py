@@ -1,11 +1,11 @@
-"""`paint`, `interpolate` and `replay`."""
+"""`paint` and `replay`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -52,7 +52,7 @@ def paint(
             words,
             negative,
             conditions,
-            size=_size(size),
+            size=size_of(size),
             seed=seed + i * (best_of or 1),
             steps=steps,
             sampler=sampler,
@@ -95,50 +95,8 @@ def _chosen(record: Mapping[str, Any]) -> str:
     return f", best of {len(found)}: {max(found):.2f} with its words, {sum(found) / len(found):.2f} on average" if found else ""
 
 
-def interpolate(
-    first: Annotated[str, typer.Argument(help="Words, or a picture file for painters with latents.")],
-    last: Annotated[str, typer.Argument(help="Likewise.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="A .webp, .gif or .mp4.")] = Path("walk.webp"),
-    painter: Annotated[str, typer.Option(help="Name of a painter, or its folder.")] = "emoji",
-    frames: Annotated[int, typer.Option(help="How many pictures, both ends among them.")] = 60,
-    seed: Annotated[int, typer.Option(help="Of the first.")] = 0,
-    to_seed: Annotated[int | None, typer.Option(help="Of the last; by default the same, or the next where words are.")] = None,
-    way: Annotated[str, typer.Option(help="spherical or linear.")] = "spherical",
-    size: Annotated[str | None, typer.Option(help="64, or 64x48 (width x height).")] = None,
-    style: Annotated[list[str] | None, typer.Option(help="A style's name; several are mixed, noto:0.7 weighs one.")] = None,
-    palette: Annotated[str | None, typer.Option(help="Up to 8 colours.")] = None,
-) -> None:
-    """Paint the way from one wish, or one picture, to another, as a film."""
-    from danqing.finish import finish as write_film
-    from danqing.interpolate import between_pictures, walk
-    from danqing.paint import load
-    from danqing.words import Wish
-
-    if way not in ("spherical", "linear"):
-        raise WishError(f"the way '{way}' was given: give spherical or linear")
-    turn: Literal["spherical", "linear"] = "linear" if way == "linear" else "spherical"
-    if out.suffix.lower() not in (".webp", ".gif", ".mp4"):
-        raise WishError(f"a film cannot be written to '{out}': give a .webp, .gif or .mp4")
-    session = load(painter)
-    conditions = {**({"style": ",".join(style)} if style else {}), **({"palette": palette} if palette is not None else {})}
-    files = [Path(end).is_file() for end in (first, last)]
-    if all(files):
-        if size is not None:
-            raise WishError("a size was given, and pictures are painted between in the size the painter learnt: leave it out")
-        pictures = between_pictures(session, Path(first), Path(last), frames, turn, Wish(conditions=conditions))
-    elif any(files):
-        raise WishError(f"'{first}' and '{last}' are a picture and words: give two of one kind")
-    else:
-        ends = (seed, to_seed if to_seed is not None else seed + (first == last))
-        begin, end = (
-            Wish(words, "", conditions, size=_size(size), seed=of) for words, of in zip((first, last), ends, strict=True)
-        )
-        pictures = walk(session, begin, end, frames, turn)
-    with console.status("painting"):
-        say(str(write_film(list(pictures), out)))
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
+def size_of(text: str | None) -> tuple[int, int] | None:
+    """Width and height of `64` or `64x48`."""
     if text is None:
         return None
     found = re.fullmatch(r"(\d+)(?:[x×](\d+))?", text.strip())

@@ -182,6 +182,10 @@ class Flow(LatentFamily):
         grid = tuple(1 - number / len(self.blocks) for number in range(len(self.blocks) + 1))
         return Canvas({"x": latents}, grid, 0, keys)
 
+    def latents(self, canvas: Canvas, asked: Asked) -> Float[Tensor, "batch places numbers"]:
+        """Those that the canvas holds."""
+        return canvas.tensors["x"]
+
     def step(self, canvas: Canvas, asked: Asked) -> Canvas:
         """One block, inverted."""
         x = canvas.tensors["x"]

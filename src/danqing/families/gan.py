@@ -225,12 +225,20 @@ class Gan(LatentFamily):
         empty = torch.zeros(len(keys), self.channels, *self.size, device=self.mean.device)
         return Canvas({"latent": self._noise(keys.at("latent")), "x": empty}, (1.0, 0.0), 0, keys)
 
+    @property
+    def layers(self) -> int:
+        """Of the painter, two for each level."""
+        return self.painter.layers
+
+    def latents(self, canvas: Canvas, asked: Asked) -> Float[Tensor, "batch layers style"]:
+        """One style for all layers, nearer to the mean style by the truncation."""
+        style = self.mean.lerp(self.painter.style(canvas.tensors["latent"], asked.conditions), self.config.truncation)
+        return style[:, None].expand(-1, self.painter.layers, -1)
+
     def step(self, canvas: Canvas, asked: Asked) -> Canvas:
         """The one step."""
-        latent = canvas.tensors["latent"]
-        style = self.mean.lerp(self.painter.style(latent, asked.conditions), self.config.truncation)
-        painted = self.painter(style[:, None].expand(-1, self.painter.layers, -1), canvas.keys).clamp(-1, 1)
-        return dataclasses.replace(canvas, tensors={"latent": latent, "x": painted}, step=canvas.step + 1)
+        painted = self.painter(self.latents(canvas, asked), canvas.keys).clamp(-1, 1)
+        return dataclasses.replace(canvas, tensors={**canvas.tensors, "x": painted}, step=canvas.step + 1)
 
     def show(self, canvas: Canvas) -> Float[Tensor, "batch channels height width"]:
         """The picture; before its step, nothing."""

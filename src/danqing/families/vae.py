@@ -247,6 +247,10 @@ class Vae(LatentFamily):
         empty = torch.zeros(len(keys), self.channels, *self.size, device=latents.device)
         return Canvas({"latent": latents, "x": empty}, (1.0, 0.0), 0, keys)
 
+    def latents(self, canvas: Canvas, asked: Asked) -> Float[Tensor, "batch ..."]:
+        """Those that the canvas holds."""
+        return canvas.tensors["latent"]
+
     def step(self, canvas: Canvas, asked: Asked) -> Canvas:
         """The one step."""
         latents = canvas.tensors["latent"]

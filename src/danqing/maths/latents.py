@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -29,3 +31,21 @@ def varied(known: Float[Tensor, "batch ..."], noise: Float[Tensor, "batch ..."],
     """Known latents turned towards noise by `strength` quarters: their variance stays that of both, if they are independent."""
     turn = 0.5 * math.pi * strength
     return math.cos(turn) * known + math.sin(turn) * noise
+
+
+def between(
+    latents: Sequence[Float[Tensor, "batch ..."]], weights: Sequence[float], way: Literal["spherical", "linear"]
+) -> Float[Tensor, "batch ..."]:
+    """The weighted mean: straight, or on great circles, one latent after the other, so that it is as long as they are.
+
+    Args:
+        latents: one or more, of one shape.
+        weights: 0 or more each, not all 0.
+        way: "linear" or "spherical".
+    """
+    seen = [(latent, weight) for latent, weight in zip(latents, weights, strict=True) if weight > 0]
+    mean, whole = seen[0]
+    for latent, weight in seen[1:]:
+        whole += weight
+        mean = mean.lerp(latent, weight / whole) if way == "linear" else slerp(mean, latent, weight / whole)
+    return mean

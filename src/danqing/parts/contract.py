@@ -299,6 +299,17 @@ class Family(Learner):
 class LatentFamily(Family):
     """A family that tells pictures in latents, and paints from them."""
 
+    @property
+    def layers(self) -> int:
+        """How many layers the second dimension of latents holds, from coarse to fine; 0 where they have none."""
+        return 0
+
+    def latents(self, canvas: Canvas, asked: Asked) -> Float[Tensor, "batch ..."]:
+        """Those that a canvas before its first step leads to; unless a family knows them before, those of its painting."""
+        while not canvas.done:
+            canvas = self.step(canvas, asked)
+        return self.encode(self.show(canvas), asked.conditions)
+
     @abstractmethod
     def encode(self, pictures: Float[Tensor, "batch channels height width"], values: Values) -> Float[Tensor, "batch ..."]:
         """The latents that tell these pictures best."""

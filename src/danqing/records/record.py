@@ -32,6 +32,7 @@ class Record(Config):
         pixels: sha256 of the painted pixels, row by row.
         upscaler: the sha256 of the weights of who enlarged it; empty where nobody did.
         chosen: where it is the best of several: how well each suits its words, the seed of the first, and who judged.
+        mixed: where it lies between several wishes or pictures: these, and how.
         settings: the painter's own settings that painting heeds, as they were; a painter can be tuned anew.
     """
 
@@ -49,6 +50,7 @@ class Record(Config):
     settings: dict[str, Any] = Field(default_factory=dict)
     upscaler: str = ""
     chosen: dict[str, Any] = Field(default_factory=dict)
+    mixed: dict[str, Any] = Field(default_factory=dict)
 
 
 def texts(record: Record) -> dict[str, str]:
