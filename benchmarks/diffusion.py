@@ -70,7 +70,7 @@ def _has_fashion(folder: Path) -> bool:
 
 def name_of(job: Mapping[str, Any]) -> str:
     """A job's name in the results: all that changes what it measures."""
-    left_out = {"emoji", "fashion", "cache"}
+    left_out = {"emoji", "fashion", "cache", "paintings"}
     return " ".join(f"{key}={value}" for key, value in job.items() if key not in left_out)
 
 

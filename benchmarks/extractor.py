@@ -22,10 +22,10 @@ from torch.nn import functional as F
 
 from danqing.data.picture_set import PictureSet
 from danqing.data.resample import fitted
-from danqing.metrics.extractor import BOXED, DEFAULT, Extractor, wrap
+from danqing.metrics.extractor import DEFAULT, Extractor, wrap
 from danqing.metrics.extractors import extractor
 from danqing.metrics.frechet import Moments, frechet_distance
-from danqing.parts.efficientnet import Convolution, EfficientNetLite, convert
+from danqing.parts.efficientnet import BOXED, Convolution, EfficientNetLite, convert
 from danqing.parts.packing import pack
 
 Many = UInt8[np.ndarray, "pictures 64 64 3"]
@@ -146,7 +146,7 @@ if __name__ == "__main__":
     parser.add_argument("--write", type=Path, help="make the embedded file from the released weights, and nothing else")
     given = parser.parse_args()
     if given.write:
-        place = Path(__file__).parents[1] / "src/danqing/metrics" / f"{DEFAULT}.safetensors"
+        place = Path(__file__).parents[1] / "src/danqing/parts" / f"{DEFAULT}.safetensors"
         save_file(pack(convert(torch.load(given.write, weights_only=True), BOXED), "int8"), place)
     else:
         main(given.data, given.photos, given.count, given.released)

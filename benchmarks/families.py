@@ -28,14 +28,14 @@ TASKS: dict[str, dict[str, Any]] = {
     "digits": {
         "told": "flow, 8 × 8 digits in 17 levels: bits per dimension of 297 held out",
         "who": ("danqing", "zuko NSF"),
-        "job": {"seconds": 300.0, "batch": 64, "lr": 1e-3},
+        "job": {"seconds": 300.0, "batch": 32, "lr": 1e-3},
         "model": {"blocks": 1, "bins": 16, "patch": 1, "network": {"width": 64, "depth": 3, "dropout": 0.1}},
     },
     "fashion": {
         "told": "flow, Fashion-MNIST 28 × 28: bits per dimension of 64 held out",
         "who": ("danqing", "normflows Glow"),
-        "job": {"seconds": 300.0, "batch": 32, "lr": 1e-3},
-        "model": {"blocks": 2, "bins": 8, "patch": 2, "network": {"width": 96, "depth": 2}},
+        "job": {"seconds": 200.0, "batch": 32, "lr": 1e-3},
+        "model": {"blocks": 3, "bins": 8, "patch": 4, "network": {"width": 96, "depth": 2}},
     },
     "vq": {
         "told": "VQ, emoji 32 × 32, 64 codes of 512: squared error of 64 held out, values in [−1, 1]",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import json
 import math
 import sys
@@ -182,7 +183,7 @@ def vae(job: dict[str, Any]) -> dict[str, Any]:
         )
         data = module("pythae.data.datasets").BaseDataset((train + 1) / 2, torch.zeros(len(train)))
         trainer = trainers.BaseTrainer(model, data, training_config=how, callbacks=[Stop()])
-        with contextlib.suppress(StopIteration):
+        with contextlib.suppress(StopIteration), contextlib.redirect_stderr(io.StringIO()):
             trainer.train(log_output_dir=folder)
     model.eval()
     with torch.no_grad():

@@ -204,7 +204,7 @@ class Diffusion(Family):
         def denoise(x_t: Tensor, number: int) -> Tensor:
             at = torch.full((len(x),), times[number], device=x.device)
             out = self.predict(x_t, at, batch.conditions)
-            return to_picture(self.predicts, out, x_t, points[number].alpha, points[number].sigma).clamp(-1, 1)
+            return self.held(to_picture(self.predicts, out, x_t, points[number].alpha, points[number].sigma))
 
         return bits_per_value(x, points, denoise, lambda number: keys.at("bits", number).normal(*x.shape[1:]).to(x))
 
@@ -252,7 +252,7 @@ class Diffusion(Family):
             }
             with_it, without = self.predict(x_t.repeat(2, 1, 1, 1), times.repeat(2), both).chunk(2)
             out = guide(with_it, without, asked.guidance.to(x_t.device))
-        picture = to_picture(self.predicts, out, x_t, point.alpha, point.sigma).clamp(-1, 1)
+        picture = self.held(to_picture(self.predicts, out, x_t, point.alpha, point.sigma))
         if not within(point, self.config.steered):
             return picture
         below, share = self.config.loosened
@@ -267,7 +267,11 @@ class Diffusion(Family):
 
     def show(self, canvas: Canvas) -> Float[Tensor, "batch channels height width"]:
         """What the network last thought the picture to be; at the end, the picture."""
-        return (canvas.tensors["x"] if canvas.done else canvas.tensors["shown"]).clamp(-1, 1)
+        return self.held(canvas.tensors["x"] if canvas.done else canvas.tensors["shown"])
+
+    def held(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels height width"]:
+        """Within what pictures can be."""
+        return x.clamp(-1, 1)
 
 
 def _silent() -> Tensor:

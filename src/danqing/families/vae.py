@@ -35,6 +35,8 @@ from danqing.parts.coders import (
     layers,
 )
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Key, Keys, LatentFamily, Loss, Plan, Player, Values
+from danqing.parts.critics import PatchCritic
+from danqing.parts.perceptual import Perceptual
 from danqing.parts.precision import full_precision
 from danqing.parts.rates import PlayerConfig
 from danqing.parts.symptoms import SILENT, Symptom, posterior_collapse
@@ -60,6 +62,8 @@ class VaeConfig(PlayerConfig):
         deviation: of the Gaussian decoder; `None` learns it.
         beta: weight of the divergence.
         free: nats of each latent that cost nothing.
+        perceptual: weight of the distance that a network that knows photographs sees (`danqing.parts.perceptual`); 0 asks none.
+        adversarial: weight of a critic of patches, by which codecs paint sharply (Esser et al. 2021, section 3.1); 0 has none.
         temperature: deviation of the latents it paints from.
         draws: of the bound in evaluation.
     """
@@ -71,6 +75,8 @@ class VaeConfig(PlayerConfig):
     deviation: float | None = Field(None, gt=0)
     beta: float = Field(1.0, ge=0)
     free: float = Field(0.0, ge=0)
+    perceptual: float = Field(0.0, ge=0)
+    adversarial: float = Field(0.0, ge=0)
     temperature: float = Field(1.0, ge=0)
     draws: int = Field(32, ge=1)
     lr: float = Field(1e-3, gt=0)
@@ -116,8 +122,12 @@ class Vae(LatentFamily):
         )
         if config.decoder == "gaussian" and config.deviation is None:
             self.log_deviation = nn.Parameter(torch.zeros(()))  # times SWIFT
+        self.critic = PatchCritic(channels) if config.adversarial else None
+        self._seen = (Perceptual(),) if config.perceptual else ()
         self.divergences: Tensor
+        self.moments: Tensor
         self.register_buffer("divergences", torch.ones(math.prod(self._shape())))
+        self.register_buffer("moments", torch.tensor([[0.0], [1.0]]).repeat(1, config.latent))
 
     def _shape(self) -> tuple[int, ...]:
         """Of a picture's latents."""
@@ -128,8 +138,13 @@ class Vae(LatentFamily):
         return self.config.latent, rows, columns
 
     def players(self) -> dict[str, Player]:
-        """Both halves together."""
-        return {"painter": self.config.player(self.parameters(), self.length)}
+        """Both halves together; and the critic, which moves after them."""
+        mine = [parameter for name, parameter in self.named_parameters() if not name.startswith("critic.")]
+        players = {"painter": self.config.player(mine, self.length)}
+        if self.critic is not None:
+            critic = self.config.player(self.critic.parameters(), self.length)
+            players["critic"] = dataclasses.replace(critic, betas=(0.5, 0.9), averages=())
+        return players
 
     def networks(self) -> tuple[nn.Module]:
         """The coders."""
@@ -141,15 +156,38 @@ class Vae(LatentFamily):
         mean, log_variance = self.posterior(batch.pictures, values)
         noise = keys.at("latent").normal(*mean.shape[1:]).to(mean)
         each = (0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)).flatten(1)
-        cost = -self.log_likelihood(batch.pictures, self.paint(mean + (0.5 * log_variance).exp() * noise, values))
-        size = batch.pictures[0].numel()
+        painted = self.paint(mean + (0.5 * log_variance).exp() * noise, values)
+        if player == "critic":
+            return self._tell_apart(batch.pictures, self._mean(painted).detach())
+        cost, size = -self.log_likelihood(batch.pictures, painted), batch.pictures[0].numel()
         parts = {"picture": cost / size, "latent": self.config.beta * each.clamp(min=self.config.free).sum(1) / size}
+        for seen in self._seen:
+            parts["perceptual"] = self.config.perceptual * seen(self._mean(painted), batch.pictures)
+        if self.critic is not None:
+            parts["fool"] = -self.config.adversarial * self.critic(self._mean(painted)).mean(1)
         count = torch.ones(len(batch), device=each.device).sum()
-        return Loss(parts, {"divergences": (each.detach().sum(0), "sum"), "count": (count, "sum")})
+        told = mean.detach().reshape(len(batch), self.config.latent, -1)
+        moments = torch.stack([told.mean(2).sum(0), told.square().mean(2).sum(0)])
+        stats = {"divergences": each.detach().sum(0), "moments": moments, "count": count}
+        return Loss(parts, {name: (stat, "sum") for name, stat in stats.items()})
+
+    def _tell_apart(self, real: Tensor, painted: Tensor) -> Loss:
+        """The critic's: hinges (Lim & Ye 2017, equation 9)."""
+        assert self.critic is not None
+        known, claimed = self.critic(real), self.critic(painted)
+        return Loss({"real": F.relu(1 - known).mean(1), "fake": F.relu(1 + claimed).mean(1)})
 
     def after(self, player: str, stats: Mapping[str, Tensor], key: Key, clock: Clock) -> None:
-        """Follow how much each latent tells."""
-        self.divergences.lerp_(stats["divergences"] / stats["count"], FOLLOW)
+        """Follow how much each latent tells, and its mean and mean square."""
+        if player != "critic":
+            self.divergences.lerp_(stats["divergences"] / stats["count"], FOLLOW)
+            self.moments.lerp_(stats["moments"] / stats["count"], FOLLOW)
+
+    def evenness(self) -> tuple[Tensor, Tensor]:
+        """Mean and deviation of each latent over the set, as they were followed; over all places, where they form a map."""
+        mean, square = self.moments
+        shape = (-1, 1, 1) if self.config.map else (-1,)
+        return mean.view(shape), (square - mean.square()).clamp(min=1e-6).sqrt().view(shape)
 
     def symptoms(self) -> list[Symptom]:
         """Latents that tell nothing."""
@@ -235,8 +273,10 @@ class Vae(LatentFamily):
 
     def decode(self, latents: Float[Tensor, "batch ..."], values: Values) -> Float[Tensor, "batch channels height width"]:
         """The mean of p(x|z)."""
-        painted = self.paint(latents, values)
-        return painted.sigmoid() * 2 - 1 if self.config.decoder == "bernoulli" else painted.clamp(-1, 1)
+        return self._mean(self.paint(latents, values)).clamp(-1, 1)
+
+    def _mean(self, painted: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels height width"]:
+        return painted.sigmoid() * 2 - 1 if self.config.decoder == "bernoulli" else painted
 
     def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:
         """Latents from the prior; with a start picture, between its own latents (strength 0) and those (strength 1)."""

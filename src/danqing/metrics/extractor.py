@@ -6,24 +6,21 @@ import dataclasses
 import functools
 import hashlib
 from collections.abc import Callable, Sequence
-from importlib import resources
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from danqing.errors import AssetError
 from danqing.metrics.features import Features
-from danqing.parts.efficientnet import EfficientNetLite
-from danqing.parts.packing import unpack
+from danqing.parts.efficientnet import boxed
 
 Many = UInt8[np.ndarray, "pictures height width channels"]
 AT_ONCE = 32
 """Pictures in the network at a time."""
-DEFAULT, BOXED, SIDE, SIZE = "efficientnet-lite0", 6, 96, 6.0
+DEFAULT, SIDE, SIZE = "efficientnet-lite0", 96, 6.0
 """The extractor in the box: so many of its stages, at so many pixels (decision 6); and the size of its features,
 whose root mean square is 6.4 on emoji and 5.8 on pieces of photographs."""
 
@@ -103,7 +100,5 @@ def _centred(x: Tensor) -> Tensor:
 
 def embedded() -> Extractor:
     """The first stages of EfficientNet-Lite0 (see `danqing.parts.efficientnet`), kept as bytes."""
-    network = EfficientNetLite(BOXED)
-    content = resources.files("danqing.metrics").joinpath(f"{DEFAULT}.safetensors").read_bytes()
-    network.load_state_dict(unpack(load_tensors(content)))
-    return Extractor(DEFAULT, network.eval(), network.width, SIDE, _centred, unit=SIZE)
+    network = boxed()
+    return Extractor(DEFAULT, network, network.width, SIDE, _centred, unit=SIZE)

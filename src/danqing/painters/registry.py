@@ -17,6 +17,8 @@ from danqing.families.flow import PRESETS as FLOW_PRESETS
 from danqing.families.flow import Flow, FlowConfig
 from danqing.families.gan import PRESETS as GAN_PRESETS
 from danqing.families.gan import Gan, GanConfig
+from danqing.families.latent import PRESETS as LATENT_PRESETS
+from danqing.families.latent import Latent, LatentConfig
 from danqing.families.upscaler import PRESETS as UPSCALER_PRESETS
 from danqing.families.upscaler import Upscaler, UpscalerConfig
 from danqing.families.vae import PRESETS as VAE_PRESETS
@@ -40,6 +42,7 @@ FAMILIES: Mapping[str, Entry] = {
     "diffusion": Entry(Diffusion, DiffusionConfig, DIFFUSION_PRESETS),
     "flow": Entry(Flow, FlowConfig, FLOW_PRESETS),
     "gan": Entry(Gan, GanConfig, GAN_PRESETS),
+    "latent": Entry(Latent, LatentConfig, LATENT_PRESETS),
     "upscaler": Entry(Upscaler, UpscalerConfig, UPSCALER_PRESETS),
     "vae": Entry(Vae, VaeConfig, VAE_PRESETS),
     "vq": Entry(Vq, VqConfig, VQ_PRESETS),

@@ -7,12 +7,17 @@ and the last stage not widened. Batch normalisation is folded into the convoluti
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
+from importlib import resources
 
 import torch
 from jaxtyping import Float
+from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from danqing.parts.packing import unpack
 
 STAGES = (
     (1, 3, 1, 1, 16),
@@ -27,6 +32,8 @@ STAGES = (
 STEM = 32
 LAYERS = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"))
 """A block's convolutions with their normalisations, as the released weights name them."""
+BOXED = 6
+"""Stages whose weights come along."""
 EPSILON = 1e-3
 """Of batch normalisation, in the weights that are converted."""
 
@@ -79,7 +86,8 @@ class EfficientNetLite(nn.Module):
         self.stem = Convolution(3, STEM, 3, 2)
         blocks: list[Block] = []
         width = STEM
-        for repeats, kernel, stride, expansion, outward in STAGES[:stages]:
+        self.stages = STAGES[:stages]
+        for repeats, kernel, stride, expansion, outward in self.stages:
             for number in range(repeats):
                 blocks.append(Block(width, outward, kernel, 1 if number else stride, expansion))
                 width = outward
@@ -88,9 +96,26 @@ class EfficientNetLite(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch features"]:
         """Features of RGB pictures in [-1, 1], of any size."""
+        return self.maps(x)[-1].mean((2, 3))
+
+    def maps(self, x: Float[Tensor, "batch 3 height width"]) -> list[Float[Tensor, "batch channels rows columns"]]:
+        """What each stage that is run sees."""
         # A CPU filters each channel by itself much faster with channels innermost.
-        seen: Tensor = self.blocks(self.stem(x.contiguous(memory_format=torch.channels_last)))
-        return seen.mean((2, 3))
+        seen: Tensor = self.stem(x.contiguous(memory_format=torch.channels_last))
+        found, blocks = [], iter(self.blocks)
+        for repeats, *_ in self.stages:
+            for block in itertools.islice(blocks, repeats):
+                seen = block(seen)
+            found.append(seen)
+        return found
+
+
+def boxed() -> EfficientNetLite:
+    """Its first stages with the weights that come along, in evaluation mode."""
+    network = EfficientNetLite(BOXED)
+    content = resources.files("danqing.parts").joinpath("efficientnet-lite0.safetensors").read_bytes()
+    network.load_state_dict(unpack(load_tensors(content)))
+    return network.eval()
 
 
 def convert(released: Mapping[str, Tensor], stages: int = len(STAGES)) -> dict[str, Tensor]:

@@ -1,0 +1,52 @@
+"""How far pictures are apart to a network that knows photographs (Johnson et al. 2016, equation 2)."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from danqing.parts.efficientnet import EfficientNetLite, boxed
+
+SEEN = (0, 1, 2, 3)
+"""The stages whose maps are compared."""
+LEAST = 64
+"""Smaller pictures are enlarged to this many pixels on their shorter side: the network halves them with every stage."""
+
+
+class Perceptual:
+    """A distance of pictures; no part of whoever holds it, for it is not trained and not saved.
+
+    Maps are brought to length 1 at each place and compared there (Zhang et al. 2018, equation 1, all channels weighing the
+    same); transparent pictures are compared on black and on white.
+    """
+
+    def __init__(self) -> None:
+        self.network: EfficientNetLite = boxed().requires_grad_(False)
+
+    def __call__(
+        self, painted: Float[Tensor, "batch channels height width"], real: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, " batch"]:
+        """The mean squared distance over places and stages; pictures in [-1, 1], premultiplied where they have 4 channels."""
+        self.network.to(painted.device)
+        grounds = (0.0, 1.0) if painted.shape[1] == 4 else (0.0,)
+        apart = []
+        for ground in grounds:
+            maps = [self.network.maps(_enlarged(_on(x.float(), ground))) for x in (painted, real)]
+            for number in SEEN:
+                mine, other = (F.normalize(found[number], dim=1) for found in maps)
+                apart.append((mine - other).square().sum(1).mean((1, 2)))
+        return torch.stack(apart).mean(0)
+
+
+def _on(x: Tensor, ground: float) -> Tensor:
+    """RGB in [-1, 1]; what is transparent, on a ground from 0 to 1."""
+    if x.shape[1] == 4:
+        return x[:, :3] + ground * (1 - x[:, 3:])
+    return x.expand(-1, 3, -1, -1)
+
+
+def _enlarged(x: Tensor) -> Tensor:
+    factor = -(-LEAST // min(x.shape[-2:]))
+    return F.interpolate(x, scale_factor=factor, mode="bilinear") if factor > 1 else x
