@@ -28,6 +28,7 @@ from danqing.families.diffusion import Diffusion, DiffusionConfig
 from danqing.families.flow import Flow, FlowConfig
 from danqing.families.gan import Gan as RealGan
 from danqing.families.gan import GanConfig
+from danqing.families.latent import CODEC, Latent, LatentConfig
 from danqing.families.vae import Vae, VaeConfig
 from danqing.families.vq import Vq, VqConfig
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Learner, Loss, Plan, Player
@@ -255,6 +256,11 @@ def vqgan(channels: int = 3, **changes: Any) -> Vq:
     return vq(channels, adversarial=0.01, **changes)
 
 
+def residual(channels: int = 3, **changes: Any) -> Vq:
+    """Likewise, told in maps from coarse to fine."""
+    return vq(channels, scales=[1, 2, 4], **changes)
+
+
 def autoregressive(
     channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), length: int = 6400, **changes: Any
 ) -> Autoregressive:
@@ -265,6 +271,11 @@ def autoregressive(
     small = {"codec": codec, "network": {"width": 32, "depth": 2, "head": 16}, "lr": 5e-3, "first": 0.4, **slow}
     config = AutoregressiveConfig.read(merge(small, changes))
     return Autoregressive(config, {"palette": PALETTE}, channels, length, size)
+
+
+def scales(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), length: int = 6400, **changes: Any) -> Autoregressive:
+    """Likewise, map after map."""
+    return autoregressive(channels, size, length, **merge({"codec": {"scales": [1, 2, 4]}}, changes))
 
 
 def game(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> RealGan:
@@ -287,7 +298,17 @@ def flow(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any
 
 def coupling(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> Flow:
     """Likewise, of the other blocks."""
-    return flow(channels, size, kind="coupling", blocks=4, **changes)
+    return flow(channels, size, **{"kind": "coupling", "blocks": 4, "bins": 0, **changes})
+
+
+def latent(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), length: int = 6400, **changes: Any) -> Latent:
+    """Likewise."""
+    slow = {"warmup": 0, "cooldown": 0.0, "average": 1000, "lr": 5e-3}
+    coder = {"kind": "convolutional", "patch": 2, "widths": [16], "depths": [1], "attention": [False], "embedding": 16}
+    backbone = {"kind": "unet", "patch": 1, "widths": [16], "depths": [1], "attention": [True], "embedding": 16}
+    codec = {**CODEC, "coder": coder, "latent": 4, "perceptual": 0.0, **slow}
+    small = {"codec": codec, "painter": {"backbone": backbone, **slow}, "steps": 4, "first": 0.4}
+    return Latent(LatentConfig.read(merge(small, changes)), {"palette": PALETTE}, channels, length, size)
 
 
 # --- the table ---------------------------------------------------------------------------------------------------------
@@ -299,10 +320,13 @@ LEARNERS: Mapping[str, Callable[..., Learner]] = {
     "flow": flow,
     "coupling": coupling,
     "autoregressive": autoregressive,
+    "scales": scales,
+    "latent": latent,
     "game": game,
     "dcgan": dcgan,
     "gan": Gan,
     "vq": vq,
+    "residual": residual,
     "fsq": fsq,
     "vqgan": vqgan,
     "towers": Towers,
@@ -313,6 +337,8 @@ FAMILIES: Mapping[str, Callable[..., Family]] = {
     "flow": flow,
     "coupling": coupling,
     "autoregressive": autoregressive,
+    "scales": scales,
+    "latent": latent,
     "game": game,
     "dcgan": dcgan,
     "gan": Gan,

@@ -1,17 +1,20 @@
-"""The autoregressive family: its two stages, what it draws, and that keeping earlier places changes nothing."""
+"""The autoregressive family by rows and by scales: what it learns, what it draws, and that keeping places changes nothing."""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from learners import autoregressive, stream
+from learners import autoregressive, scales, stream
 from torch import Tensor
 
 from danqing.families.autoregressive import Autoregressive
 from danqing.painters.snapshot import Snapshot, newest
+from danqing.parts.causal import Kept
 from danqing.parts.contract import Asked, Canvas, Key, Keys, Plan
 from danqing.parts.loop import Loop
 
@@ -20,9 +23,12 @@ BATCH = STREAM.batch(range(5))
 KEYS = Keys(tuple(Key(3, row) for row in range(5)))
 
 
-def moved(**changes: Any) -> Autoregressive:
+BOTH = pytest.mark.parametrize("make", [autoregressive, scales])
+
+
+def moved(make: Callable[..., Autoregressive] = autoregressive, **changes: Any) -> Autoregressive:
     """With weights that have left zero."""
-    learner = autoregressive(**changes)
+    learner = make(**changes)
     for number, parameter in enumerate(learner.parameters()):
         parameter.data.add_(0.2 * Key("moved", number).normal(*parameter.shape))
     return learner.eval()
@@ -30,7 +36,7 @@ def moved(**changes: Any) -> Autoregressive:
 
 @torch.no_grad()
 def painted(learner: Autoregressive, asked: Asked) -> Canvas:
-    canvas = learner.start(asked, Plan((8, 8)), KEYS)
+    canvas = learner.start(asked, Plan(learner.size), KEYS)
     while not canvas.done:
         canvas = learner.step(canvas, asked)
     return canvas
@@ -85,6 +91,14 @@ def test_codes_are_foretold_better() -> None:
     assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
 
 
+def test_codes_of_a_few_pictures_are_learnt_scale_by_scale() -> None:
+    few, loop, losses = stream(4), Loop(scales(length=2560), seed=5), []
+    while loop.seen < 2560:
+        told = loop.step(few.batch(range(loop.seen, loop.seen + 16)))
+        losses += [told["painter/code"]] if "painter/code" in told else []
+    assert sum(losses[-5:]) < 0.4 * sum(losses[:5])
+
+
 def test_a_code_is_foretold_by_those_before_it_alone() -> None:
     learner = moved()
     codes = torch.randint(32, (2, 16), generator=Key(0).generator())
@@ -96,19 +110,75 @@ def test_a_code_is_foretold_by_those_before_it_alone() -> None:
     assert not torch.equal(first[:, 10:], second[:, 10:])
 
 
+@pytest.mark.parametrize("size", [(8, 8), (13, 9)])
+def test_a_map_is_foretold_by_coarser_maps_alone(size: tuple[int, int]) -> None:
+    """All of a map see the same of the codes: those of no map change what is foretold of its own or of coarser ones."""
+    learner = moved(scales, size=size)
+    codes = torch.randint(32, (2, learner.painted[-1]), generator=Key(0).generator())
+    with torch.no_grad():
+        first = learner.foretell(codes, {})
+        for begin, end in itertools.pairwise(learner.painted[:-1]):
+            other = codes.clone()
+            other[:, begin:] = (other[:, begin:] + 1) % 32
+            second = learner.foretell(other, {})
+            assert torch.equal(first[:, :end], second[:, :end])
+            assert bool((first[:, end:] != second[:, end:]).any(-1).all())
+
+
+def test_a_place_sees_its_map_and_coarser_ones() -> None:
+    """What stands at a place reaches all of its map and of finer ones, and nothing else."""
+    learner = moved(scales)
+    told = learner.conditioner.encode({}, 1)
+    x = Key(0).normal(1, 21, 32)
+    with torch.no_grad():
+        before = learner.network(x, learner._turns(), told.tokens, told.mask, sees=learner.sees)
+        for place, first in ((0, 0), (1, 1), (4, 1), (5, 5), (20, 5)):
+            other = x.clone()
+            other[:, place] += Key(1).normal(32)
+            after = learner.network(other, learner._turns(), told.tokens, told.mask, sees=learner.sees)
+            assert (before != after).any(-1)[0].tolist() == [False] * first + [True] * (21 - first)
+
+
+def test_coarse_places_stand_in_the_middle_of_what_they_cover() -> None:
+    learner = scales(size=(13, 9))
+    assert learner.maps == [(1, 1), (2, 2), (4, 4), (7, 5)]
+    cos, sin = learner._turns()
+    angles = torch.atan2(sin, cos)
+    head = learner.config.network.head // 4  # the first frequency of rows, and of columns, is 1
+    assert angles[0, [0, head]].tolist() == pytest.approx([3.0, 2.0])
+    assert angles[1, [0, head]].tolist() == pytest.approx([1.25, 0.75])
+    assert angles[-1, [0, head]].tolist() == pytest.approx([6 - 2 * torch.pi, 4 - 2 * torch.pi])
+
+
+@BOTH
 @pytest.mark.parametrize("weight", [1.0, 2.5])
-@pytest.mark.parametrize("changes", [{}, {"top_k": 4}, {"top_p": 0.5, "temperature": 0.7}])
-def test_what_is_kept_changes_nothing(weight: float, changes: dict[str, Any]) -> None:
+@pytest.mark.parametrize("changes", [{}, {"top_k": 4}, {"top_p": 0.5, "temperature": 0.7}, {"size": (13, 9)}])
+def test_what_is_kept_changes_nothing(make: Callable[..., Autoregressive], weight: float, changes: dict[str, Any]) -> None:
     """In float64 the codes are those that are drawn when every place is computed anew from all before it."""
-    learner, wish = moved(**changes).double(), asked(weight)
-    found = painted(learner, wish).tensors["codes"].flatten(1)
+    learner, wish = moved(make, **changes).double(), asked(weight)
+    found = painted(learner, wish).tensors["codes"]
     codes = torch.zeros_like(found)
     with torch.no_grad():
-        for place in range(codes.shape[1]):
-            row, column = divmod(place, learner.places[1])
-            said, other = (learner.foretell(codes, values)[:, place] for values in (wish.conditions, wish.against))
-            luck = KEYS.at("row", row).uniform(learner.places[1])[:, column]
-            codes[:, place] = learner._drawn(other + weight * (said - other), luck)
+        for step, (begin, end) in enumerate(itertools.pairwise(learner.painted)):
+            luck = KEYS.at("row", step).uniform(end - begin)
+            for first, last in itertools.pairwise(place for place in learner.drawn if begin <= place <= end):
+                said, other = (learner.foretell(codes, values)[:, first:last] for values in (wish.conditions, wish.against))
+                codes[:, first:last] = learner._drawn(other + weight * (said - other), luck[:, first - begin : last - begin])
+    assert torch.equal(found, codes)
+
+
+def test_a_map_costs_its_own_places_where_coarser_ones_are_kept() -> None:
+    """In float64 with one memory from map to map the same codes are drawn."""
+    learner, wish = moved(scales).double(), asked(1.0)
+    found = painted(learner, wish).tensors["codes"]
+    kept, codes, told = Kept(), torch.zeros_like(found), learner.conditioner.encode(wish.conditions, 5)
+    with torch.no_grad():
+        for step, (first, last) in enumerate(itertools.pairwise(learner.painted)):
+            here, (cos, sin) = slice(first, last), learner._turns()
+            new = (learner._before(codes[:, :first]) + learner.where[:last] + told.vector[:, None])[:, here]
+            hidden = learner.network(new, (cos[here], sin[here]), told.tokens, told.mask, kept, sees=learner.sees[here])
+            codes[:, here] = learner._drawn(learner.last(hidden).float(), KEYS.at("row", step).uniform(last - first))
+            assert kept.places == last
     assert torch.equal(found, codes)
 
 
@@ -141,15 +211,50 @@ def test_a_preview_grows_row_by_row() -> None:
     assert canvas.done
 
 
-def test_a_start_picture_gives_the_upper_part() -> None:
-    learner = moved()
+def test_a_preview_grows_sharp_map_by_map() -> None:
+    """A step draws all codes of a map; what is shown is what the codec tells of them."""
+    learner, wish = moved(scales), asked()
+    canvas = learner.start(wish, Plan((8, 8)), KEYS)
+    shown: list[Tensor] = []
+    with torch.no_grad():
+        for known in (0, 1, 5, 21):
+            codes = canvas.tensors["codes"]
+            assert bool((codes[:, :known] >= 0).all())
+            assert bool((codes[:, known:] == -1).all())
+            shown.append(learner.show(canvas))
+            torch.testing.assert_close(shown[-1], learner.codec.from_tokens(codes[:, :known], (8, 8)))
+            assert canvas.done == (known == 21)
+            canvas = canvas if canvas.done else learner.step(canvas, wish)
+        latents = learner.codec.sums(canvas.tensors["codes"], (8, 8))[-1]
+        torch.testing.assert_close(learner.decode(latents, wish.conditions), shown[-1])
+        known_codes = learner.codec.tokens(BATCH.pictures)
+        painted_again = learner.decode(learner.encode(BATCH.pictures, BATCH.conditions), BATCH.conditions)
+        torch.testing.assert_close(painted_again, learner.codec.from_tokens(known_codes, (8, 8)))
+    assert all(not torch.equal(one, other) for one, other in itertools.pairwise(shown))
+
+
+@pytest.mark.parametrize(
+    ("make", "strength", "known"),
+    [
+        (autoregressive, 0.5, 8),
+        (autoregressive, 0.01, 12),
+        (scales, 0.4, 5),
+        (scales, 0.6, 1),
+        (scales, 0.01, 5),
+        (scales, 1.0, 0),
+    ],
+)
+def test_a_start_picture_gives_the_upper_rows_or_the_coarsest_maps(
+    make: Callable[..., Autoregressive], strength: float, known: int
+) -> None:
+    learner = moved(make)
     start = Asked(BATCH.conditions, {"palette": [None] * 5}, torch.ones(5), start=BATCH.pictures)
     with torch.no_grad():
-        canvas = learner.start(start, Plan((8, 8), strength=0.5), KEYS)
-        known = learner.codec.tokens(BATCH.pictures)
-        assert torch.equal(canvas.tensors["codes"][:, :2], known[:, :2])
-        assert bool((canvas.tensors["codes"][:, 2:] == -1).all())
+        canvas = learner.start(start, Plan((8, 8), strength=strength), KEYS)
+        told = learner.codec.tokens(BATCH.pictures)[:, :known]
+        assert torch.equal(canvas.tensors["codes"][:, :known], told)
+        assert bool((canvas.tensors["codes"][:, known:] == -1).all())
         while not canvas.done:
             canvas = learner.step(canvas, start)
-    assert torch.equal(canvas.tensors["codes"][:, :2], known[:, :2])
+    assert torch.equal(canvas.tensors["codes"][:, :known], told)
     assert bool((canvas.tensors["codes"] >= 0).all())

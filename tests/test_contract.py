@@ -112,7 +112,7 @@ def test_the_loss_of_a_picture_knows_no_neighbours(name: str) -> None:
         for part, losses in together.items():
             torch.testing.assert_close(losses, torch.cat([loss[part] for loss in alone]), rtol=1e-5, atol=1e-5)
         # Codecs draw only whom to revive, and a painter that has not moved yet says the same of all.
-        assert name in ("vq", "fsq", "vqgan", "autoregressive") or not same(together, other_key)
+        assert name in ("vq", "fsq", "vqgan", "residual", "autoregressive", "scales") or not same(together, other_key)
 
 
 @pytest.mark.parametrize("name", LEARNERS)
@@ -134,9 +134,9 @@ def test_save_and_load_between_any_two_steps_changes_nothing(name: str, tmp_path
         assert loop.facts() == other.facts()
 
 
-GAMES = ("gan", "game", "dcgan", "vqgan", "autoregressive")
+GAMES = ("gan", "game", "dcgan", "vqgan", "autoregressive", "scales", "latent")
 """Whose losses need not fall: the other player gets better too, or another player's turn comes."""
-SLOW = ("vae", "codec", "flow", "coupling", "vq", "fsq", "autoregressive")
+SLOW = ("vae", "codec", "flow", "coupling", "vq", "residual", "fsq", "autoregressive", "scales", "latent")
 
 
 @functools.cache
@@ -243,6 +243,8 @@ WAYS: list[tuple[str, dict[str, Any]]] = [
     ("dcgan", {}),
     ("autoregressive", {}),
     ("autoregressive", {"top_k": 5}),
+    ("scales", {}),
+    ("latent", {}),
     ("flow", {}),
     ("coupling", {}),
     ("vae", {}),

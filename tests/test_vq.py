@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from learners import stream, vq, vqgan
+from learners import fsq, residual, stream, vq, vqgan
 from painters import write_painter
 
-from danqing.errors import WishError
-from danqing.families.vq import Book, Levels, VqConfig
+from danqing.errors import ConfigError, WishError
+from danqing.families.vq import Book, Levels, Vq, VqConfig, shrunk
 from danqing.paint import load
 from danqing.parts.contract import Clock, Key, Keys
 from danqing.parts.loop import Loop
@@ -90,6 +91,89 @@ def test_the_critic_and_the_codec_pull_at_the_same_pictures() -> None:
     torch.testing.assert_close(critic["fake"], torch.relu(1 + fake).mean(1), rtol=1e-3, atol=1e-4)
     assert set(learner.players()) == {"painter", "critic"}
     assert set(vq().players()) == {"painter"}
+
+
+def moved(learner: Vq) -> Vq:
+    """With weights that have left their beginnings."""
+    for number, parameter in enumerate(learner.parameters()):
+        parameter.data.add_(0.1 * Key("moved", number).normal(*parameter.shape))
+    return learner
+
+
+def test_maps_grow_to_the_whole_one() -> None:
+    learner = residual()
+    assert learner.maps(4, 4) == [(1, 1), (2, 2), (4, 4)]
+    assert learner.maps(8, 8) == [(1, 1), (2, 2), (4, 4), (8, 8)], "the whole map is always the last"
+    assert learner.maps(3, 6) == [(1, 1), (2, 2), (3, 4), (3, 6)]
+    assert learner.maps(1, 1) == [(1, 1)]
+    assert vq().maps(3, 6) == [(3, 6)]
+
+
+@pytest.mark.parametrize("scales", [[0, 2], [4, 2], [2, 2]])
+def test_scales_that_do_not_grow_are_refused(scales: list[int]) -> None:
+    with pytest.raises(ConfigError, match=r"'scales' was given .* each larger than the one before"):
+        VqConfig.read({"scales": scales})
+
+
+@pytest.mark.parametrize("size", [(8, 8), (13, 9), (4, 12)])
+@pytest.mark.parametrize("make", [residual, lambda: fsq(scales=[1, 2, 4])], ids=["vq", "fsq"])
+def test_each_map_tells_what_those_before_it_leave_untold(make: Callable[[], Vq], size: tuple[int, int]) -> None:
+    learner, pictures = moved(make()), Key(0).normal(3, 3, *size)
+    with torch.no_grad():
+        latents = learner.latents(pictures)
+        told, numbers = learner.tell(latents), learner.tokens(pictures)
+        sums = learner.sums(numbers, size)
+        assert numbers.shape[1] == sum(rows * columns for rows, columns in learner.maps(*latents.shape[2:]))
+        assert torch.equal(numbers, told.numbers)
+        assert torch.equal(sums[0], torch.zeros_like(latents))
+        assert all(torch.equal(one, other) for one, other in zip(sums[1:], told.sums, strict=True))
+        torch.testing.assert_close(told.codes, sums[-1])
+        first = 0
+        for before, rest, (rows, columns) in zip(sums, told.rests, learner.maps(*latents.shape[2:]), strict=False):
+            torch.testing.assert_close(rest, shrunk(latents - before, (rows, columns)))
+            chosen = learner.quantiser(rest)[1].flatten(1)
+            assert torch.equal(chosen, numbers[:, first : first + rows * columns])
+            assert torch.equal(learner.sums(numbers[:, :first], size)[-1], before), "the first maps need no later ones"
+            first += rows * columns
+        torch.testing.assert_close(learner.from_tokens(numbers, size), learner.paint(told.codes, size).clamp(-1, 1))
+
+
+def test_the_book_follows_the_rests_of_all_maps() -> None:
+    learner, batch = moved(residual()), STREAM.batch(range(4))
+    with torch.no_grad():
+        told = learner.tell(learner.latents(batch.pictures))
+        stats = {name: value for name, (value, _) in learner.loss(batch, "painter", Key(0), Clock(0, 0)).stats.items()}
+    rests = torch.cat([rest.flatten(2) for rest in told.rests], 2).movedim(1, 2)
+    assert stats["counts"].sum() == 4 * (1 + 4 + 16)
+    for code in range(32):
+        torch.testing.assert_close(stats["sums"][code], rests[told.numbers == code].sum(0), rtol=1e-4, atol=1e-4)
+    assert all(bool((rest == fresh).all(1).any()) for rest, fresh in zip(rests, stats["fresh"], strict=True))
+
+
+def test_slopes_pass_the_sum_of_all_maps() -> None:
+    learner = moved(residual())
+    latents = Key(0).normal(2, 4, 4, 4).requires_grad_()
+    learner.tell(latents).codes.sum().backward()  # type: ignore[no-untyped-call]
+    assert latents.grad is not None
+    assert bool((latents.grad == 1).all())
+
+
+def test_finer_maps_tell_more() -> None:
+    """And what blends codes is learnt with the rest."""
+    learner = residual()
+    assert learner.blend is not None
+    begun = learner.blend.weight.detach().clone()
+    codes = Key(0).normal(1, 4, 4, 4)
+    torch.testing.assert_close(learner.blend(codes), codes)
+    loop = Loop(learner, seed=0)
+    for step in range(120):
+        loop.step(STREAM.batch(range(32 * step, 32 * step + 32)))
+    with torch.no_grad():
+        latents = learner.latents(STREAM.batch(range(64)).pictures)
+        left = [float((latents - one).square().mean()) for one in learner.tell(latents).sums]
+    assert left == sorted(left, reverse=True)
+    assert left[-1] < 0.5 * left[0]
+    assert not torch.equal(learner.blend.weight, begun)
 
 
 def test_it_paints_only_what_a_picture_tells(home: Path, tmp_path: Path) -> None:

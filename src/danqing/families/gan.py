@@ -12,6 +12,7 @@ data"). Or the painter is a plain stack of convolutions (DCGAN, Radford et al. 2
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import math
@@ -66,7 +67,7 @@ class GanConfig(PlayerConfig):
     style: int = Field(128, ge=8)
     widths: tuple[int, ...] = (128, 96, 64, 48)
     gamma: float = Field(1.0, ge=0)
-    lazy: int = Field(1, ge=1)
+    lazy: int = Field(4, ge=1)
     lead: float = Field(4.0, gt=0)
     mixing: float = Field(0.5, ge=0, le=1)
     sure: float = Field(0.6, gt=0, le=1)
@@ -144,7 +145,7 @@ class Gan(LatentFamily):
             )
         penalised = clock.turn % self.config.lazy == 0 and self.config.gamma > 0
         real, fake = (x.detach().requires_grad_(penalised) for x in (real, fake))
-        known, claimed = self._verdict(real, values, keys.at("real")), self._verdict(fake, values, keys.at("fake"))
+        known, claimed = (self._verdict(x, values, keys.at(name), penalised) for x, name in ((real, "real"), (fake, "fake")))
         parts = {"tell": F.softplus(-(known - claimed))}
         if penalised:
             weight = 0.5 * self.config.lazy * self.config.gamma
@@ -185,10 +186,10 @@ class Gan(LatentFamily):
     def _noise(self, keys: Keys) -> Tensor:
         return keys.normal(self.config.latent).to(self.mean)
 
-    def _verdict(self, pictures: Tensor, values: Values, keys: Keys) -> Float[Tensor, " batch"]:
-        """How real pictures look that are augmented first, in float32, as penalties on slopes need."""
-        with full_precision(pictures.device):
-            out: Tensor = self.critic(augmented(pictures.float(), keys, self.strength), values)
+    def _verdict(self, pictures: Tensor, values: Values, keys: Keys, sloped: bool = False) -> Float[Tensor, " batch"]:
+        """How real pictures look that are augmented first; computed in float32 where slopes of slopes are asked for."""
+        with full_precision(pictures.device) if sloped else contextlib.nullcontext():
+            out: Tensor = self.critic(augmented(pictures.float(), keys, self.strength), values).float()
         return out
 
     def encode(

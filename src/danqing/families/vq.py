@@ -4,8 +4,9 @@ An encoder lays a small map; each place of it is replaced by the nearest of a bo
 (VQ-VAE, van den Oord et al. 2017, equations 1 to 3). Gradients pass the replacement unchanged; codes follow the mean of what
 chose them (there, appendix A.1), and those that nobody chooses are moved onto latents of the batch (Dhariwal et al. 2020,
 section 3.1). Or each number of a place is bounded and rounded to a few levels, and there is no book to learn (FSQ, Mentzer et
-al. 2023, "Finite scalar quantization", section 3.1). A critic that sees patches can sharpen what is painted (VQGAN, Esser et
-al. 2021, section 3.1; Isola et al. 2017; hinge losses, Lim & Ye 2017).
+al. 2023, "Finite scalar quantization", section 3.1). A picture can be told in several maps, coarse to fine, each of what those
+before it leave untold (Tian et al. 2024, "Visual Autoregressive Modeling", algorithms 1 and 2). A critic that sees patches can
+sharpen what is painted (VQGAN, Esser et al. 2021, section 3.1; Isola et al. 2017; hinge losses, Lim & Ye 2017).
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int64
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -27,6 +28,7 @@ from danqing.conditions.conditioner import Conditioner
 from danqing.errors import WishError
 from danqing.parts.coders import ConvolutionalConfig, ConvolutionalDecoder, ConvolutionalEncoder
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Loss, Plan, Player
+from danqing.parts.critics import PatchCritic
 from danqing.parts.precision import full_precision
 from danqing.parts.rates import PlayerConfig
 from danqing.parts.symptoms import Symptom, dead_codes
@@ -46,6 +48,8 @@ class VqConfig(PlayerConfig):
         codes: how many are in the book.
         latent: numbers of each code in the book.
         levels: of each number with "fsq"; there are as many codes as their product.
+        scales: rows and columns of maps of codes, coarse to fine, at most those of the whole map, which is always the last;
+            empty is the whole map alone.
         commitment: weight of the latents' distance to their codes.
         follow: share by which an update moves the book towards what chose its codes.
         adversarial: weight of the critic; 0 has none.
@@ -56,6 +60,7 @@ class VqConfig(PlayerConfig):
     codes: int = Field(512, ge=2)
     latent: int = Field(16, ge=1)
     levels: tuple[int, ...] = (8, 8, 8)
+    scales: tuple[int, ...] = ()
     commitment: float = Field(0.25, ge=0)
     follow: float = Field(0.02, gt=0, le=1)
     adversarial: float = Field(0.0, ge=0)
@@ -68,8 +73,37 @@ class VqConfig(PlayerConfig):
         """How many codes there are."""
         return self.codes if self.quantiser == "vq" else math.prod(self.levels)
 
+    @property
+    def numbers(self) -> int:
+        """How many numbers a code has."""
+        return self.latent if self.quantiser == "vq" else len(self.levels)
+
+    @field_validator("scales")
+    @classmethod
+    def _growing(cls, scales: tuple[int, ...]) -> tuple[int, ...]:
+        if any(fine <= coarse for coarse, fine in itertools.pairwise((0, *scales))):
+            raise ValueError("scales are whole numbers above 0, each larger than the one before, such as [1, 2, 4, 8]")
+        return scales
+
 
 # --- family ------------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Told:
+    """Latents told in codes.
+
+    Args:
+        codes: the sum of those of all maps, with the slopes of the latents.
+        numbers: of the codes of all maps, coarse to fine.
+        sums: what is told after each map.
+        rests: of each map, what its codes are the nearest to.
+    """
+
+    codes: Float[Tensor, "batch latent rows columns"]
+    numbers: Int64[Tensor, "batch places"]
+    sums: Sequence[Float[Tensor, "batch latent rows columns"]]
+    rests: Sequence[Float[Tensor, "batch latent _ _"]]
 
 
 class Vq(Family):
@@ -91,12 +125,14 @@ class Vq(Family):
         if conditions:
             raise ValueError(f"a codec heeds no conditions, and was given {', '.join(conditions)}")
         self.config, self.channels, self.length, self.accepts = config, channels, length, frozenset()
-        inner = config.latent if config.quantiser == "vq" else len(config.levels)
         self.conditioner = Conditioner({}, config.coder.embedding)  # tells the coders nothing
-        self.encoder = ConvolutionalEncoder(config.coder, channels, inner)
-        self.decoder = ConvolutionalDecoder(config.coder, inner, channels)
+        self.encoder = ConvolutionalEncoder(config.coder, channels, config.numbers)
+        self.decoder = ConvolutionalDecoder(config.coder, config.numbers, channels)
         self.quantiser: Book | Levels = Book(config) if config.quantiser == "vq" else Levels(config.levels)
-        self.critic = _Critic(channels) if config.adversarial else None
+        self.critic = PatchCritic(channels) if config.adversarial else None
+        self.blend = nn.Conv2d(config.numbers, config.numbers, 3, padding=1, bias=False) if config.scales else None
+        if self.blend is not None:
+            nn.init.dirac_(self.blend.weight)
 
     def players(self) -> dict[str, Player]:
         """The codec; and the critic, which moves after it."""
@@ -112,21 +148,28 @@ class Vq(Family):
         return self.encoder, self.decoder
 
     def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
-        """The error of the picture painted from codes, and of latents to their codes; the critic's: to know real patches."""
+        """The error of the picture painted from codes, and of latents to their codes; the critic's: to know real patches.
+
+        Of several maps, what is told after each counts, and what blends them learns by the same distance (Tian et al. 2024,
+        section 3.2).
+        """
         x = batch.pictures
         latents = self.latents(x)
-        codes, numbers = self.quantiser(latents)
-        painted = self.paint(codes, x.shape[-2:])
+        told = self.tell(latents)
+        painted = self.paint(told.codes, x.shape[-2:])
         if player == "critic":
             assert self.critic is not None
             real, fake = self.critic(x), self.critic(painted.detach())
             return Loss({"real": F.relu(1 - real).mean(1), "fake": F.relu(1 + fake).mean(1)})
         parts = {"picture": (painted - x).square().mean(dim=(1, 2, 3))}
-        if self.config.quantiser == "vq":
-            parts["commitment"] = self.config.commitment * (latents - codes.detach()).square().mean(dim=(1, 2, 3))
+        if self.config.quantiser == "vq" or self.blend is not None:
+            parts["commitment"] = self.config.commitment * _apart([(latents, one.detach()) for one in told.sums])
+        if self.blend is not None:
+            parts["blend"] = _apart([(one, latents.detach()) for one in told.sums])
         if self.critic is not None:
             parts["fool"] = -self.config.adversarial * self.critic(painted).mean(1)
-        return Loss(parts, self.quantiser.stats(latents.detach(), numbers, batch.keys(key)))
+        rests = torch.cat([rest.flatten(2) for rest in told.rests], dim=2)
+        return Loss(parts, self.quantiser.stats(rests, told.numbers, batch.keys(key)))
 
     def after(self, player: str, stats: Mapping[str, Tensor], key: Key, clock: Clock) -> None:
         """Move the book."""
@@ -158,16 +201,56 @@ class Vq(Family):
         out: Tensor = self.decoder(codes, told.vector, told.tokens, told.mask)
         return out.float()[..., : size[0], : size[1]]
 
-    def tokens(self, x: Float[Tensor, "batch channels height width"]) -> Int64[Tensor, "batch rows columns"]:
-        """The numbers of the codes that tell pictures."""
-        numbers: Tensor = self.quantiser(self.latents(x))[1]
-        return numbers
+    def maps(self, rows: int, columns: int) -> list[tuple[int, int]]:
+        """(rows, columns) of each map of codes, the whole one last; scales larger than that are left out."""
+        return list(dict.fromkeys([*((min(side, rows), min(side, columns)) for side in self.config.scales), (rows, columns)]))
+
+    def tell(self, latents: Float[Tensor, "batch latent rows columns"]) -> Told:
+        """The codes nearest to latents; or, map by map, to what is left untold of them (Tian et al. 2024, algorithm 1)."""
+        if self.blend is None:
+            codes, numbers = self.quantiser(latents)
+            return Told(codes, numbers.flatten(1), [codes], [latents.detach()])
+        known, told, numbers, sums, rests = latents.detach(), torch.zeros_like(latents), [], [], []
+        for size in self.maps(*latents.shape[2:]):
+            rests.append(shrunk(known - told.detach(), size))
+            numbers.append(self.quantiser(rests[-1])[1])
+            told = told + self.grown(numbers[-1], latents.shape[2:])
+            sums.append(told)
+        return Told(latents + (told.detach() - known), torch.cat([part.flatten(1) for part in numbers], dim=1), sums, rests)
+
+    def grown(
+        self, numbers: Int64[Tensor, "batch _ _"], size: tuple[int, ...] | torch.Size
+    ) -> Float[Tensor, "batch latent rows columns"]:
+        """What a map of codes adds to what is told on the whole map, (rows, columns) large (Tian et al. 2024, algorithm 2)."""
+        codes = self.quantiser.lookup(numbers)
+        if self.blend is None:
+            return codes
+        with full_precision(codes.device):
+            codes = F.interpolate(codes, size, mode="bicubic")
+            blended: Tensor = 0.5 * codes + 0.5 * self.blend(codes)
+        return blended
+
+    def tokens(self, x: Float[Tensor, "batch channels height width"]) -> Int64[Tensor, "batch places"]:
+        """The numbers of the codes that tell pictures, map after map, row after row."""
+        return self.tell(self.latents(x)).numbers
+
+    def sums(self, numbers: Int64[Tensor, "batch places"], size: tuple[int, int]) -> list[Tensor]:
+        """What is told of (height, width) before the first map, which is nothing, and after each that there are codes of."""
+        rows, columns = (-(-side // self.config.coder.factor) for side in size)
+        sums = [self.quantiser.counts.new_zeros(len(numbers), self.config.numbers, rows, columns)]
+        for tall, wide in self.maps(rows, columns):
+            here, numbers = numbers[:, : tall * wide], numbers[:, tall * wide :]
+            if not here.numel():
+                break
+            more = self.grown(here.reshape(-1, tall, wide), (rows, columns))
+            sums.append(sums[-1] + more if len(sums) > 1 else more)
+        return sums
 
     def from_tokens(
-        self, numbers: Int64[Tensor, "batch rows columns"], size: tuple[int, int]
+        self, numbers: Int64[Tensor, "batch places"], size: tuple[int, int]
     ) -> Float[Tensor, "batch channels height width"]:
-        """The pictures that codes tell, in [-1, 1]."""
-        return self.paint(self.quantiser.lookup(numbers), size).clamp(-1, 1)
+        """The pictures that the codes of the first maps, or of all, tell, in [-1, 1]."""
+        return self.paint(self.sums(numbers, size)[-1], size).clamp(-1, 1)
 
     def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:
         """The start picture."""
@@ -186,6 +269,16 @@ class Vq(Family):
     def show(self, canvas: Canvas) -> Float[Tensor, "batch channels height width"]:
         """The picture; before its step, the one it starts from."""
         return canvas.tensors["x"].clamp(-1, 1)
+
+
+def shrunk(latents: Float[Tensor, "batch latent rows columns"], size: tuple[int, int]) -> Float[Tensor, "batch latent _ _"]:
+    """The means over what each place of a smaller map covers."""
+    return F.interpolate(latents, size, mode="area")
+
+
+def _apart(pairs: Sequence[tuple[Tensor, Tensor]]) -> Float[Tensor, " batch"]:
+    """Mean squared distance over all pairs."""
+    return torch.stack([(one - other).square().mean(dim=(1, 2, 3)) for one, other in pairs]).mean(0)
 
 
 class Book(nn.Module):
@@ -213,11 +306,11 @@ class Book(nn.Module):
 
     def stats(self, latents: Tensor, numbers: Tensor, keys: Keys) -> dict[str, tuple[Tensor, Literal["sum", "gather"]]]:
         """How often each code was chosen, the sums of what chose it, and one latent of each picture to revive codes with."""
-        flat, picked = latents.movedim(1, -1).flatten(0, 2), numbers.flatten()
+        flat, picked = latents.movedim(1, -1).flatten(0, -2), numbers.flatten()
         counts = torch.zeros_like(self.counts).index_add(0, picked, torch.ones_like(flat[:, 0]))
         sums = torch.zeros_like(self.sums).index_add(0, picked, flat)
         places = (keys.at("revival").uniform(1)[:, 0] * numbers[0].numel()).long().to(latents.device)
-        fresh = latents.movedim(1, -1).flatten(1, 2)[torch.arange(len(latents), device=latents.device), places]
+        fresh = latents.movedim(1, -1).flatten(1, -2)[torch.arange(len(latents), device=latents.device), places]
         return {"counts": (counts, "sum"), "sums": (sums, "sum"), "fresh": (fresh, "gather")}
 
     def follow(self, stats: Mapping[str, Tensor], share: float, key: Key) -> None:
@@ -269,23 +362,6 @@ class Levels(nn.Module):
     def follow(self, stats: Mapping[str, Tensor], share: float, key: Key) -> None:
         """Count."""
         self.counts.lerp_(stats["counts"], share)
-
-
-class _Critic(nn.Module):
-    """Says of overlapping patches how real they look."""
-
-    def __init__(self, channels: int, width: int = 64) -> None:
-        super().__init__()
-        widths = [channels, width, 2 * width, 2 * width]
-        layers: list[nn.Module] = []
-        for inner, outer in itertools.pairwise(widths):
-            layers += [nn.Conv2d(inner, outer, 4, 2, 1), nn.LeakyReLU(0.2)]
-        self.layers = nn.Sequential(*layers, nn.Conv2d(2 * width, 1, 3, padding=1))
-
-    def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch patches"]:
-        """Above 0: real."""
-        out: Tensor = self.layers(x)
-        return out.float().flatten(1)
 
 
 # --- presets -----------------------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 """A decoder-only transformer over the places of a picture: each sees the conditions and the places before it.
 
 Vaswani et al. 2017, section 3.2.3 (the mask), Su et al. 2021 (rotary positions, here in two dimensions), Henry et al. 2020
-(queries and keys of length 1, so that logits stay bounded). What was computed of earlier places can be kept, so that painting
-place by place costs each place once.
+(queries and keys of length 1, so that logits stay bounded). Places can also come in blocks that see each other (Tian et al.
+2024, "Visual Autoregressive Modeling", section 3.2). What was computed of earlier places can be kept, so that painting place by
+place, or block by block, costs each place once.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -92,6 +93,7 @@ class CausalTransformer(nn.Module):
         mask: Bool[Tensor, "batch told"],
         kept: Kept | None = None,
         causal: bool = True,
+        sees: Int64[Tensor, " count"] | None = None,
     ) -> Float[Tensor, "batch count width"]:
         """Each place from itself, those before it and the conditions.
 
@@ -102,9 +104,12 @@ class CausalTransformer(nn.Module):
             mask: True where a token is real.
             kept: of earlier places; these are added to it.
             causal: without, each place sees all.
+            sees: how many places, from the first, each one sees; by default those up to itself. Those of a block see all up
+                to the block's last, and come together.
         """
         count, before = x.shape[1], kept.places if kept else 0
-        later = torch.ones(count, before + count, dtype=torch.bool, device=x.device).triu(before + 1) & causal
+        places = torch.arange(before + count, device=x.device)
+        later = (places >= (places[before:] + 1 if sees is None else sees)[:, None]) & causal
         own = torch.where(later, -1e9, 0.0).expand(len(x), 1, -1, -1)
         told = torch.where(mask, 0.0, -1e9)[:, None, None, :].expand(-1, -1, count, -1)
         bias = torch.cat([told, own], dim=-1)

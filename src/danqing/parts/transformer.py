@@ -95,14 +95,18 @@ class Transformer(nn.Module):
         return F.pixel_shuffle(out, patch)[..., :height, :width]
 
 
-def positions(rows: int, columns: int, before: int, head: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def positions(
+    rows: int, columns: int, before: int, head: int, device: torch.device, finest: tuple[int, int] | None = None
+) -> tuple[Tensor, Tensor]:
     """Cosines and sines (count, head / 2): half of the angles turn with the row, half with the column.
 
-    The `before` tokens of the conditions stand at no place and are not turned.
+    The `before` tokens of the conditions stand at no place and are not turned. The places of a coarse map stand in the middle
+    of what they cover of the `finest`, (rows, columns).
     """
     frequencies = 100.0 ** (-torch.arange(head // 4, device=device) / (head // 4))
-    row = torch.arange(rows, device=device).repeat_interleave(columns)
-    column = torch.arange(columns, device=device).repeat(rows)
+    tall, wide = finest or (rows, columns)
+    row = ((torch.arange(rows, device=device) + 0.5) * tall / rows - 0.5).repeat_interleave(columns)
+    column = ((torch.arange(columns, device=device) + 0.5) * wide / columns - 0.5).repeat(rows)
     angles = torch.cat([row[:, None] * frequencies, column[:, None] * frequencies], dim=1)
     angles = F.pad(angles, (0, 0, before, 0))
     return angles.cos(), angles.sin()
