@@ -68,13 +68,13 @@ class GanConfig(PlayerConfig):
     widths: tuple[int, ...] = (128, 96, 64, 48)
     gamma: float = Field(1.0, ge=0)
     lazy: int = Field(4, ge=1)
-    lead: float = Field(4.0, gt=0)
+    lead: float = Field(2.0, gt=0)
     mixing: float = Field(0.5, ge=0, le=1)
     sure: float = Field(0.6, gt=0, le=1)
     swiftness: float = Field(100_000, gt=0)
     most: float = Field(0.8, ge=0, lt=1)
     truncation: float = Field(0.8, ge=0)
-    lr: float = Field(1e-3, gt=0)
+    lr: float = Field(5e-4, gt=0)
     betas_adam: tuple[float, float] = (0.0, 0.99)
     decay: float = Field(0.0, ge=0)
     clip: float = Field(1e3, gt=0)
@@ -98,6 +98,7 @@ class Gan(LatentFamily):
     """
 
     sized: ClassVar[bool] = True
+    batch: ClassVar[int | None] = 16
     heeds: ClassVar[frozenset[str]] = frozenset()
     tunable: Mapping[str, Any] = {"truncation": (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)}
 
@@ -269,6 +270,10 @@ class _Style(nn.Module):
             nn.LeakyReLU(0.2),
             nn.Linear(config.style, config.style),
         )
+        for layer in self.mapping:
+            if isinstance(layer, nn.Linear):  # so that styles differ from the start as much as noise does
+                nn.init.kaiming_normal_(layer.weight, 0.2, nonlinearity="leaky_relu")
+                nn.init.zeros_(layer.bias)
         rows, columns = (-(-side // factor) for side in size)
         self.constant = nn.Parameter(torch.randn(1, widths[0], rows, columns))
         inner = [widths[0], *widths[:-1]]
@@ -308,6 +313,7 @@ class _Modulated(nn.Module):
         self.plain = plain
         if not plain:
             self.loud = nn.Parameter(torch.zeros(()))
+        nn.init.normal_(self.scale.weight, std=1 / math.sqrt(style))
         nn.init.ones_(self.scale.bias)
 
     def forward(self, x: Tensor, style: Tensor, noise: Tensor | None = None) -> Tensor:

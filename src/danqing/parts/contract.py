@@ -261,6 +261,8 @@ class Family(Learner):
     """True where it paints only from a start picture."""
     sized: ClassVar[bool] = False
     """True where it paints only the size it learnt; it is told that size when it is built."""
+    batch: ClassVar[int | None] = None
+    """Pictures per update at most that are proposed for it; a game needs many updates more than exact ones."""
     heeds: ClassVar[frozenset[str]] = frozenset({"steps", "sampler", "guidance", "negative", "init", "mask"})
     """Which of these a wish may name."""
     accepts: frozenset[str]
