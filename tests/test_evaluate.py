@@ -25,7 +25,7 @@ from danqing.data.sources import parse
 from danqing.errors import AssetError, ConfigError, DanqingError, DataError
 from danqing.evaluate import Scores, evaluate_painter, evaluate_pictures, write
 from danqing.metrics.baselines import BASELINES, gaussian
-from danqing.metrics.comparison import differences
+from danqing.metrics.comparison import differences, side_by_side
 from danqing.metrics.copies import closeness, copies, fisher
 from danqing.metrics.extractor import DEFAULT, wrap
 from danqing.metrics.extractors import extractor
@@ -328,6 +328,24 @@ def test_differences_are_told_from_chance_and_have_a_direction() -> None:
     assert verdicts == {"frechet_distance": "worse", "precision": "better", "recall": "same"}
     with pytest.raises(ConfigError, match="'count'"):
         differences(mine, other | {"count": 99})
+
+
+def test_a_table_marks_what_no_other_is_better_than() -> None:
+    def scores(distance: float, recall: float, **others: Any) -> dict[str, Any]:
+        numbers = {"frechet_distance": distance, "recall": recall}
+        quality = {name: {"value": value, "low": value - 0.1, "high": value + 0.1} for name, value in numbers.items()}
+        return {"extractor": "e", "count": 9, "against": "s", "quality": quality, "seconds_a_painting": 0.25, **others}
+
+    bits = {"held-out pictures": {"value": 3.0, "low": 2.9, "high": 3.1}}
+    told = side_by_side(
+        [("a", scores(1.0, 0.5)), ("b", scores(1.05, 0.9, likelihood=bits)), ("c", scores(4.0, 0.1))]
+    ).splitlines()
+    assert told[0] == "| painter | frechet distance | recall | bits per value | CPU s a painting |"
+    assert told[2] == "| a | **1 (0.9 to 1.1)** | 0.5 (0.4 to 0.6) | – | 0.250 |"
+    assert told[3] == "| b | **1.05 (0.95 to 1.15)** | **0.9 (0.8 to 1)** | 3 (2.9 to 3.1) | 0.250 |"
+    assert told[4] == "| c | 4 (3.9 to 4.1) | 0.1 (0 to 0.2) | – | 0.250 |"
+    with pytest.raises(ConfigError, match="'count'"):
+        side_by_side([("a", scores(1.0, 0.5)), ("b", scores(1.0, 0.5, count=8))])
 
 
 def test_the_gate_closes_on_a_regression_and_painters_are_compared(tmp_path: Path) -> None:

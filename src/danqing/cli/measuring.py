@@ -11,7 +11,7 @@ import typer
 
 from danqing.cli.output import Json, follow, print_json, remark, say
 from danqing.errors import ConfigError
-from danqing.metrics.comparison import differences
+from danqing.metrics.comparison import differences, side_by_side
 
 
 def evaluate(
@@ -73,6 +73,7 @@ def compare(
     count: Annotated[int | None, typer.Option(help="Paintings of each painter; 1000 by default.")] = None,
     extractor: Annotated[str | None, typer.Option(help="The network that looks at pictures.")] = None,
     seed: Annotated[int, typer.Option(help="Of the wishes and paintings, the same for all.")] = 0,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print one Markdown table and nothing else.")] = False,
     json_: Json = False,
 ) -> None:
     """Measure painters on the same wishes and seeds, and say which differences are more than chance."""
@@ -83,6 +84,9 @@ def compare(
 
     events = compare_all(painters, data, count=count or COUNT, using=extractor or DEFAULT, seed=seed)
     rows = follow(events)
+    if markdown:
+        say(side_by_side([(name, scores.plain()) for name, scores in rows]))
+        return
     first = rows[0][1].plain()
     told: list[dict[str, Any]] = []
     for name, scores in rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from danqing.errors import ConfigError
@@ -58,6 +58,37 @@ def differences(mine: Mapping[str, Any], other: Mapping[str, Any]) -> list[Diffe
             )
     known = dict(_numbers(other))
     return [_difference(name, number, known[name]) for name, number in _numbers(mine) if name in known]
+
+
+def side_by_side(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    """A Markdown table, a row for each evaluation, with 95 % intervals; bold is what no other is better than beyond chance.
+
+    Args:
+        rows: names, and evaluations as `scores.json` holds them, all measured alike.
+
+    Raises:
+        ConfigError: they were not.
+    """
+    each = {name: {other: differences(mine, theirs) for other, theirs in rows} for name, mine in rows}
+    numbers = [dict(_numbers(scores)) for _, scores in rows]
+    names = list(dict.fromkeys(name for found in numbers for name in found))
+    likely = any(scores.get("likelihood") for _, scores in rows)
+    heads = [*(name.replace("_", " ") for name in names), *(["bits per value"] if likely else []), "CPU s a painting"]
+    lines = [f"| painter | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+    for (name, scores), found in zip(rows, numbers, strict=True):
+        beaten = {d.name for others in each[name].values() for d in others if d.verdict == "worse"}
+        cells = [_cell(found.get(number), number not in beaten) for number in names]
+        cells += [_cell(scores.get("likelihood", {}).get("held-out pictures"), False)] if likely else []
+        cells.append(f"{scores['seconds_a_painting']:.3f}" if scores.get("seconds_a_painting") else "")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cell(number: Mapping[str, Any] | None, best: bool) -> str:
+    if number is None or "value" not in number:
+        return "–"
+    told = f"{number['value']:.3g} ({number['low']:.3g} to {number['high']:.3g})"
+    return f"**{told}**" if best else told
 
 
 def _numbers(scores: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, float]]]:
