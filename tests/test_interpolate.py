@@ -29,6 +29,11 @@ SMALL: dict[str, Any] = {
     "vae": {"coder": CODER, "latent": 4},
     "flow": {"blocks": 2, "network": {"width": 32, "depth": 1, "head": 16}},
     "gan": {"widths": [16, 16], "latent": 8, "style": 16},
+    "latent": {
+        "codec": {"map": True, "latent": 4, "coder": CODER},
+        "painter": {"backbone": {"kind": "unet", "patch": 1, "widths": [16], "depths": [1], "attention": [False]}},
+        "steps": 2,
+    },
     "autoregressive": {"codec": {"coder": CODER, "codes": 16}, "network": {"width": 32, "depth": 1, "head": 16}},
 }
 

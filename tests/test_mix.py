@@ -50,7 +50,7 @@ def test_a_mixture_of_wishes(home: Path, tmp_path: Path, family: str) -> None:
     size = session.painter.facts.size[::-1]
     first, last = Wish(seed=1), Wish(seed=2)
     alone = mixed(session, Part(first))
-    if family not in ("autoregressive", "gan"):  # which read their own painting first, or have noise of their own
+    if family != "gan":  # which has noise of its own
         assert apart(alone.image, session.paint(seed=1, size=size).image) <= 1
     both = mixed(session, Part(first), Part(last, 0.5))
     if family != "autoregressive":  # whose few codes may be the same

@@ -130,6 +130,10 @@ def test_killed_at_five_random_instants_it_ends_byte_identical(shapes: str, home
 CODER = {"kind": "convolutional", "widths": [16], "depths": [1], "attention": [False], "embedding": 16}
 FAMILIES: Mapping[str, dict[str, Any]] = {
     "autoregressive": {"codec": {"coder": CODER, "codes": 16}, "network": {"width": 32, "depth": 1, "head": 16}},
+    "latent": {
+        "codec": {"map": True, "latent": 4, "coder": CODER},
+        "painter": {"backbone": {"kind": "unet", "patch": 1, "widths": [16], "depths": [1], "attention": [False]}},
+    },
     "flow": {"blocks": 2, "network": {"width": 32, "depth": 1, "head": 16}},
     "gan": {"widths": [16, 16], "latent": 8, "style": 16},
     "upscaler": {"width": 8, "blocks": 1, "factor": 2},

@@ -185,6 +185,12 @@ class Autoregressive(LatentFamily):
         codes = latents if self.scaled else self.codec.tell(latents).codes
         return self.codec.paint(codes, self.size).clamp(-1, 1)
 
+    def latents(self, canvas: Canvas, asked: Asked) -> Float[Tensor, "batch latent rows columns"]:
+        """The vectors of the codes that are drawn."""
+        while not canvas.done:
+            canvas = self.step(canvas, asked)
+        return self.codec.sums(canvas.tensors["codes"], self.size)[-1]
+
     def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:
         """No code yet (-1); with a start picture, those of its upper rows or coarse maps, 1 − strength of them."""
         steps, first = len(self.painted) - 1, 0

@@ -146,6 +146,12 @@ class Latent(LatentFamily):
         mean, deviation = self.codec.evenness()
         return self.codec.decode(latents * deviation + mean, {})
 
+    def latents(self, canvas: Canvas, asked: Asked) -> Float[Tensor, "batch latent rows columns"]:
+        """Those that the diffusion paints."""
+        while not canvas.done:
+            canvas = self.step(canvas, asked)
+        return self.painter.show(canvas)
+
     def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:
         """Noise, or the latents of the start picture noised."""
         return self.painter.start(self._inside(asked), dataclasses.replace(plan, size=self._rows()), keys)

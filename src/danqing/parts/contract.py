@@ -306,11 +306,9 @@ class LatentFamily(Family):
         """How many layers the second dimension of latents holds, from coarse to fine; 0 where they have none."""
         return 0
 
+    @abstractmethod
     def latents(self, canvas: Canvas, asked: Asked) -> Float[Tensor, "batch ..."]:
-        """Those that a canvas before its first step leads to; unless a family knows them before, those of its painting."""
-        while not canvas.done:
-            canvas = self.step(canvas, asked)
-        return self.encode(self.show(canvas), asked.conditions)
+        """Those that a canvas before its first step leads to, whether it must be painted to know them or not."""
 
     @abstractmethod
     def encode(self, pictures: Float[Tensor, "batch channels height width"], values: Values) -> Float[Tensor, "batch ..."]:
