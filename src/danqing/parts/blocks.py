@@ -97,7 +97,7 @@ class ContextAttention(nn.Module):
         key, value = torch.cat([mine[:, :, 1:], far.to(mine.dtype)], dim=1).permute(2, 0, 3, 1, 4).unbind(0)
         # Additive, because the CPU's fused kernel takes no boolean mask that broadcasts over queries.
         bias = F.pad(torch.where(mask, 0.0, -1e9).to(query.dtype), (places, 0))[:, None, None, :]
-        mixed = _attend(query, key, value, bias).transpose(1, 2).flatten(2)
+        mixed = attend(query, key, value, bias).transpose(1, 2).flatten(2)
         out: Tensor = x + _product(mixed, self.out).transpose(1, 2).reshape(batch, channels, height, width)
         return out
 
@@ -107,7 +107,7 @@ def _product(x: Tensor, convolution: nn.Conv2d) -> Tensor:
     return F.linear(x, convolution.weight.flatten(1), convolution.bias)
 
 
-def _attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
+def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
     """Scaled dot-product attention; written out where the fused kernel is slower: on a CPU, in bfloat16, among few places."""
     if query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.shape[2] <= WRITTEN_OUT:
         logits = (query * query.shape[-1] ** -0.5) @ key.transpose(2, 3) + bias

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from danqing.config import Config
+from danqing.parts.blocks import attend
 from danqing.parts.transformer import rotate
 
 
@@ -66,9 +67,10 @@ class CausalLayer(nn.Module):
             key, value = torch.cat([before[0], key], dim=2), torch.cat([before[1], value], dim=2)
         far_key, far_value = self.context(context).unflatten(2, (2, -1, self.head)).permute(2, 0, 3, 1, 4).unbind(0)
         keys = torch.cat([F.normalize(far_key, dim=-1), key], dim=2)
-        mixed = F.scaled_dot_product_attention(
-            query * self.sharpness.exp(), keys, torch.cat([far_value, value], dim=2), attn_mask=bias.to(query.dtype), scale=1.0
-        )
+        # What attention divides by is taken back: queries and keys have length 1, and a sharpness that is learnt.
+        sharp = query * (self.sharpness.exp() * self.head**0.5)
+        values = torch.cat([far_value, value], dim=2)
+        mixed = attend(sharp.to(values.dtype), keys.to(values.dtype), values, bias.to(values.dtype))
         x = x + F.dropout(self.out(mixed.transpose(1, 2).flatten(2)), self.dropout, self.training)
         hidden = F.gelu(self.grow(self.norm_out(x)))
         return x + F.dropout(self.shrink(hidden), self.dropout, self.training), (key, value)

@@ -24,7 +24,8 @@ class PlayerConfig(Config):
     """How a player learns (AdamW), a part of a family's settings.
 
     Args:
-        lr, warmup, cooldown: highest learning rate; pictures until it is reached; share of training in which it falls to 0.
+        lr, warmup, cooldown: highest learning rate; pictures until it is reached, a tenth of the training at most; share of
+            training in which it falls to 0.
         betas_adam, decay, clip: Adam's decay rates; decoupled weight decay; largest gradient norm.
         average: half-life, in pictures, of the averaged weights that paint. A quarter and four times of it are kept too, for
             `danqing evaluate --tune` to choose among.
@@ -40,7 +41,8 @@ class PlayerConfig(Config):
 
     def player(self, parameters: Iterable[nn.Parameter], length: int) -> Player:
         """The player that owns those of these parameters that are trained, in a training of `length` pictures."""
-        rate = trapezoid(self.lr, self.warmup, length, self.cooldown)
+        warmup = min(self.warmup, length // 10) if length else self.warmup  # a short training must not end while it warms up
+        rate = trapezoid(self.lr, warmup, length, self.cooldown)
         averages = (self.average, self.average // 4, self.average * 4)
         mine = [parameter for parameter in parameters if parameter.requires_grad]
         return Player(mine, rate, self.betas_adam, self.decay, self.clip, averages=averages)
