@@ -318,19 +318,27 @@ def vq(job: dict[str, Any]) -> dict[str, Any]:
     return facts | {"cost": float((painted - test).square().mean()), "used": used}
 
 
+def _codes(job: dict[str, Any], config: VqConfig) -> tuple[Tensor, Tensor]:
+    """Of the pictures to train on and of those held out, by one codec for all contenders, kept beside the pictures."""
+    file = Path(job["cache"]) / f"codes-{job['codec_seconds']:g}s.npz"
+    if not file.is_file():
+        torch.manual_seed(0)
+        codec = Vq(config, {}, 3, 1)
+        trained(codec, emoji(job, "train"), {**job, "seed": 0, "seconds": job["codec_seconds"]})
+        torch.manual_seed(job["seed"])
+        parts = {part: torch.split(emoji(job, part), 250) for part in ("train", "held_out")}
+        with torch.no_grad():
+            codes = {part: torch.cat([codec.tokens(x) for x in many]).numpy() for part, many in parts.items()}
+        np.savez(file, train=codes["train"], held_out=codes["held_out"])
+    with np.load(file, allow_pickle=False) as kept:
+        return torch.from_numpy(kept["train"]), torch.from_numpy(kept["held_out"])
+
+
 def autoregressive(job: dict[str, Any]) -> dict[str, Any]:
     """Bits a code of held-out emoji, told in the 64 codes of one and the same codec."""
-    torch.manual_seed(0)
     network = {"width": 192, "depth": 4, "head": 32}
     config = AutoregressiveConfig.read({"codec": {"coder": CODER, "latent": 32}, "network": network})
-    codec = Vq(config.codec, {}, 3, 1)
-    trained(codec, emoji(job, "train"), {**job, "seed": 0, "seconds": job["codec_seconds"]})
-    torch.manual_seed(job["seed"])
-    with torch.no_grad():
-        train, test = (
-            torch.cat([codec.tokens(piece).flatten(1) for piece in torch.split(emoji(job, part), 250)])
-            for part in ("train", "held_out")
-        )
+    train, test = _codes(job, config.codec)
     if job["who"] == "danqing":
         family = Autoregressive(config, {}, 3, 1, (32, 32))
         family.codec = nn.Module()  # type: ignore[assignment]  # only the transformer learns

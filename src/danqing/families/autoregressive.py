@@ -115,7 +115,6 @@ class Autoregressive(LatentFamily):
         self.network = CausalTransformer(config.network)
         self.last = nn.Linear(width, config.codec.book)
         nn.init.normal_(self.codes.weight, std=0.02)
-        nn.init.zeros_(self.last.weight)
 
     def players(self) -> dict[str, Player]:
         """The codec's, in the first span; then the painter."""

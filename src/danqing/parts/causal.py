@@ -43,7 +43,7 @@ class Kept:
 
 
 class CausalLayer(nn.Module):
-    """Attention over conditions and earlier places, then a network; both added to what came in, starting at zero."""
+    """Attention over conditions and earlier places, then a network; both added to what came in."""
 
     def __init__(self, config: CausalConfig) -> None:
         super().__init__()
@@ -52,9 +52,6 @@ class CausalLayer(nn.Module):
         self.mix, self.context = nn.Linear(width, 3 * width), nn.Linear(width, 2 * width)
         self.out, self.grow, self.shrink = nn.Linear(width, width), nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
         self.sharpness = nn.Parameter(torch.full((width // config.head, 1, 1), 10.0).log())
-        for layer in (self.out, self.shrink):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
 
     def forward(
         self, x: Tensor, turns: tuple[Tensor, Tensor], context: Tensor, bias: Tensor, before: tuple[Tensor, Tensor] | None
