@@ -92,7 +92,7 @@ def trained(learner: Learner, pictures: Tensor, job: dict[str, Any], rates: dict
         for name, player in learner.players().items()
     }
     learner.players = lambda: players  # type: ignore[method-assign]
-    loop = Loop(learner, seed=job["seed"])
+    loop = Loop(learner, seed=job["seed"], precision=job.get("precision", "float32"))
     for batch in batches(pictures, job):
         loop.step(batch)
         if time.process_time() - began >= job["seconds"]:

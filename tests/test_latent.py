@@ -7,6 +7,7 @@ import torch
 from learners import latent, stream, vae
 from torch.nn import functional as F
 
+from danqing.errors import ConfigError
 from danqing.families.latent import Latent
 from danqing.parts.contract import Asked, Batch, Clock, Key, Keys, Plan
 from danqing.parts.loop import Loop
@@ -76,9 +77,13 @@ def test_a_mask_keeps_latents(size: tuple[int, int]) -> None:
     assert learner.show(canvas).shape == (2, 3, *size)
 
 
-def test_a_codec_needs_a_map() -> None:
-    with pytest.raises(ValueError, match=r"codec\.map"):
+def test_what_would_not_be_heeded_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"codec\.map"):
         latent(codec={"map": False})
+    with pytest.raises(ConfigError, match=r"set model\.guidance"):
+        latent(painter={"guidance": 5.0})
+    with pytest.raises(ConfigError, match="no teacher"):
+        latent(painter={"few": 4})
 
 
 def test_the_perceptual_distance_grows_with_blur_and_sees_transparency() -> None:

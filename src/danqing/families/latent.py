@@ -15,13 +15,14 @@ from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from danqing.conditions.condition import Condition
 from danqing.config import Config
 from danqing.families.diffusion import Diffusion, DiffusionConfig
 from danqing.families.vae import Vae, VaeConfig
+from danqing.parts.coders import ConvolutionalConfig
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Key, Keys, LatentFamily, Loss, Plan, Player, Values
 from danqing.parts.symptoms import Symptom
 
@@ -30,6 +31,8 @@ from danqing.parts.symptoms import Symptom
 
 CODEC: dict[str, Any] = {"map": True, "latent": 8, "beta": 0.02, "perceptual": 0.2}
 """What a codec needs beyond the settings of an autoencoder that paints by itself."""
+OURS = ("sampler", "steps", "guidance", "steered", "loosened", "few")
+"""Settings of a diffusion that one of latents does not heed."""
 
 
 class LatentConfig(Config):
@@ -38,8 +41,8 @@ class LatentConfig(Config):
     Args:
         codec: the autoencoder; its latents form a map.
         first: share of the training in which the codec learns; after it the painter does.
-        painter: the diffusion of latents.
-        guidance: it paints with where a wish does not say.
+        painter: the diffusion of latents, but for how it paints.
+        sampler, steps, guidance: how it paints where a wish does not say.
     """
 
     codec: VaeConfig = Field(default_factory=lambda: VaeConfig.read(CODEC))
@@ -48,6 +51,25 @@ class LatentConfig(Config):
     sampler: str = "dpm++2m"
     steps: int = Field(16, ge=1)
     guidance: float = Field(3.0, ge=0)
+
+    @model_validator(mode="after")
+    def _whole(self) -> LatentConfig:
+        if not self.codec.map or not isinstance(self.codec.coder, ConvolutionalConfig):
+            raise ValueError("the latents of a codec form a map: leave codec.map true and its coder convolutional")
+        usual = DiffusionConfig()
+        wrong = next((name for name in OURS if getattr(self.painter, name) != getattr(usual, name)), None)
+        if wrong is not None:
+            said = (
+                f"set model.{wrong}" if wrong in type(self).model_fields else "latents have no colours to steer, and no teacher"
+            )
+            raise ValueError(f"painter.{wrong} was set, and the painter of latents does not heed it: {said}")
+        return self
+
+    @property
+    def factor(self) -> int:
+        """Pixels on a side for one place of latents."""
+        assert isinstance(self.codec.coder, ConvolutionalConfig)
+        return self.codec.coder.factor
 
 
 # --- family ------------------------------------------------------------------------------------------------------------
@@ -76,8 +98,6 @@ class Latent(LatentFamily):
         size: tuple[int, int],
     ) -> None:
         super().__init__()
-        if not config.codec.map:
-            raise ValueError("the latents of a codec form a map: set codec.map = true")
         self.config, self.channels, self.length, self.size = config, channels, length, size
         self.conditions, self.accepts, self.guidance = conditions, frozenset(conditions), config.guidance
         self.turn = round(config.first * length)
@@ -168,8 +188,7 @@ class Latent(LatentFamily):
 
     def _rows(self) -> tuple[int, int]:
         """Rows and columns of latents."""
-        factor = self.config.codec.coder.factor  # type: ignore[union-attr]
-        return -(-self.size[0] // factor), -(-self.size[1] // factor)
+        return -(-self.size[0] // self.config.factor), -(-self.size[1] // self.config.factor)
 
     def show(self, canvas: Canvas) -> Float[Tensor, "batch channels height width"]:
         """The picture of the latents as far as they are painted."""
