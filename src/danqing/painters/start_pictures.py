@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from danqing.data.checks import decode
-from danqing.data.resample import Fitted, Pixels, fitted
+from danqing.data.resample import Pixels, fitted
 from danqing.errors import PictureError, WishError
 from danqing.words import Wish
 
@@ -46,7 +46,9 @@ def read_picture(path: str | Path) -> Pixels:
         ) from error
 
 
-def start_and_mask(wish: Wish, channels: int) -> tuple[Fitted | None, Fitted | None]:
+def start_and_mask(
+    wish: Wish, channels: int
+) -> tuple[UInt8[np.ndarray, "height width channels"] | None, UInt8[np.ndarray, "height width 1"] | None]:
     """Both at the wish's size, with so many channels and with one; `None` where there is none."""
     if wish.init is None or wish.size is None:
         return None, None
