@@ -127,7 +127,8 @@ class Vae(LatentFamily):
         self.divergences: Tensor
         self.moments: Tensor
         self.register_buffer("divergences", torch.ones(math.prod(self._shape())))
-        self.register_buffer("moments", torch.tensor([[0.0], [1.0]]).repeat(1, config.latent))
+        moments = torch.tensor([[0.0], [1.0]]).repeat(1, config.latent)
+        self.register_buffer("moments", moments, persistent=config.map)  # which only codecs are asked for
 
     def _shape(self) -> tuple[int, ...]:
         """Of a picture's latents."""
