@@ -112,6 +112,9 @@ def mix(session: Session, mixture: Mixture) -> Iterator[Doing | Painting]:
     weights = [part.weight for part in parts]
     works = [session.begin([_wish(session, part)]) for part in parts]
     asked = blended([work.asked for work in works], weights)
+    further: list[Tensor] = []
+    for one in mixture.towards:  # beforehand: a mode of torch's must not last while somebody else is told something
+        further.append(one.amount * (yield from direction(session, one.word)))
     yield Doing("painting", 0, 0)
     with torch.inference_mode():
         if isinstance(family, LatentFamily):
@@ -120,8 +123,8 @@ def mix(session: Session, mixture: Mixture) -> Iterator[Doing | Painting]:
                 latents = between(told, weights, mixture.way)
             else:
                 latents = torch.cat([told[0][:, : mixture.layers], told[-1][:, mixture.layers :]], 1)
-            for one in mixture.towards:
-                latents = latents + one.amount * (yield from direction(session, one.word))
+            for step in further:
+                latents = latents + step
             image = to_image(from_network(family.decode(latents, asked.conditions).clamp(-1, 1))[0])
         else:
             image = _finished(together(works, [weights], mixture.way))[0]
@@ -267,7 +270,8 @@ def direction(session: Session, word: str) -> Generator[Doing, None, Tensor]:
         for start in range(0, len(side), AT_ONCE):
             yield Doing(f"looking for the direction of '{word}'", len(found) * MOST + start, 2 * MOST)
             x = to_network(train.straight(side[start : start + AT_ONCE])).to(session.device)
-            parts.append(family.encode(x, {name: column[: len(x)] for name, column in silent.items()}))
+            with torch.inference_mode():
+                parts.append(family.encode(x, {name: column[: len(x)] for name, column in silent.items()}))
         found.append(torch.cat(parts))
     with_it, without = (part[: len(part) // 2].mean(0) for part in found)
     step = with_it - without
