@@ -29,7 +29,7 @@ from danqing.records.record import Record, texts
 from danqing.words import Doing, Painting, Wish
 
 Way = Literal["spherical", "linear"]
-MOST, FEWEST, AT_ONCE = 200, 20, 32
+MOST, FEWEST, AT_ONCE = 64, 20, 32
 """Pictures with and without a word from which its direction is found; the least of each; encoded at once."""
 TOLD = 0.6
 """A direction must tell pictures with the word from those without, which it has not seen, as often as this; luck is a half."""
@@ -96,10 +96,10 @@ class Mixture:
 
 
 def mix(session: Session, mixture: Mixture) -> Iterator[Doing | Painting]:
-    """Paint a mixture, in the size that the painter learnt.
+    """Paint a mixture.
 
-    A family with latents paints from the mean of the parts' latents, any other from the mean of what its paintings start from;
-    what the parts ask for is blended by weight.
+    A family with latents paints from the mean of the parts' latents, in the size that it learnt; any other from the mean of what
+    its paintings start from, in the size that it shows. What the parts ask for is blended by weight.
 
     Yields:
         What is being done; last, the painting. Its record holds the mixture, and `danqing replay` mixes it again.
@@ -152,7 +152,8 @@ def _check(session: Session, mixture: Mixture) -> None:
 
 def _wish(session: Session, part: Part) -> Wish:
     """What is asked where a part is mixed; of a picture, nothing."""
-    width, height = session.painter.facts.size[::-1]
+    facts, told = session.painter.facts, isinstance(session.painter.family, LatentFamily)
+    height, width = facts.size if told else facts.shown or facts.size
     return dataclasses.replace(part.what if isinstance(part.what, Wish) else Wish(), size=(width, height))
 
 
