@@ -98,8 +98,8 @@ class Mixture:
 def mix(session: Session, mixture: Mixture) -> Iterator[Doing | Painting]:
     """Paint a mixture.
 
-    A family with latents paints from the mean of the parts' latents, in the size that it learnt; any other from the mean of what
-    its paintings start from, in the size that it shows. What the parts ask for is blended by weight.
+    A family with latents paints from the mean of the parts' latents, in the size that it learnt; any other from the mean of
+    what its paintings start from, in the size that it shows. What the parts ask for is blended by weight.
 
     Yields:
         What is being done; last, the painting. Its record holds the mixture, and `danqing replay` mixes it again.
