@@ -286,7 +286,7 @@ def game(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any
 
 def dcgan(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> RealGan:
     """Likewise, the plain one."""
-    return game(channels, size, painter="plain", **{"gamma": 0.2, "lr": 1e-3, "lazy": 4, **changes})
+    return game(channels, size, painter="plain", **{"gamma": 0.2, "lr": 1e-3, "lead": 4.0, **changes})
 
 
 def flow(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> Flow:
