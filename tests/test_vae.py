@@ -13,7 +13,7 @@ from learners import computed_elsewhere, stream, vae
 from painters import write_painter
 from torch import distributions
 
-from danqing.errors import WishError
+from danqing.errors import ConfigError, WishError
 from danqing.families.vae import Vae, VaeConfig
 from danqing.paint import load
 from danqing.parts.contract import Asked, Batch, Clock, Key, Keys, Plan
@@ -73,6 +73,11 @@ def test_a_linear_vae_reaches_the_likelihood_of_probabilistic_pca(latent: int) -
     with torch.no_grad():
         bound = learner.bound(Batch(pictures, {}, tuple(range(count))), Key(0), 32, levels=False).mean().item()
     assert log_likelihood - 0.15 < bound < log_likelihood + 0.02
+
+
+def test_a_dense_coder_has_no_map() -> None:
+    with pytest.raises(ConfigError, match="convolutional coder"):
+        VaeConfig.read({"coder": {"kind": "dense"}, "map": True})
 
 
 def test_more_draws_tighten_the_bound() -> None:

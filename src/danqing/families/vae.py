@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -82,6 +82,14 @@ class VaeConfig(PlayerConfig):
     lr: float = Field(1e-3, gt=0)
     clip: float = Field(20.0, gt=0)
     decay: float = Field(0.0, ge=0)
+
+    @model_validator(mode="after")
+    def _mapped(self) -> VaeConfig:
+        if self.map and isinstance(self.coder, DenseConfig):
+            raise ValueError(
+                "latents that form a map need a convolutional coder: leave map out, or set coder.kind convolutional"
+            )
+        return self
 
 
 # --- family ------------------------------------------------------------------------------------------------------------
