@@ -87,7 +87,7 @@ class VaeConfig(PlayerConfig):
     def _mapped(self) -> VaeConfig:
         if self.map and isinstance(self.coder, DenseConfig):
             raise ValueError(
-                "latents that form a map need a convolutional coder: leave map out, or set coder.kind convolutional"
+                "latents that form a map need a convolutional coder: leave map out, or set coder.kind"
             )
         return self
 
