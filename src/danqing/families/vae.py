@@ -86,9 +86,7 @@ class VaeConfig(PlayerConfig):
     @model_validator(mode="after")
     def _mapped(self) -> VaeConfig:
         if self.map and isinstance(self.coder, DenseConfig):
-            raise ValueError(
-                "latents that form a map need a convolutional coder: leave map out, or set coder.kind"
-            )
+            raise ValueError("latents that form a map need a convolutional coder: leave map out, or set coder.kind")
         return self
 
 
