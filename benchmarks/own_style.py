@@ -107,7 +107,7 @@ def main(base_name: str, some: int, count: int, more: dict[str, Any], name: str)
     spent = f"{time.monotonic() - began:.0f} s, {time.process_time() - cpu:.0f} CPU s"
     tuned, own = open_painter(name), mine.name
     emoji = PictureSet.open(base.facts.trained["set"])
-    real = learnt_from(base, emoji, of_set(emoji, preparation_of(base))).train
+    real = learnt_from(base, emoji).train
     features = see.features(real.straight())
     shown = {picture.concept for picture in mine.pictures}
     gallery = of_set(whole, preparation_of(base))

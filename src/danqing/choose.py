@@ -7,16 +7,16 @@ from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
 
-from danqing.data.gallery import of_set
 from danqing.data.picture_set import PictureSet
-from danqing.data.resample import Pixels, fitted
+from danqing.data.resample import fitted
 from danqing.errors import DataError, WishError
 from danqing.judge import Judge, look, taught
 from danqing.metrics.extractor import Extractor
 from danqing.metrics.extractors import extractor
 from danqing.paint import Session
-from danqing.painters.trial import features_of, learnt_from, preparation_of
-from danqing.records.record import Record, texts
+from danqing.painters.start_pictures import from_image
+from danqing.painters.trial import features_of, learnt_from
+from danqing.records.record import noted
 from danqing.words import Doing, Painting, Wish
 
 
@@ -46,7 +46,7 @@ def paint_best(session: Session, wishes: Sequence[Wish], of: int) -> Iterator[Do
     yield Doing("painting", 0, 0)
     paintings = session.paint_all(many)
     size, channels = session.painter.facts.size, session.painter.facts.channels
-    pixels = np.stack([fitted(_pixels(painting), size, channels) for painting in paintings])
+    pixels = np.stack([fitted(from_image(painting.image), size, channels) for painting in paintings])
     words = [judge.condition.parse(wish.words) for wish in many]
     found = judge.similarity(look(see.features(pixels), iter([pixels])), words)
     chosen = []
@@ -58,8 +58,7 @@ def paint_best(session: Session, wishes: Sequence[Wish], of: int) -> Iterator[Do
             "agreement": [round(float(value), 4) for value in suits],
             "judge": f"contrastive, taught on {session.painter.facts.trained['set']}, {see.name}",
         }
-        record = Record.read({**best.record, "chosen": facts})
-        chosen.append(dataclasses.replace(best, record=record.plain(), texts=texts(record)))
+        chosen.append(noted(best, chosen=facts))
     yield chosen
 
 
@@ -74,12 +73,7 @@ def _judge(session: Session, see: Extractor) -> Generator[Doing, None, Judge]:
             f"the best is chosen by a judge that learns from the pictures of '{painter.name}', the set '{name}', which is not "
             f"at hand: add it ('danqing data add {name} SOURCE'), or leave --best-of out"
         ) from error
-    train = learnt_from(painter, pictures, of_set(pictures, preparation_of(painter))).train
+    train = learnt_from(painter, pictures).train
     features = yield from features_of(train, see, "looking at the pictures of the set")
     judge, _ = yield from taught(train, features, see.name)
     return judge
-
-
-def _pixels(painting: Painting) -> Pixels:
-    pixels: Pixels = np.asarray(painting.image).reshape(painting.image.height, painting.image.width, -1)
-    return pixels

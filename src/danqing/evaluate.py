@@ -50,7 +50,6 @@ from danqing.painters.trial import (
     learnt_from,
     likelihood,
     paintings,
-    preparation_of,
     recognised,
     told_by,
     told_of,
@@ -186,7 +185,7 @@ def evaluate_painter(
         )
     pictures = PictureSet.open(data or painter.facts.trained["set"])
     facts = painter.facts
-    real = learnt_from(painter, pictures, of_set(pictures, preparation_of(painter)))
+    real = learnt_from(painter, pictures)
     key = Key(seed).at("evaluate")
     values, rows = wishes(painter, real.train, count, key.at("wishes"))
     same = _digest(painter.weights_sha256, tuned(painter), pictures.manifest.fingerprint, count, seed)

@@ -11,8 +11,8 @@ from PIL import Image
 from danqing.data.resample import fitted
 from danqing.errors import WishError
 from danqing.maths.colour import from_network, to_network
-from danqing.maths.latents import between
-from danqing.mix import Way, together
+from danqing.maths.latents import Way, between
+from danqing.mix import together
 from danqing.paint import Session
 from danqing.painters.start_pictures import read_picture, to_image
 from danqing.parts.contract import LatentFamily
@@ -41,10 +41,7 @@ def walk(session: Session, first: Wish, last: Wish, frames: int, way: Way = "sph
     ends = [session.begin([wish]) for wish in (first, last)]
     for start in range(0, frames, AT_ONCE):
         shares = [number / (frames - 1) for number in range(start, min(start + AT_ONCE, frames))]
-        work = together(ends, [(1 - share, share) for share in shares], way)
-        while not work.done:
-            work = work.step()
-        yield from work.show()
+        yield from together(ends, [(1 - share, share) for share in shares], way).last().show()
 
 
 def between_pictures(
@@ -72,10 +69,11 @@ def between_pictures(
     asked = session.asked([session.resolve(wish or Wish())])
     with torch.inference_mode():
         a, b = (family.encode(to_network(one)[None].to(session.device), asked.conditions).detach() for one in pixels)
-        for number in range(frames):
-            share = number / (frames - 1)
-            latents = between([a, b], [1 - share, share], way)
-            yield to_image(from_network(family.decode(latents, asked.conditions))[0])
+    for number in range(frames):
+        share = number / (frames - 1)
+        with torch.inference_mode():  # for each anew: it must not last while somebody else looks at a frame
+            painted = family.decode(between([a, b], [1 - share, share], way), asked.conditions)
+        yield to_image(from_network(painted)[0])
 
 
 def _check(frames: int) -> None:

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from danqing.conditions.conditioner import Blend
-from danqing.data.gallery import of_set
 from danqing.data.picture_set import PictureSet
 from danqing.data.resample import fitted
 from danqing.errors import PictureError, WishError
 from danqing.maths.colour import from_network, to_network
-from danqing.maths.latents import between
+from danqing.maths.latents import Way, between
 from danqing.paint import Session, Work
-from danqing.painters.start_pictures import read_picture, to_image
-from danqing.painters.trial import learnt_from, preparation_of
+from danqing.painters.start_pictures import read_picture, sha256_of, to_image
+from danqing.painters.trial import learnt_from
 from danqing.parts.contract import Asked, Key, Keys, LatentFamily, Plan, Values
-from danqing.records.record import Record, texts
+from danqing.records.record import noted
 from danqing.words import Doing, Painting, Wish
 
-Way = Literal["spherical", "linear"]
 MOST, FEWEST, AT_ONCE = 64, 20, 32
 """Pictures with and without a word from which its direction is found; the least of each; encoded at once."""
 TOLD = 0.6
@@ -46,7 +42,7 @@ class Part:
         """JSON-ready."""
         if isinstance(self.what, Wish):
             return {"wish": self.what.to_json(), "weight": self.weight}
-        return {"file": self.what, "sha256": _sha256(self.what), "weight": self.weight}
+        return {"file": self.what, "sha256": sha256_of(self.what), "weight": self.weight}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -88,7 +84,7 @@ class Mixture:
         """
         parts = []
         for part in facts["parts"]:
-            if "file" in part and (not Path(part["file"]).is_file() or _sha256(part["file"]) != part["sha256"]):
+            if "file" in part and (not Path(part["file"]).is_file() or sha256_of(part["file"]) != part["sha256"]):
                 raise PictureError(f"'{part['file']}', which was mixed, is gone or has changed: bring back the file it was")
             parts.append(Part(Wish.from_json(part["wish"]) if "wish" in part else part["file"], part["weight"]))
         towards = tuple(Towards(**one) for one in facts["towards"])
@@ -127,10 +123,9 @@ def mix(session: Session, mixture: Mixture) -> Iterator[Doing | Painting]:
                 latents = latents + step
             image = to_image(from_network(family.decode(latents, asked.conditions).clamp(-1, 1))[0])
         else:
-            image = _finished(together(works, [weights], mixture.way))[0]
+            image = together(works, [weights], mixture.way).last().show()[0]
     painting = session.painting(image, works[0].wishes[0], 1)
-    record = Record.read({**painting.record, "mixed": mixture.plain()})
-    yield dataclasses.replace(painting, record=record.plain(), texts=texts(record), scores={})
+    yield dataclasses.replace(noted(painting, mixed=mixture.plain()), scores={})
 
 
 def _check(session: Session, mixture: Mixture) -> None:
@@ -224,12 +219,6 @@ def _mean(tensors: Sequence[Tensor], weights: Sequence[float], way: Way) -> Tens
     return between(tensors, weights, way)
 
 
-def _finished(work: Work) -> list[Image.Image]:
-    while not work.done:
-        work = work.step()
-    return work.show()
-
-
 # --- directions --------------------------------------------------------------------------------------------------------
 
 
@@ -249,7 +238,7 @@ def direction(session: Session, word: str) -> Generator[Doing, None, Tensor]:
     family, painter = session.painter.family, session.painter
     assert isinstance(family, LatentFamily)
     pictures = PictureSet.open(str(painter.facts.trained["set"]))
-    train = learnt_from(painter, pictures, of_set(pictures, preparation_of(painter))).train
+    train = learnt_from(painter, pictures).train
     spoken = re.compile(rf"\b{re.escape(word)}\b" if word.isascii() else re.escape(word), re.IGNORECASE)
     has = np.array(
         [
@@ -284,7 +273,3 @@ def direction(session: Session, word: str) -> Generator[Doing, None, Tensor]:
             f"not learnt from, and {TOLD:.0%} is asked for (half is luck): ask for another word"
         )
     return step[None]
-
-
-def _sha256(path: str) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

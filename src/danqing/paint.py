@@ -26,7 +26,7 @@ from danqing.painters.canvas_file import read_canvas, write_canvas
 from danqing.painters.chain import SMALLEST, Chain
 from danqing.painters.painter import Painter, altered, open_painter, tuned, untuned
 from danqing.painters.shelf import names
-from danqing.painters.start_pictures import check_start, hashes, start_and_mask, to_image
+from danqing.painters.start_pictures import check_start, from_image, hashes, start_and_mask, to_image
 from danqing.parts.contract import Asked, Canvas, Key, Keys, Plan
 from danqing.records.record import Record, pixels_sha256, texts
 from danqing.words import MAX_SIZE, Painting, Wish
@@ -120,12 +120,15 @@ class Work:
 
     def finish(self) -> list[Painting]:
         """Paint to the end."""
+        pairs = zip(self.last().show(), self.wishes, strict=True)
+        return [self.session.painting(image, wish, len(self.wishes)) for image, wish in pairs]
+
+    def last(self) -> Self:
+        """The same after all its steps."""
         work = self
         while not work.done:
             work = work.step()
-        return [
-            self.session.painting(image, wish, len(work.wishes)) for image, wish in zip(work.show(), work.wishes, strict=True)
-        ]
+        return work
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -345,7 +348,7 @@ class Session:
         facts = {"wish": wish.to_json(), "inputs": hashes(wish), "batch": batch, "pixels": pixels_sha256(image)}
         facts["upscaler"] = "" if upscaler is None else upscaler.weights_sha256
         record = Record.read({**self.numerics(), **facts})
-        pixels = np.asarray(image).reshape(image.height, image.width, -1)
+        pixels = from_image(image)
         values = parse(self.painter.conditions, self._texts(wish.words, wish.conditions))
         misses = {name: self.painter.conditions[name].miss(value, pixels) for name, value in values.items()}
         scores = {name: miss for name, miss in misses.items() if miss is not None}

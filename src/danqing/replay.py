@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +13,7 @@ from danqing.errors import PainterError
 from danqing.mix import Mixture, mix
 from danqing.paint import Session, load
 from danqing.painters.painter import altered, untuned
+from danqing.painters.start_pictures import sha256_of
 from danqing.records.record import Record, pixels_sha256, read
 from danqing.words import Painting, Wish
 
@@ -90,6 +90,6 @@ def _changes(record: Record, session: Session) -> str:
         if before[name] != now[name]
     ]
     for name, sha256 in record.inputs.items():
-        if hashlib.sha256(Path(record.wish[name]).read_bytes()).hexdigest() != sha256:
+        if sha256_of(record.wish[name]) != sha256:
             changed.append(f"the {name} picture has changed")
     return f" ({'; '.join(changed)})" if changed else ""

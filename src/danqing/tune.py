@@ -22,7 +22,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 import danqing
-from danqing.data.gallery import Gallery, of_set
+from danqing.data.gallery import Gallery
 from danqing.data.picture_set import PictureSet
 from danqing.errors import DataError, PainterError
 from danqing.judge import Judge, taught
@@ -34,7 +34,7 @@ from danqing.metrics.measured import Measured, about
 from danqing.painters.painter import TUNING, Painter, altered, amend, open_painter, writable
 from danqing.painters.run import averages_kept
 from danqing.painters.sheet import paint_values
-from danqing.painters.trial import Real, features_of, learnt_from, preparation_of, told_of, wishes
+from danqing.painters.trial import Real, features_of, learnt_from, told_of, wishes
 from danqing.parts.contract import Key, Values
 from danqing.parts.packing import unpack
 from danqing.words import Doing
@@ -146,7 +146,7 @@ def tune(
         raise DataError(f"{count} paintings are too few to judge a setting by: give a count of {FEWEST} or more")
     key = Key(seed).at("tune")
     pictures = PictureSet.open(data or painter.facts.trained["set"])
-    real = learnt_from(painter, pictures, of_set(pictures, preparation_of(painter)))
+    real = learnt_from(painter, pictures)
     folder = writable(name)
     gallery, features, judge = yield from _seen(real, see)
     count = min(count, len(gallery) // 4)  # no wish twice, or its paintings would be taken for independent ones

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from danqing.cli.output import Json, console, follow, print_json, say
-from danqing.cli.painting import size_of
+from danqing.cli.painting import conditions_of, size_of
 from danqing.errors import WishError
 
 
@@ -35,7 +35,7 @@ def interpolate(
     if out.suffix.lower() not in (".webp", ".gif", ".mp4"):
         raise WishError(f"a film cannot be written to '{out}': give a .webp, .gif or .mp4")
     session = load(painter)
-    conditions = {**({"style": ",".join(style)} if style else {}), **({"palette": palette} if palette is not None else {})}
+    conditions = conditions_of(style, palette)
     files = [Path(end).is_file() for end in (first, last)]
     if all(files):
         if size is not None:

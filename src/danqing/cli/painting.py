@@ -46,7 +46,7 @@ def paint(
         raise WishError(f"a film cannot be written to '{film}': give a .webp or a .gif")
     if n < 1:
         raise WishError(f"{n} pictures were asked for: give 1 or more")
-    conditions = {**({"style": ",".join(style)} if style else {}), **({"palette": palette} if palette is not None else {})}
+    conditions = conditions_of(style, palette)
     wishes = [
         Wish(
             words,
@@ -93,6 +93,11 @@ def _chosen(record: Mapping[str, Any]) -> str:
     """What it was chosen for."""
     found = record.get("chosen", {}).get("agreement", [])
     return f", best of {len(found)}: {max(found):.2f} with its words, {sum(found) / len(found):.2f} on average" if found else ""
+
+
+def conditions_of(style: list[str] | None, palette: str | None) -> dict[str, str]:
+    """What was asked for beside words, by condition."""
+    return {**({"style": ",".join(style)} if style else {}), **({"palette": palette} if palette is not None else {})}
 
 
 def size_of(text: str | None) -> tuple[int, int] | None:

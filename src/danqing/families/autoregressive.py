@@ -118,15 +118,10 @@ class Autoregressive(LatentFamily):
 
     def players(self) -> dict[str, Player]:
         """The codec's, in the first span; then the painter."""
-        codec = {name: dataclasses.replace(player, span=(0, self.turn)) for name, player in self.codec.players().items()}
+        codec = {f"codec {name}": player.within(0, self.turn) for name, player in self.codec.players().items()}
         mine = [parameter for name, parameter in self.named_parameters() if not name.startswith("codec.")]
         painter = self.config.player(mine, self.length - self.turn)
-
-        def rate(seen: int) -> float:
-            return painter.lr(max(0, seen - self.turn))
-
-        later = dataclasses.replace(painter, lr=rate, span=(self.turn, float("inf")))
-        return {f"codec {name}": player for name, player in codec.items()} | {"painter": later}
+        return codec | {"painter": painter.within(self.turn)}
 
     def networks(self) -> tuple[nn.Module, ...]:
         """The transformer, and the codec's."""

@@ -13,7 +13,7 @@ import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int64
@@ -90,6 +90,7 @@ class Diffusion(Family):
         length: pictures the whole training will see, for the learning rate.
     """
 
+    paced: ClassVar[bool] = True
     tunable: Mapping[str, Sequence[Any]] = MappingProxyType(
         {
             "guidance": (1.0, 1.5, 2.0, 3.0, 4.0, 6.0),

@@ -349,7 +349,8 @@ class _Coupling(_Block):
 
     def _said(self, x: Tensor, told: _Told) -> Tensor:
         asked = self.first(x[..., self.others]) + self.where + told.vector[:, None]
-        return self.moves(self.network(asked, self.turns(x.device), told.tokens, told.mask, causal=False))
+        every = torch.full((x.shape[1],), x.shape[1], device=x.device)
+        return self.moves(self.network(asked, self.turns(x.device), told.tokens, told.mask, sees=every))
 
 
 def _guided(said: list[Tensor], guidance: Tensor) -> Tensor:

@@ -102,14 +102,7 @@ class Gan(LatentFamily):
     heeds: ClassVar[frozenset[str]] = frozenset()
     tunable: Mapping[str, Any] = {"truncation": (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)}
 
-    def __init__(
-        self,
-        config: GanConfig,
-        conditions: Conditions,
-        channels: int,
-        length: int,
-        size: tuple[int, int],
-    ) -> None:
+    def __init__(self, config: GanConfig, conditions: Conditions, channels: int, length: int, size: tuple[int, int]) -> None:
         super().__init__()
         self.config, self.channels, self.length, self.size = config, channels, length, size
         self.conditions, self.accepts = conditions, frozenset(conditions)
@@ -256,9 +249,7 @@ def steepness(verdicts: Float[Tensor, " batch"], pictures: Tensor) -> Float[Tens
 class _Style(nn.Module):
     """Noise and conditions to a style; styles, one for each layer, to pictures."""
 
-    def __init__(
-        self, config: GanConfig, conditions: Mapping[str, Condition[Any]], channels: int, size: tuple[int, int]
-    ) -> None:
+    def __init__(self, config: GanConfig, conditions: Conditions, channels: int, size: tuple[int, int]) -> None:
         super().__init__()
         widths, factor = config.widths, 2 ** (len(config.widths) - 1)
         self.width, self.size, self.layers = config.style, size, 2 * len(widths)
@@ -332,9 +323,7 @@ class _Modulated(nn.Module):
 class _Plain(nn.Module):
     """A stack of convolutions; its style is the noise with the conditions, and it has one layer."""
 
-    def __init__(
-        self, config: GanConfig, conditions: Mapping[str, Condition[Any]], channels: int, size: tuple[int, int]
-    ) -> None:
+    def __init__(self, config: GanConfig, conditions: Conditions, channels: int, size: tuple[int, int]) -> None:
         super().__init__()
         widths, factor = config.widths, 2 ** (len(config.widths) - 1)
         self.width, self.size, self.layers = config.latent + config.style, size, 1

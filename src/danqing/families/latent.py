@@ -109,14 +109,9 @@ class Latent(LatentFamily):
 
     def players(self) -> dict[str, Player]:
         """The codec's, in the first span; then the painter."""
-        codec = {name: dataclasses.replace(player, span=(0, self.turn)) for name, player in self.codec.players().items()}
+        codec = {f"codec {name}": player.within(0, self.turn) for name, player in self.codec.players().items()}
         (painter,) = self.painter.players().values()
-
-        def rate(seen: int) -> float:
-            return painter.lr(max(0, seen - self.turn))
-
-        later = dataclasses.replace(painter, lr=rate, span=(self.turn, float("inf")))
-        return {f"codec {name}": player for name, player in codec.items()} | {"painter": later}
+        return codec | {"painter": painter.within(self.turn)}
 
     def networks(self) -> tuple[nn.Module, ...]:
         """The backbone, and the codec's."""

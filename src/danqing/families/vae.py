@@ -35,7 +35,7 @@ from danqing.parts.coders import (
     layers,
 )
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Key, Keys, LatentFamily, Loss, Plan, Player, Values
-from danqing.parts.critics import PatchCritic
+from danqing.parts.critics import PatchCritic, players
 from danqing.parts.perceptual import Perceptual
 from danqing.parts.precision import full_precision
 from danqing.parts.rates import PlayerConfig
@@ -146,12 +146,7 @@ class Vae(LatentFamily):
 
     def players(self) -> dict[str, Player]:
         """Both halves together; and the critic, which moves after them."""
-        mine = [parameter for name, parameter in self.named_parameters() if not name.startswith("critic.")]
-        players = {"painter": self.config.player(mine, self.length)}
-        if self.critic is not None:
-            critic = self.config.player(self.critic.parameters(), self.length)
-            players["critic"] = dataclasses.replace(critic, betas=(0.5, 0.9), averages=())
-        return players
+        return players(self, self.critic, self.config, self.length)
 
     def networks(self) -> tuple[nn.Module]:
         """The coders."""
@@ -165,7 +160,8 @@ class Vae(LatentFamily):
         each = (0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)).flatten(1)
         painted = self.paint(mean + (0.5 * log_variance).exp() * noise, values)
         if player == "critic":
-            return self._tell_apart(batch.pictures, self._mean(painted).detach())
+            assert self.critic is not None
+            return Loss(self.critic.tells(batch.pictures, self._mean(painted).detach()))
         cost, size = -self.log_likelihood(batch.pictures, painted), batch.pictures[0].numel()
         parts = {"picture": cost / size, "latent": self.config.beta * each.clamp(min=self.config.free).sum(1) / size}
         for seen in self._seen:
@@ -177,12 +173,6 @@ class Vae(LatentFamily):
         moments = torch.stack([told.mean(2).sum(0), told.square().mean(2).sum(0)])
         stats = {"divergences": each.detach().sum(0), "moments": moments, "count": count}
         return Loss(parts, {name: (stat, "sum") for name, stat in stats.items()})
-
-    def _tell_apart(self, real: Tensor, painted: Tensor) -> Loss:
-        """The critic's: hinges (Lim & Ye 2017, equation 9)."""
-        assert self.critic is not None
-        known, claimed = self.critic(real), self.critic(painted)
-        return Loss({"real": F.relu(1 - known).mean(1), "fake": F.relu(1 + claimed).mean(1)})
 
     def after(self, player: str, stats: Mapping[str, Tensor], key: Key, clock: Clock) -> None:
         """Follow how much each latent tells, and its mean and mean square."""

@@ -28,7 +28,7 @@ from danqing.conditions.conditioner import Conditioner
 from danqing.errors import WishError
 from danqing.parts.coders import ConvolutionalConfig, ConvolutionalDecoder, ConvolutionalEncoder
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Loss, Plan, Player
-from danqing.parts.critics import PatchCritic
+from danqing.parts.critics import PatchCritic, players
 from danqing.parts.precision import full_precision
 from danqing.parts.rates import PlayerConfig
 from danqing.parts.symptoms import Symptom, dead_codes
@@ -136,12 +136,7 @@ class Vq(Family):
 
     def players(self) -> dict[str, Player]:
         """The codec; and the critic, which moves after it."""
-        mine = [parameter for name, parameter in self.named_parameters() if not name.startswith("critic.")]
-        players = {"painter": self.config.player(mine, self.length)}
-        if self.critic is not None:
-            critic = self.config.player(self.critic.parameters(), self.length)
-            players["critic"] = dataclasses.replace(critic, betas=(0.5, 0.9), averages=())
-        return players
+        return players(self, self.critic, self.config, self.length)
 
     def networks(self) -> tuple[nn.Module, ...]:
         """Both halves."""
@@ -159,8 +154,7 @@ class Vq(Family):
         painted = self.paint(told.codes, x.shape[-2:])
         if player == "critic":
             assert self.critic is not None
-            real, fake = self.critic(x), self.critic(painted.detach())
-            return Loss({"real": F.relu(1 - real).mean(1), "fake": F.relu(1 + fake).mean(1)})
+            return Loss(self.critic.tells(x, painted.detach()))
         parts = {"picture": (painted - x).square().mean(dim=(1, 2, 3))}
         if self.config.quantiser == "vq" or self.blend is not None:
             parts["commitment"] = self.config.commitment * _apart([(latents, one.detach()) for one in told.sums])

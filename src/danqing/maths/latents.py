@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+Way = Literal["spherical", "linear"]
+
 
 def slerp(first: Float[Tensor, "batch ..."], last: Float[Tensor, "batch ..."], share: float) -> Float[Tensor, "batch ..."]:
     """On the great circle between two vectors (Shoemake 1985, "Animating rotation with quaternion curves", equation 6).
@@ -33,9 +35,7 @@ def varied(known: Float[Tensor, "batch ..."], noise: Float[Tensor, "batch ..."],
     return math.cos(turn) * known + math.sin(turn) * noise
 
 
-def between(
-    latents: Sequence[Float[Tensor, "batch ..."]], weights: Sequence[float], way: Literal["spherical", "linear"]
-) -> Float[Tensor, "batch ..."]:
+def between(latents: Sequence[Float[Tensor, "batch ..."]], weights: Sequence[float], way: Way) -> Float[Tensor, "batch ..."]:
     """The weighted mean: straight, or on great circles, one latent after the other, so that it is as long as they are.
 
     Args:

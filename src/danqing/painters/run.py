@@ -162,11 +162,12 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
         count = len(pictures.split("train")) if given.get("held_out", True) else len(pictures)
         proposed = {**proposed, **starting.proposed(base, pictures.name, count, given)}
     reasons = dict(proposal.reasons)
-    most = entry(str(given.get("family", "diffusion"))).family.batch
+    family = entry(str(given.get("family", "diffusion"))).family
+    most = family.batch
     if most is not None and most < proposal.batch:
         proposed["batch"], reasons["batch"] = most, f"batches of {most}: a game needs many updates more than exact ones"
     if "pictures_seen" not in given and not given.get("start_from"):
-        if given.get("family", "diffusion") != "diffusion":  # whose speed is known
+        if not family.paced:
             proposed["seconds"] = float(SECONDS * proposal.threads)
         if given.get("seconds", proposed.get("seconds")):
             reasons["pictures_seen"] = "pictures_seen: as many as can be seen in the time (the setting seconds), by measurement"

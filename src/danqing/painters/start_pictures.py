@@ -60,7 +60,18 @@ def start_and_mask(
 def hashes(wish: Wish) -> dict[str, str]:
     """SHA-256 of the files that a wish names, by "init" and "mask"."""
     named = {"init": wish.init, "mask": wish.mask}
-    return {name: hashlib.sha256(Path(path).read_bytes()).hexdigest() for name, path in named.items() if path}
+    return {name: sha256_of(path) for name, path in named.items() if path}
+
+
+def sha256_of(path: str | Path) -> str:
+    """Of a file's bytes."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def from_image(image: Image.Image) -> Pixels:
+    """The inverse of `to_image`."""
+    pixels: Pixels = np.asarray(image).reshape(image.height, image.width, -1)
+    return pixels
 
 
 def to_image(pixels: UInt8[np.ndarray, "height width channels"]) -> Image.Image:

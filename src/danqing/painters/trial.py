@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 
 from danqing.conditions.condition import Condition
-from danqing.data.gallery import Gallery, Many
+from danqing.data.gallery import Gallery, Many, of_set
 from danqing.data.geometry import FACTS, measure
 from danqing.data.lookalikes import concept
 from danqing.data.picture_set import PictureSet
@@ -58,9 +58,9 @@ class Real:
         return self.held_out if len(self.held_out) >= ENOUGH else self.train
 
 
-def learnt_from(painter: Painter, pictures: PictureSet, whole: Gallery) -> Real:
-    """What of a set this painter learnt from, and what was held out from it."""
-    trained = painter.facts.trained
+def learnt_from(painter: Painter, pictures: PictureSet) -> Real:
+    """What of a set this painter learnt from, and what was held out from it, as it is prepared for this painter."""
+    trained, whole = painter.facts.trained, of_set(pictures, preparation_of(painter))
     groups = trained.get("groups")
     chosen = np.array([groups is None or p.facts.get("group") in groups for p in pictures.pictures], bool)
     held = np.zeros(len(pictures), bool)

@@ -91,7 +91,6 @@ class CausalTransformer(nn.Module):
         context: Float[Tensor, "batch told width"],
         mask: Bool[Tensor, "batch told"],
         kept: Kept | None = None,
-        causal: bool = True,
         sees: Int64[Tensor, " count"] | None = None,
     ) -> Float[Tensor, "batch count width"]:
         """Each place from itself, those before it and the conditions.
@@ -102,13 +101,12 @@ class CausalTransformer(nn.Module):
             context: tokens of the conditions, that every place sees.
             mask: True where a token is real.
             kept: of earlier places; these are added to it.
-            causal: without, each place sees all.
             sees: how many places, from the first, each one sees; by default those up to itself. Those of a block see all up
                 to the block's last, and come together.
         """
         count, before = x.shape[1], kept.places if kept else 0
         places = torch.arange(before + count, device=x.device)
-        later = (places >= (places[before:] + 1 if sees is None else sees)[:, None]) & causal
+        later = places >= (places[before:] + 1 if sees is None else sees)[:, None]
         own = torch.where(later, -1e9, 0.0).expand(len(x), 1, -1, -1)
         told = torch.where(mask, 0.0, -1e9)[:, None, None, :].expand(-1, -1, count, -1)
         bias = torch.cat([told, own], dim=-1)

@@ -110,6 +110,10 @@ class Player:
     averages: tuple[int, ...] = ()
     span: tuple[float, float] = (0, float("inf"))
 
+    def within(self, first: int, last: float = float("inf")) -> Player:
+        """The same in a span of its own, in which its learning rate begins anew."""
+        return dataclasses.replace(self, lr=lambda seen: self.lr(max(0, seen - first)), span=(first, last))
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Loss:
@@ -263,6 +267,8 @@ class Family(Learner):
     """True where it paints only the size it learnt; it is told that size when it is built."""
     batch: ClassVar[int | None] = None
     """Pictures per update at most that are proposed for it; a game needs many updates more than exact ones."""
+    paced: ClassVar[bool] = False
+    """True where a proposal knows how many pictures it learns from in a second; otherwise that is measured."""
     heeds: ClassVar[frozenset[str]] = frozenset({"steps", "sampler", "guidance", "negative", "init", "mask"})
     """Which of these a wish may name."""
     accepts: frozenset[str]

@@ -1,11 +1,16 @@
-"""Critics of the parts of a picture."""
+"""A critic of the parts of a picture, and the game of a codec with it."""
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+from danqing.parts.contract import Player
+from danqing.parts.rates import PlayerConfig
 
 
 class PatchCritic(nn.Module):
@@ -23,3 +28,20 @@ class PatchCritic(nn.Module):
         """Above 0: real."""
         out: Tensor = self.layers(x)
         return out.float().flatten(1)
+
+    def tells(
+        self, real: Float[Tensor, "batch channels height width"], painted: Float[Tensor, "batch channels height width"]
+    ) -> dict[str, Float[Tensor, " batch"]]:
+        """Its losses: hinges (Lim & Ye 2017, equation 9)."""
+        known, claimed = self(real), self(painted)
+        return {"real": F.relu(1 - known).mean(1), "fake": F.relu(1 + claimed).mean(1)}
+
+
+def players(learner: nn.Module, critic: PatchCritic | None, config: PlayerConfig, length: int) -> dict[str, Player]:
+    """The painter, who owns all that is not the critic's; and the critic, if there is one, which moves after it."""
+    others = set() if critic is None else set(critic.parameters())
+    mine = [parameter for parameter in learner.parameters() if parameter not in others]
+    found = {"painter": config.player(mine, length)}
+    if critic is not None:
+        found["critic"] = dataclasses.replace(config.player(critic.parameters(), length), betas=(0.5, 0.9), averages=())
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from pydantic import Field
 from danqing.config import Config
 from danqing.errors import ConfigError, PictureError
 from danqing.records.a1111 import compose
+from danqing.words import Painting
 
 CHUNK = "danqing"
 FORMAT = 1
@@ -57,6 +59,12 @@ def texts(record: Record) -> dict[str, str]:
     """The text chunks of a painting's file."""
     words = compose(record.wish, record.painter, record.weights, record.danqing)
     return {"parameters": words, CHUNK: json.dumps(record.plain(), ensure_ascii=False, sort_keys=True), "Software": "Danqing"}
+
+
+def noted(painting: Painting, **facts: Any) -> Painting:
+    """The same painting, its record with more in it."""
+    record = Record.read({**painting.record, **facts})
+    return dataclasses.replace(painting, record=record.plain(), texts=texts(record))
 
 
 def pixels_sha256(image: Image.Image) -> str:
