@@ -22,13 +22,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from danqing.conditions.conditioner import Conditioner
 from danqing.conditions.palette import PaletteCondition
 from danqing.config import merge
-from danqing.data.stream import Stream
+from danqing.data.stream import Starts, Stream
 from danqing.families.autoregressive import Autoregressive, AutoregressiveConfig
 from danqing.families.diffusion import Diffusion, DiffusionConfig
 from danqing.families.flow import Flow, FlowConfig
 from danqing.families.gan import Gan as RealGan
 from danqing.families.gan import GanConfig
 from danqing.families.latent import CODEC, Latent, LatentConfig
+from danqing.families.translation import Pix2Pix, Pix2PixConfig
+from danqing.families.unpaired import Cut, CutConfig, CycleGan, CycleGanConfig
 from danqing.families.vae import Vae, VaeConfig
 from danqing.families.vq import Vq, VqConfig
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Learner, Loss, Plan, Player
@@ -44,22 +46,25 @@ SIDE = 8
 PALETTE = PaletteCondition()
 
 
-def drawn(key: Key) -> UInt8[np.ndarray, "8 8 3"]:
-    """A disc or stripes."""
-    fore, back = key.at("colours").uniform(2, 3).numpy()
+def drawn(key: Key, plain: bool = False) -> UInt8[np.ndarray, "8 8 3"]:
+    """A disc or stripes; where it is `plain`, in white on black."""
+    fore, back = [1.0, 0.0] if plain else key.at("colours").uniform(2, 3).numpy()
     form, down, right, width = key.at("form").uniform(4).tolist()
     rows, columns = np.mgrid[:SIDE, :SIDE]
     disc = np.hypot(rows - 2 - 4 * down, columns - 2 - 4 * right) < 1.5 + 1.5 * width
     stripes = (down * rows + right * columns) / (2 + 3 * width) % 1 < 0.5
     inside = disc if form < 0.5 else stripes
-    return np.asarray(np.where(inside[..., None], fore, back) * 255, np.uint8)
+    return np.asarray(np.where(inside[..., None], fore, back) * np.full(3, 255), np.uint8)
 
 
 def stream(count: int = 256, seed: int = 0) -> Stream:
-    """`count` pictures with their palettes, in the order of `seed`."""
+    """`count` pictures with their palettes, in the order of `seed`, each with itself in white on black to be made from."""
     pixels = [drawn(Key("pictures", number)) for number in range(count)]
     values = {"palette": [PALETTE.read(Picture(str(number)), picture) for number, picture in enumerate(pixels)]}
-    return Stream(np.stack(pixels).transpose(0, 3, 1, 2), values, lambda _, value, key: PALETTE.draw(value, key), seed)
+    plain = np.stack([drawn(Key("pictures", number), plain=True) for number in range(count)]).transpose(0, 3, 1, 2)
+    starts = Starts(plain, range(count))
+    coloured = np.stack(pixels).transpose(0, 3, 1, 2)
+    return Stream(coloured, values, lambda _, value, key: PALETTE.draw(value, key), seed, starts=starts)
 
 
 # --- a game ------------------------------------------------------------------------------------------------------------
@@ -311,6 +316,33 @@ def latent(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), length: int 
     return Latent(LatentConfig.read(merge(small, changes)), {"palette": PALETTE}, channels, length, size)
 
 
+TRANSLATION: Mapping[str, Any] = {
+    "backbone": {"kind": "unet", "patch": 1, "widths": [16, 32], "depths": [1, 1], "attention": [False, True], "embedding": 32},
+    "critic": 16,
+    "lr": 3e-3,
+    "warmup": 0,
+    "cooldown": 0.0,
+    "average": 1000,
+}
+
+
+def pix2pix(channels: int = 3, **changes: Any) -> Pix2Pix:
+    """Likewise."""
+    return Pix2Pix(Pix2PixConfig.read(merge(TRANSLATION, changes)), {"palette": PALETTE}, channels, 0)
+
+
+def cyclegan(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> CycleGan:
+    """Likewise."""
+    config = CycleGanConfig.read(merge({**TRANSLATION, "pool": 8}, changes))
+    return CycleGan(config, {"palette": PALETTE}, channels, 0, size)
+
+
+def cut(channels: int = 3, **changes: Any) -> Cut:
+    """Likewise."""
+    config = CutConfig.read(merge({**TRANSLATION, "width": 16, "patches": 16}, changes))
+    return Cut(config, {"palette": PALETTE}, channels, 0)
+
+
 # --- the table ---------------------------------------------------------------------------------------------------------
 
 LEARNERS: Mapping[str, Callable[..., Learner]] = {
@@ -325,6 +357,9 @@ LEARNERS: Mapping[str, Callable[..., Learner]] = {
     "game": game,
     "dcgan": dcgan,
     "gan": Gan,
+    "pix2pix": pix2pix,
+    "cyclegan": cyclegan,
+    "cut": cut,
     "vq": vq,
     "residual": residual,
     "fsq": fsq,
@@ -342,6 +377,9 @@ FAMILIES: Mapping[str, Callable[..., Family]] = {
     "game": game,
     "dcgan": dcgan,
     "gan": Gan,
+    "pix2pix": pix2pix,
+    "cyclegan": cyclegan,
+    "cut": cut,
 }
 
 

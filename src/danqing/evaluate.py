@@ -39,9 +39,10 @@ from danqing.metrics.modes import Modes, modes
 from danqing.metrics.neighbours import NEAREST, radii
 from danqing.metrics.quality import QUALITY, quality
 from danqing.painters.hearing import heard
-from danqing.painters.painter import open_painter, tuned
+from danqing.painters.painter import Painter, open_painter, tuned
 from danqing.painters.sheet import grid, png
 from danqing.painters.shelf import names as shelf_names
+from danqing.painters.translations import task, translated
 from danqing.painters.trial import (
     Real,
     Told,
@@ -179,7 +180,7 @@ def evaluate_painter(
         DataError, PainterError, AssetError: something cannot be read or is not at hand.
     """
     see, painter = extractor(using), open_painter(name)
-    if painter.family.starts:
+    if painter.family.starts and painter.family.translates is None:
         raise PainterError(
             f"'{name}' starts from pictures: evaluate what it made of them with --pictures DIR --against SET|DIR"
         )
@@ -187,6 +188,9 @@ def evaluate_painter(
     facts = painter.facts
     real = learnt_from(painter, pictures)
     key = Key(seed).at("evaluate")
+    if painter.family.translates is not None:
+        yield from _evaluate_translation(painter, pictures, real, count, see, key, seed)
+        return
     values, rows = wishes(painter, real.train, count, key.at("wishes"))
     same = _digest(painter.weights_sha256, tuned(painter), pictures.manifest.fingerprint, count, seed)
     folder = home() / "scores" / f"{painter.name}-{same}"
@@ -203,6 +207,26 @@ def evaluate_painter(
     known |= {"guidance": painter.family.guidance, "size": list(facts.size), "seconds_a_painting": seconds}
     named = told_by(values, real.train, rows)
     yield from _measure(painted, asked, named, real, see, key, known, heeded, understood, exact, likely)
+
+
+def _evaluate_translation(
+    painter: Painter, pictures: PictureSet, real: Real, count: int, see: Extractor, key: Key, seed: int
+) -> Iterator[Doing | Scores]:
+    """Likewise of a painter that translates: held-out pictures are what it is given."""
+    given = task(painter, pictures, count, key.at("wishes"))
+    count, name = len(given.starts), painter.name
+    same = _digest(painter.weights_sha256, tuned(painter), pictures.manifest.fingerprint, count, seed)
+    folder, starts = home() / "scores" / f"{name}-{same}", given.whole.take(given.starts)
+    pixels, seconds = yield from paintings(painter, given.values, count, key.at("paint"), folder, starts)
+    painted = Gallery(name, pixels, [f"painting {i + 1}" for i in range(count)], [], np.arange(count))
+    mine = yield from features_of(painted, see, "looking at the paintings")
+    near = yield from translated(given, painted.straight(), mine, see, key.at("translated"))
+    told: Told = ([None] * count, [""] * count)
+    if given.partners is not None:
+        told = told_of(given.whole.take(given.partners))
+    facts = {"painter": name, "weights": painter.weights_sha256, "seed": seed, "size": list(painter.facts.size)}
+    facts |= {"seconds_a_painting": seconds}
+    yield from _measure(painted, [None] * count, told, real, see, key, facts, understood=near)
 
 
 def _real(against: str, preparation: Preparation) -> Real:

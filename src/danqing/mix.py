@@ -187,7 +187,7 @@ def together(works: Sequence[Work], weights: Sequence[Sequence[float]], way: Way
         guidance=torch.cat([row.guidance for row in rows]),
     )
     canvas = dataclasses.replace(first.canvas, tensors=mixed, keys=keys)
-    return Work(first.session, first.wishes * len(weights), asked, canvas, None)
+    return Work(first.session, first.wishes * len(weights), asked, canvas)
 
 
 def blended(asked: Sequence[Asked], weights: Sequence[float]) -> Asked:

@@ -20,16 +20,16 @@ from PIL import Image
 import danqing
 from danqing.conditions.conditioner import parse
 from danqing.errors import PictureError, WishError, choices
-from danqing.maths.colour import from_network, to_network
+from danqing.maths.colour import from_network, recoloured, to_network
 from danqing.maths.samplers import SAMPLERS
 from danqing.painters.canvas_file import read_canvas, write_canvas
 from danqing.painters.chain import SMALLEST, Chain
 from danqing.painters.painter import Painter, altered, open_painter, tuned, untuned
 from danqing.painters.shelf import names
-from danqing.painters.start_pictures import check_start, from_image, hashes, start_and_mask, to_image
+from danqing.painters.start_pictures import check_start, from_image, hashes, read_picture, start_and_mask, to_image
 from danqing.parts.contract import Asked, Canvas, Key, Keys, Plan
 from danqing.records.record import Record, pixels_sha256, texts
-from danqing.words import MAX_SIZE, Painting, Wish
+from danqing.words import Painting, Wish
 
 UPSCALER = "x4"
 """The painter that enlarges what others paint."""
@@ -67,13 +67,15 @@ class Work:
         asked: what the family is asked for.
         canvas: how far it is.
         kept: the start pictures' own pixels where a mask keeps them, with the mask.
+        colours: the start picture's own pixels where their colours are kept.
     """
 
     session: Session
     wishes: tuple[Wish, ...]
     asked: Asked
     canvas: Canvas
-    kept: tuple[Many, Mask] | None
+    kept: tuple[Many, Mask] | None = None
+    colours: Many | None = None
 
     @property
     def done(self) -> bool:
@@ -106,6 +108,8 @@ class Work:
         """The pictures as far as they are painted."""
         with torch.inference_mode():
             pixels = from_network(self.session.chain.show(self.canvas))
+        if self.colours is not None:
+            pixels = recoloured(pixels, np.broadcast_to(self.colours, pixels.shape))
         if self.kept is not None:
             pixels = np.where(self.kept[1] > 127, pixels, self.kept[0])
         return [to_image(picture) for picture in pixels]
@@ -185,7 +189,7 @@ class Session:
         resolved = [self.resolve(wish) for wish in wishes]
         groups: dict[Any, list[int]] = {}
         for place, wish in enumerate(resolved):
-            groups.setdefault((wish.size, wish.steps, wish.sampler, wish.strength, wish.init, wish.mask), []).append(place)
+            groups.setdefault(_shared(wish), []).append(place)
         paintings: dict[int, Painting] = {}
         for places in groups.values():
             width, height = resolved[places[0]].size or (1, 1)
@@ -203,10 +207,10 @@ class Session:
             WishError: a wish cannot be painted, or they do not share what they must.
         """
         wishes = tuple(self.resolve(wish) for wish in wishes)
-        shared = {(w.size, w.steps, w.sampler, w.strength, w.init, w.mask) for w in wishes}
-        if len(shared) != 1:
+        if len({_shared(wish) for wish in wishes}) != 1:
             raise WishError(
-                "wishes of one batch must share size, steps, sampler, start picture, mask and strength: use paint_all"
+                "wishes of one batch must share size, steps, sampler, start picture, what is kept of it, and strength: use "
+                "paint_all"
             )
         wish, (width, height) = wishes[0], wishes[0].size or (0, 0)
         start, mask = start_and_mask(wish, self.painter.facts.channels)
@@ -220,7 +224,8 @@ class Session:
         with torch.inference_mode():
             canvas = self.chain.start(asked, plan, keys)
         kept = None if start is None or mask is None else (start[None], mask[None])
-        return Work(self, wishes, asked, canvas, kept)
+        colours = start[None] if wish.keep_colours and start is not None else None
+        return Work(self, wishes, asked, canvas, kept, colours)
 
     def resume(self, path: str | Path) -> Work:
         """Go on with a saved work.
@@ -244,11 +249,10 @@ class Session:
         """
         facts, family = self.painter.facts, self.painter.family
         model = facts.model
-        height, width = facts.shown or facts.size
-        size = wish.size or (width, height)
-        if not all(SMALLEST <= side <= MAX_SIZE // 4 for side in size):
+        size = wish.size or self._natural(wish)
+        if not all(SMALLEST <= side <= family.largest for side in size):
             raise WishError(
-                f"a picture of {size[0]}×{size[1]} was asked for: sides lie between {SMALLEST} and {MAX_SIZE // 4} pixels"
+                f"a picture of {size[0]}×{size[1]} was asked for: sides lie between {SMALLEST} and {family.largest} pixels"
             )
         if wish.seed < 0:
             raise WishError(f"the seed {wish.seed} was given: a seed is a whole number, 0 or more")
@@ -260,8 +264,11 @@ class Session:
             raise WishError(f"there is no sampler '{wish.sampler}': {choices(wish.sampler, SAMPLERS)}")
         self._check_heeded(wish)
         check_start(wish)
-        parse(self.painter.conditions, self._texts(wish.words, wish.conditions))
+        values = self._parsed(wish)
         parse(self.painter.conditions, self._texts(wish.negative, {}))
+        if family.needs - values.keys():
+            missing = ", ".join(sorted(family.needs - values.keys()))
+            raise WishError(f"painters of the family '{facts.family}' cannot paint without {missing}: add --{missing}")
         return dataclasses.replace(
             wish,
             size=size,
@@ -270,6 +277,12 @@ class Session:
             guidance=family.guidance if wish.guidance is None else wish.guidance,
             strength=(wish.strength or (1.0 if wish.mask or family.starts else 0.6)) if wish.init else None,
         )
+
+    def _natural(self, wish: Wish) -> tuple[int, int]:
+        """(width, height) where the wish names none."""
+        start = read_picture(wish.init).shape[:2] if wish.init and self.painter.family.starts else None
+        height, width = self.painter.family.natural(start, self.painter.facts.shown or self.painter.facts.size)
+        return width, height
 
     def _check_heeded(self, wish: Wish) -> None:
         """Refuse what would make no difference, and shapes that cannot be painted."""
@@ -300,7 +313,7 @@ class Session:
         wish = self.resolve(wish)
         known = self.painter.conditions
         asked = [
-            *parse(known, self._texts(wish.words, wish.conditions)).items(),
+            *self._parsed(wish).items(),
             *parse(known, self._texts(wish.negative, {})).items(),
         ]
         notes = [note for name, value in asked if (note := known[name].unheeded(value))]
@@ -315,7 +328,7 @@ class Session:
 
     def asked(self, wishes: Sequence[Wish]) -> Asked:
         """What the family is asked for, without start pictures."""
-        conditions = [parse(self.painter.conditions, self._texts(wish.words, wish.conditions)) for wish in wishes]
+        conditions = [self._parsed(wish) for wish in wishes]
         against = [parse(self.painter.conditions, self._texts(wish.negative, {})) for wish in wishes]
         names = sorted(self.painter.conditions)
         guidance = torch.tensor([1.0 if wish.guidance is None else wish.guidance for wish in wishes])
@@ -324,6 +337,13 @@ class Session:
             {name: [row.get(name) for row in against] for name in names},
             guidance,
         )
+
+    def _parsed(self, wish: Wish) -> dict[str, Any]:
+        """What is asked for, as values, with the pictures that they name."""
+        known, found = self.painter.conditions, parse(self.painter.conditions, self._texts(wish.words, wish.conditions))
+        named = {name: known[name].files(value) for name, value in found.items()}
+        pictures = {path: read_picture(path) for paths in named.values() for path in paths}
+        return {name: known[name].filled(value, pictures) if named[name] else value for name, value in found.items()}
 
     def _texts(self, words: str, others: Mapping[str, str]) -> dict[str, str]:
         """Everything asked, as text by condition; empty words ask for nothing."""
@@ -345,14 +365,20 @@ class Session:
         """A finished picture with its scores and record."""
         size = (image.height, image.width)
         upscaler = self.upscaler if self.chain.painted(size) != size else None
-        facts = {"wish": wish.to_json(), "inputs": hashes(wish), "batch": batch, "pixels": pixels_sha256(image)}
+        values = self._parsed(wish)
+        files = [path for name, value in values.items() for path in self.painter.conditions[name].files(value)]
+        facts = {"wish": wish.to_json(), "inputs": hashes(wish, files), "batch": batch, "pixels": pixels_sha256(image)}
         facts["upscaler"] = "" if upscaler is None else upscaler.weights_sha256
         record = Record.read({**self.numerics(), **facts})
         pixels = from_image(image)
-        values = parse(self.painter.conditions, self._texts(wish.words, wish.conditions))
         misses = {name: self.painter.conditions[name].miss(value, pixels) for name, value in values.items()}
         scores = {name: miss for name, miss in misses.items() if miss is not None}
         return Painting(image, wish, scores, record.plain(), texts(record))
+
+
+def _shared(wish: Wish) -> tuple[Any, ...]:
+    """What wishes of one batch have in common."""
+    return wish.size, wish.steps, wish.sampler, wish.strength, wish.init, wish.mask, wish.keep_colours
 
 
 def _wish(words: str, others: Mapping[str, Any]) -> Wish:

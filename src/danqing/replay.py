@@ -90,6 +90,6 @@ def _changes(record: Record, session: Session) -> str:
         if before[name] != now[name]
     ]
     for name, sha256 in record.inputs.items():
-        if sha256_of(record.wish[name]) != sha256:
+        if sha256_of(record.wish.get(name, name)) != sha256:
             changed.append(f"the {name} picture has changed")
     return f" ({'; '.join(changed)})" if changed else ""

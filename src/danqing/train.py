@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
@@ -207,9 +208,11 @@ def _sheets(loop: Loop, run: Run, curves: SummaryWriter, watch: Watch, count: in
     key = Key(run.settings.seed).at("sheet")
     places, values = run.sample(count)
     real = run.straight(run.chosen[places])
-    painted = paint_values(painter, values, count, run.settings.size, key, real if painter.starts else None)
+    starts = run.begun(places)
+    painted = paint_values(painter, values, count, run.settings.size, key, starts)
     told = distances(painted, run.straight(run.chosen[:: max(1, len(run.chosen) // 1000)]), real, key)
-    picture = grid(painted, scale=max(1, 96 // max(run.settings.size)))
+    beside = painted if run.sides is None or starts is None else np.stack([starts, painted], 1).reshape(-1, *painted.shape[1:])
+    picture = grid(beside, scale=max(1, 96 // max(run.settings.size)), columns=None if beside is painted else 16)
     path = write_atomically(run.folder / "sheets" / f"{loop.seen:09d}.png", png(picture))
     curves.add_scalar("sheet/pixels", told.painted[0], loop.seen)
     curves.add_scalar("sheet/colours", told.painted[1], loop.seen)

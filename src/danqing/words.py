@@ -60,6 +60,7 @@ class Wish:
         sampler: name of a sampler in `danqing.maths.samplers.SAMPLERS`.
         init: a file to start from (image to image), kept the more the smaller `strength` in (0, 1] is.
         mask: a file whose white parts are painted anew; black parts of `init` stay bit-equal.
+        keep_colours: paint light and dark only, and keep the colours of `init`.
     """
 
     words: str = ""
@@ -73,12 +74,13 @@ class Wish:
     init: str | None = None
     strength: float | None = None
     mask: str | None = None
+    keep_colours: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The wish as JSON-ready values, without what was not asked."""
         facts = dataclasses.asdict(self)
         facts["conditions"] = dict(self.conditions)
-        return {name: value for name, value in facts.items() if value not in (None, "", {})}
+        return {name: value for name, value in facts.items() if value not in (None, "", {}) and value is not False}
 
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> Wish:

@@ -16,6 +16,7 @@ from danqing.cli.mixing import interpolate, mix
 from danqing.cli.output import say
 from danqing.cli.painting import paint, replay
 from danqing.cli.training import train
+from danqing.cli.translating import stylize, translate
 from danqing.errors import DanqingError
 
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -33,7 +34,9 @@ app.command()(finish)
 app.command()(interpolate)
 app.command()(mix)
 app.command()(replay)
+app.command()(stylize)
 app.command()(train)
+app.command()(translate)
 app.add_typer(sets.app, name="data")
 app.add_typer(shelf.app, name="painters")
 

@@ -18,12 +18,20 @@ app = typer.Typer(
 @app.command("add")
 def data_add(
     name: Annotated[str, typer.Argument(help="Name of the new set.")],
-    source: Annotated[str, typer.Argument(help="A folder, a zip, a list of addresses, emoji, shapes, npm:PACKAGE or hf:NAME.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A folder, a zip, a list of addresses, emoji, openmoji, glyphs, shapes, gcompris:PATH, npm:PACKAGE or hf:NAME."
+        ),
+    ],
     licence: Annotated[str, typer.Option(help="Licence of pictures whose source states none.")] = "",
     creator: Annotated[str, typer.Option(help="Creator, likewise.")] = "",
     style: Annotated[str, typer.Option(help="Name of their style, likewise.")] = "",
     store: Annotated[int, typer.Option(help="Longest side kept, in pixels.")] = 256,
     drop_near: Annotated[bool, typer.Option("--drop-near", help="Leave near duplicates out too.")] = False,
+    pairs: Annotated[
+        bool, typer.Option("--pairs", help="Pictures of one path, whatever the suffix, are one concept: two sides of a pair.")
+    ] = False,
     add: Annotated[bool, typer.Option("--add", help="Add to the set if there is one; what it holds already stays.")] = False,
 ) -> None:
     """Read pictures into a set. Stopped on the way, the same command goes on."""
@@ -32,7 +40,7 @@ def data_add(
 
     with counting("pictures") as tell:
         pictures = import_pictures(
-            parse(source, licence=licence, creator=creator, style=style),
+            parse(source, licence=licence, creator=creator, style=style, pairs=pairs),
             name,
             store=store,
             drop_near=drop_near,
@@ -40,6 +48,11 @@ def data_add(
             progress=tell,
         )
     say(f"{name}: {len(pictures)} pictures")
+    if pairs:
+        sides: dict[str, set[str]] = {}
+        for picture in pictures.pictures:
+            sides.setdefault(picture.concept, set()).add(picture.style)
+        say(f"{sum(len(styles) > 1 for concept, styles in sides.items() if concept)} of its concepts are there in two styles")
     left_out = pictures.manifest.left_out
     for item in left_out:
         remark(f"left out: {item['place']}: {item['reason']}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -81,6 +81,14 @@ class Condition(ABC, Generic[V]):
         Raises:
             WishError: it cannot be read as one.
         """
+
+    def files(self, value: V) -> tuple[str, ...]:
+        """Files of pictures that a value names, which must be read before it can be asked for; most name none."""
+        return ()
+
+    def filled(self, value: V, pictures: Mapping[str, Pixels]) -> V:
+        """The value with what was read of its files."""
+        return value
 
     def widened(self, pictures: Sequence[Picture], name: str) -> Condition[V]:
         """The same with room for what it does not know in these pictures of a set of this name; most know all there can be."""

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from danqing.conditions.condition import Condition, Encoded, Encoder
 from danqing.conditions.palette import PaletteCondition
 from danqing.conditions.style import StyleCondition
+from danqing.conditions.style_pictures import StylePictures
 from danqing.conditions.text import TextCondition
 from danqing.errors import WishError, choices
 from danqing.maths.colour import from_network_unrounded, to_network_unrounded
@@ -21,6 +22,9 @@ from danqing.parts.contract import Key, Keys, Values
 from danqing.words import Picture
 
 CONDITIONS: dict[str, type[Condition[Any]]] = {kind.name: kind for kind in (TextCondition, StyleCondition, PaletteCondition)}
+"""What sets are read for, by name."""
+KINDS: dict[str, type[Condition[Any]]] = {**CONDITIONS, StylePictures.kind: StylePictures}
+"""These, and others by the names of their kinds, which their states tell."""
 
 ALONE = 0.1
 """Share of pictures trained with no condition at all, for classifier-free guidance (Ho & Salimans 2022, algorithm 1)."""
@@ -51,7 +55,7 @@ def fit(pictures: list[Picture], text: str | None = None) -> dict[str, Condition
 
 def revive(states: Mapping[str, dict[str, Any]]) -> dict[str, Condition[Any]]:
     """The conditions of a painter, from the states saved beside its weights."""
-    return {name: CONDITIONS[name].revive(state) for name, state in states.items()}
+    return {name: KINDS[state.get("kind", name)].revive(state) for name, state in states.items()}
 
 
 def parse(conditions: Mapping[str, Condition[Any]], asked: Mapping[str, str]) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class StyleCondition(Condition[Mix]):
             name, _, weight = part.partition(":")
             if name not in self.names:
                 raise WishError(f"there is no style '{name}': {choices(name, self.names)}")
-            mix[name] = mix.get(name, 0.0) + _weight(part, weight)
+            mix[name] = mix.get(name, 0.0) + weight_of(part, weight)
         total = sum(mix.values())
         return tuple((name, weight / total) for name, weight in mix.items())
 
@@ -113,7 +113,12 @@ class StyleEncoder(Encoder):
         return Encoded(vector[:, None], present, vector)
 
 
-def _weight(part: str, text: str) -> float:
+def weight_of(part: str, text: str) -> float:
+    """The weight that was written behind a style, 1 where none was; `part` is all that was written of it.
+
+    Raises:
+        WishError: it is none.
+    """
     try:
         weight = float(text) if text else 1.0
     except ValueError:

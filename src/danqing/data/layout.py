@@ -9,6 +9,10 @@ A folder and a zip differ only in how names are listed and bytes are read; that 
 
 A class is also a fact. It is a concept, which splits keep together, only where there are many small ones: to hold out
 one of two classes would measure a painter on what it has never seen.
+
+Where pictures come in pairs, a photograph and its drawing, the two sides are two trees laid out alike, added to one set in
+two styles: with `pairing` a picture's concept is its name without the suffix, so that "a/fox.jpg" and "a/fox.png" share one.
+A column `concept` of a table says so for any other layout.
 """
 
 from __future__ import annotations
@@ -105,10 +109,20 @@ class TreeSource(Source):
     def __init__(self, tree: Tree, given: Described | None = None) -> None:
         self.tree = tree
         self.given = given or Described()
+        self._paired = self._unwrap = False
+
+    def pairing(self, unwrap: bool = False) -> TreeSource:
+        """From now on each picture's concept is its name without the suffix, unless a table names one. Gives itself.
+
+        Args:
+            unwrap: leave out of that name a single folder that holds everything, as zips have one and folders do not.
+        """
+        self._paired, self._unwrap = True, unwrap
+        return self
 
     def describe(self) -> str:
         """The tree and what was given for all its pictures."""
-        return self.tree.describe() + self.given.said()
+        return self.tree.describe() + self.given.said() + (", paired by name" if self._paired else "")
 
     def items(self) -> Iterator[Item | LeftOut]:
         """Every picture in the order of its name; everything else with the reason why it is none.
@@ -133,12 +147,14 @@ class TreeSource(Source):
         beside = _beside(names, pictures, left)
         classes = _classes(pictures)
         concepts = classes if len(classes) >= _MANY and len(pictures) <= _FEW * len(classes) else {}
+        wrapper = _wrapper(pictures) if self._unwrap else ""
         for place in sorted({*pictures, *left}):
             if place in left:
                 yield left[place]
                 continue
             folder = str(PurePosixPath(place).parent)
-            of_class = _of_class(classes.get(folder, ""), concepts.get(folder, ""))
+            paired = str(PurePosixPath(place.removeprefix(wrapper)).with_suffix("")) if self._paired else ""
+            of_class = _of_class(classes.get(folder, ""), paired or concepts.get(folder, ""))
             yield self._item(place, rows.get(place, Described()), beside.get(place, ()), of_class)
 
     def _no_picture(self, name: str) -> str:
@@ -221,6 +237,13 @@ def _beside(names: Sequence[str], pictures: Sequence[str], left: dict[str, LeftO
             if not owners:
                 left[name] = LeftOut(name, "is text, and no picture of that name lies beside it")
     return found
+
+
+def _wrapper(pictures: Sequence[str]) -> str:
+    """ "photos/" where every picture lies in the folder "photos", else ""."""
+    tops = {picture.partition("/")[0] if "/" in picture else "" for picture in pictures}
+    top = tops.pop() if len(tops) == 1 else ""
+    return f"{top}/" if top else ""
 
 
 def _of_class(name: str, concept: str) -> Described:

@@ -115,6 +115,10 @@ class Upscaler(Family):
         small = F.avg_pool2d(asked.start.to(self.first.weight), self.config.factor)
         return Canvas({"small": small, "x": torch.zeros_like(asked.start, device=small.device)}, (1.0, 0.0), 0, keys)
 
+    def natural(self, start: tuple[int, int] | None, learnt: tuple[int, int]) -> tuple[int, int]:
+        """Its start, enlarged."""
+        return learnt if start is None else (start[0] * self.config.factor, start[1] * self.config.factor)
+
     def step(self, canvas: Canvas, asked: Asked) -> Canvas:
         """The one step."""
         small = canvas.tensors["small"]

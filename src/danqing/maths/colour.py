@@ -131,6 +131,20 @@ def _weights(light: np.ndarray, chroma: np.ndarray, hue: np.ndarray) -> tuple[np
     return s_light, 1.0 + 0.045 * chroma, 1.0 + 0.015 * chroma * turned, rotation
 
 
+def recoloured(
+    pixels: UInt8[np.ndarray, "*many channels"], colours: UInt8[np.ndarray, "*many channels"]
+) -> UInt8[np.ndarray, "*many channels"]:
+    """The light and dark of some pixels in the colours of others, in OKLab; gray ones have no colours, alpha is left alone.
+
+    Luminance-only transfer (Gatys et al. 2017, "Controlling perceptual factors in neural style transfer", section 5.1).
+    """
+    if pixels.shape[-1] == 1:
+        return pixels
+    both = bytes_to_oklab(colours[..., :3])
+    both[..., 0] = bytes_to_oklab(pixels[..., :3])[..., 0]
+    return np.concatenate([oklab_to_bytes(both), pixels[..., 3:]], axis=-1)
+
+
 def premultiply(pixels: UInt8[np.ndarray, "*many four"]) -> UInt8[np.ndarray, "*many four"]:
     """Colours multiplied by alpha, rounded; what resizing must work on (Porter & Duff 1984, section 3)."""
     product = pixels[..., :3].astype(np.uint16) * pixels[..., 3:]

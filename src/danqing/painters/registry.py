@@ -19,6 +19,10 @@ from danqing.families.gan import PRESETS as GAN_PRESETS
 from danqing.families.gan import Gan, GanConfig
 from danqing.families.latent import PRESETS as LATENT_PRESETS
 from danqing.families.latent import Latent, LatentConfig
+from danqing.families.style import GATYS_PRESETS, STYLISATION_PRESETS, Gatys, GatysConfig, Stylisation, StylisationConfig
+from danqing.families.translation import PRESETS as PIX2PIX_PRESETS
+from danqing.families.translation import Pix2Pix, Pix2PixConfig
+from danqing.families.unpaired import CUT_PRESETS, CYCLEGAN_PRESETS, Cut, CutConfig, CycleGan, CycleGanConfig
 from danqing.families.upscaler import PRESETS as UPSCALER_PRESETS
 from danqing.families.upscaler import Upscaler, UpscalerConfig
 from danqing.families.vae import PRESETS as VAE_PRESETS
@@ -39,10 +43,15 @@ class Entry:
 
 FAMILIES: Mapping[str, Entry] = {
     "autoregressive": Entry(Autoregressive, AutoregressiveConfig, AUTOREGRESSIVE_PRESETS),
+    "cut": Entry(Cut, CutConfig, CUT_PRESETS),
+    "cyclegan": Entry(CycleGan, CycleGanConfig, CYCLEGAN_PRESETS),
     "diffusion": Entry(Diffusion, DiffusionConfig, DIFFUSION_PRESETS),
     "flow": Entry(Flow, FlowConfig, FLOW_PRESETS),
     "gan": Entry(Gan, GanConfig, GAN_PRESETS),
+    "gatys": Entry(Gatys, GatysConfig, GATYS_PRESETS),
     "latent": Entry(Latent, LatentConfig, LATENT_PRESETS),
+    "pix2pix": Entry(Pix2Pix, Pix2PixConfig, PIX2PIX_PRESETS),
+    "stylisation": Entry(Stylisation, StylisationConfig, STYLISATION_PRESETS),
     "upscaler": Entry(Upscaler, UpscalerConfig, UPSCALER_PRESETS),
     "vae": Entry(Vae, VaeConfig, VAE_PRESETS),
     "vq": Entry(Vq, VqConfig, VQ_PRESETS),
@@ -100,5 +109,5 @@ def build(
     found = entry(family)
     assert isinstance(config, found.config)
     make: Callable[..., Family] = found.family
-    sized = {"size": size} if found.family.sized else {}
+    sized = {"size": size} if found.family.sized or found.family.pooled else {}
     return make(config, conditions, channels, length, **sized)

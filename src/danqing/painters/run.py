@@ -30,10 +30,10 @@ from danqing.data.picture_set import PictureSet
 from danqing.data.prepare import Preparation, Prepared, augment, prepare
 from danqing.data.proposals import SECONDS, propose
 from danqing.data.rights import ledger
-from danqing.data.stream import Stream
+from danqing.data.stream import Starts, Stream
 from danqing.errors import ConfigError, DanqingError, TrainingError, choices
 from danqing.files import home, write_atomically
-from danqing.painters import starting
+from danqing.painters import sides, starting
 from danqing.painters.card import card
 from danqing.painters.painter import TUNING, Painter, PainterFacts, open_painter, write
 from danqing.painters.registry import build, entry, settings
@@ -74,6 +74,7 @@ class Settings(Config):
         held_out: keep the held-out tenth of the set out of training; "pairs" a tenth of the (concept, style) pairs instead, so
             that every concept is learnt and one can see whether it is painted in styles it was never shown in.
         groups: where the set names groups (emoji), only these; by default all.
+        from_style, to_styles: of a translation: the style of the pictures it makes others from, and the styles it makes.
         flip: share of pictures mirrored; shift: pixels moved at most.
         fit, background, denoise, segment: see `danqing.data.prepare.Preparation`.
         save_minutes: time between snapshots.
@@ -105,6 +106,8 @@ class Settings(Config):
     text: str | None = None
     held_out: bool | Literal["pairs"] = True
     groups: tuple[str, ...] | None = None
+    from_style: str | None = None
+    to_styles: tuple[str, ...] | None = None
     flip: float = Field(0.0, ge=0, le=1)
     shift: int = Field(0, ge=0)
     fit: Literal["pad", "crop"] = "pad"
@@ -130,6 +133,11 @@ class Settings(Config):
         if size is not None and not all(8 <= side <= 1024 for side in size):
             raise ValueError("sides lie between 8 and 1024 pixels")
         return size
+
+    @field_validator("to_styles", mode="before")
+    @classmethod
+    def _several(cls, styles: Any) -> Any:
+        return (styles,) if isinstance(styles, str) else styles
 
     @field_validator("text")
     @classmethod
@@ -162,7 +170,14 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
         count = len(pictures.split("train")) if given.get("held_out", True) else len(pictures)
         proposed = {**proposed, **starting.proposed(base, pictures.name, count, given)}
     reasons = dict(proposal.reasons)
-    family = entry(str(given.get("family", "diffusion"))).family
+    family = entry(str(given.get("family", proposed.get("family", "diffusion")))).family
+    if family.translates is not None:
+        facts, whys = sides.proposed(pictures, given)
+        proposed, reasons = proposed | facts, reasons | whys
+    elif wrong := next((name for name in ("from_style", "to_styles") if given.get(name) is not None), None):
+        raise ConfigError(f"the setting {wrong} was given, and the family does not translate: leave it out")
+    if not family.learns:
+        raise ConfigError("the family paints without training: use 'danqing stylize', or name a family that learns")
     most = family.batch
     if most is not None and most < proposal.batch:
         proposed["batch"], reasons["batch"] = most, f"batches of {most}: a game needs many updates more than exact ones"
@@ -173,10 +188,10 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
             reasons["pictures_seen"] = "pictures_seen: as many as can be seen in the time (the setting seconds), by measurement"
     elif given.get("seconds"):
         raise ConfigError("pictures_seen and seconds were given: give one of them, or train from nothing")
-    facts = merge(proposed, given)
-    settings(str(facts.get("family", "diffusion")), facts["model"])  # a wrong model setting is told before anything is read
-    told = {name for name in given if name != "model" or "preset" in given["model"]}
-    return Settings.read(facts), tuple(why for name, why in reasons.items() if name not in told)
+    told = merge(proposed, given)
+    settings(str(told.get("family", "diffusion")), told["model"])  # a wrong model setting is told before anything is read
+    own = {name for name in given if name != "model" or "preset" in given["model"]}
+    return Settings.read(told), tuple(why for name, why in reasons.items() if name not in own)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -192,6 +207,7 @@ class Run:
         values: what each condition read from each chosen picture.
         family: in training.
         rehearsal: what else it learns from.
+        sides: of a translation.
     """
 
     settings: Settings
@@ -203,6 +219,7 @@ class Run:
     values: Mapping[str, list[Any]]
     family: Family
     rehearsal: Rehearsal | None = None
+    sides: sides.Sides | None = None
 
     def stream(self, device: torch.device) -> Stream:
         """The order of pictures, which an accelerator may hold."""
@@ -211,7 +228,12 @@ class Run:
         pixels, values = self.prepared.pixels[self.chosen], self.values
         if self.rehearsal is not None:
             pixels, values = self.rehearsal.beside(pixels, values)
-        return Stream(pixels, values, lambda name, value, key: self.conditions[name].draw(value, key), s.seed, change, device)
+        starts = None if self.sides is None else Starts(self.prepared.pixels[self.sides.starts], self.sides.of)
+
+        def draw(name: str, value: Any, key: Key) -> Any:
+            return self.conditions[name].draw(value, key)
+
+        return Stream(pixels, values, draw, s.seed, change, device, starts)
 
     def sample(self, count: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], dict[str, list[Any]]]:
         """Pictures whose conditions the sheets ask for, the same all through the run: their places, and their values."""
@@ -222,6 +244,15 @@ class Run:
             for name, column in self.values.items()
         }
         return places, drawn
+
+    def begun(self, places: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.uint8]] | None:
+        """What these of the chosen pictures are painted from, as `straight` gives it; `None` where that is nothing."""
+        if self.sides is None:
+            return self.straight(self.chosen[places]) if self.family.starts else None
+        starts = self.sides.starts
+        if self.sides.of is None:
+            return self.straight(starts[places % len(starts)])
+        return self.straight(starts[np.array(self.sides.of)[places]])
 
     def straight(self, numbers: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """These pictures of the set at the run's size, (pictures, height, width, channels) uint8 with straight alpha."""
@@ -240,6 +271,8 @@ class Run:
             "seed": s.seed,
             "held_out": s.held_out,
             "groups": s.groups,
+            "from_style": s.from_style,
+            "to_styles": s.to_styles,
             "preparation": self.prepared.preparation.plain(),
             "licences": dict(ledger(self.pictures).licences),
             "danqing": danqing.__version__,
@@ -291,7 +324,13 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
         size=s.size, channels=s.channels, fit=s.fit, background=s.background, denoise=s.denoise, segment=s.segment
     )
     prepared = prepare(pictures, preparation)
-    chosen = _choose(pictures, s)
+    chosen, beside = _choose(pictures, s), None
+    how = entry(s.family).family.translates
+    if how is not None:
+        assert s.from_style is not None
+        assert s.to_styles is not None
+        beside = sides.sides(pictures, chosen, s.from_style, s.to_styles, how)
+        chosen = beside.made
     base = open_painter(s.start_from) if s.start_from else None
     alone = {"rehearse": s.rehearse, "low_rank": s.low_rank, "model.few": s.model.get("few")} if base is None else {}
     if wrong := next((name for name, value in alone.items() if value), None):
@@ -313,7 +352,7 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
     # Only now that nothing is missing: a run that could not begin leaves no settings behind for the next try to differ from.
     if before != s:
         write_atomically(folder / "settings.toml", write_toml(s.plain()))
-    return Run(s, folder, pictures, prepared, chosen, conditions, values, family, rehearsal)
+    return Run(s, folder, pictures, prepared, chosen, conditions, values, family, rehearsal, beside)
 
 
 def _conditions(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,8 @@ def check_start(wish: Wish) -> None:
     Raises:
         WishError: one of these.
     """
-    if wish.init is None and (wish.mask is not None or wish.strength is not None):
-        raise WishError("a mask or a strength was given without a picture to start from: add --init FILE")
+    if wish.init is None and (wish.mask is not None or wish.strength is not None or wish.keep_colours):
+        raise WishError("a mask, a strength or colours to keep were given without a picture to start from: add --init FILE")
     if wish.strength is not None and not 0 < wish.strength <= 1:
         raise WishError(
             f"a strength of {wish.strength:g} was given: it lies above 0 and at most 1, where 1 forgets the start picture"
@@ -57,9 +58,9 @@ def start_and_mask(
     return start, None if wish.mask is None else fitted(read_picture(wish.mask), size, 1, background="#000000")
 
 
-def hashes(wish: Wish) -> dict[str, str]:
-    """SHA-256 of the files that a wish names, by "init" and "mask"."""
-    named = {"init": wish.init, "mask": wish.mask}
+def hashes(wish: Wish, others: Sequence[str] = ()) -> dict[str, str]:
+    """SHA-256 of the files that a wish names, by "init" and "mask"; of others that its conditions name, by their paths."""
+    named = {"init": wish.init, "mask": wish.mask, **{path: path for path in others}}
     return {name: sha256_of(path) for name, path in named.items() if path}
 
 

@@ -47,7 +47,7 @@ def proposed(base: Painter, data: str, pictures: int, given: Mapping[str, Any]) 
         "size": facts.size,
         "shown": facts.shown,
         "channels": facts.channels,
-        "rehearse": REHEARSED if base.conditions and not few else 0,
+        "rehearse": REHEARSED if base.conditions and not few and not base.family.starts else 0,
         "pictures_seen": min(MOST, max(LEAST, LOOKS * pictures)),
         "model": model,
     }

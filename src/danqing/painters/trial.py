@@ -66,6 +66,8 @@ def learnt_from(painter: Painter, pictures: PictureSet) -> Real:
     held = np.zeros(len(pictures), bool)
     if trained.get("held_out", False):
         held[pictures.split("held_out", "pair" if trained["held_out"] == "pairs" else None)] = True
+    made = trained.get("to_styles")
+    chosen &= np.array([made is None or p.style in made for p in pictures.pictures], bool)
     return Real(whole.take(np.flatnonzero(chosen & ~held)), whole.take(np.flatnonzero(chosen & held)))
 
 
@@ -257,9 +259,23 @@ def recognised(
 
 
 def paintings(
-    painter: Painter, values: Mapping[str, list[Any]], count: int, key: Key, folder: Path
+    painter: Painter,
+    values: Mapping[str, list[Any]],
+    count: int,
+    key: Key,
+    folder: Path,
+    starts: Gallery | None = None,
 ) -> Generator[Doing, None, tuple[UInt8[np.ndarray, "pictures channels height width"], float]]:
-    """The paintings as a gallery keeps them, those of an earlier call included; and the CPU seconds each took."""
+    """The paintings as a gallery keeps them, those of an earlier call included; and the CPU seconds each took.
+
+    Args:
+        painter: paints.
+        values: what is asked for, a value per painting and condition.
+        count: paintings.
+        key: of the paintings.
+        folder: keeps them.
+        starts: what each is made from, where they are made from pictures.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     height, width = painter.facts.size
     place, shape = folder / "paintings.npy", (count, painter.facts.channels, height, width)
@@ -270,7 +286,8 @@ def paintings(
         yield Doing("painting", start, count)
         part = {name: column[start : start + AT_ONCE] for name, column in values.items()}
         began = time.process_time()
-        many = paint_values(painter.family, part, min(AT_ONCE, count - start), (height, width), key.at(start))
+        begun = None if starts is None else starts.straight(slice(start, start + AT_ONCE))
+        many = paint_values(painter.family, part, min(AT_ONCE, count - start), (height, width), key.at(start), begun)
         seconds += time.process_time() - began
         pixels[start : start + len(many)] = _stored(many)
         pixels.flush()

@@ -138,11 +138,13 @@ class Batch:
             alpha, so a transparent pixel is -1 in every channel.
         conditions: one value per picture and condition.
         rows: a number per picture that names its draws; in training, how many pictures were drawn before it.
+        starts: pictures that these are to be made from, likewise; `None` where they are made from nothing.
     """
 
     pictures: Float[Tensor, "batch channels height width"]
     conditions: Values
     rows: tuple[int, ...]
+    starts: Float[Tensor, "batch channels height width"] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -156,11 +158,13 @@ class Batch:
         for start in range(0, len(self), size):
             part = slice(start, start + size)
             conditions = {name: values[part] for name, values in self.conditions.items()}
-            yield Batch(self.pictures[part], conditions, self.rows[part])
+            starts = None if self.starts is None else self.starts[part]
+            yield Batch(self.pictures[part], conditions, self.rows[part], starts)
 
     def to(self, device: torch.device) -> Batch:
         """The same batch with its pictures on `device`."""
-        return dataclasses.replace(self, pictures=self.pictures.to(device, non_blocking=True))
+        starts = None if self.starts is None else self.starts.to(device, non_blocking=True)
+        return dataclasses.replace(self, pictures=self.pictures.to(device, non_blocking=True), starts=starts)
 
 
 class Learner(nn.Module, ABC):
@@ -263,8 +267,19 @@ class Family(Learner):
     """Whether it can be asked for anything; otherwise a training leaves the set's conditions alone."""
     starts: ClassVar[bool] = False
     """True where it paints only from a start picture."""
+    translates: ClassVar[Literal["pairs", "sets"] | None] = None
+    """Whether it learns to make pictures of one kind from those of another, which a training gives it as the starts of a batch:
+    "pairs" where each is made from its own partner, "sets" where each comes with any of the other kind."""
+    learns: ClassVar[bool] = True
+    """False where it paints without training."""
+    needs: ClassVar[frozenset[str]] = frozenset()
+    """Names of conditions without which it cannot paint."""
+    largest: ClassVar[int] = 1024
+    """Pixels of a side that it may be asked for, at most."""
     sized: ClassVar[bool] = False
     """True where it paints only the size it learnt; it is told that size when it is built."""
+    pooled: ClassVar[bool] = False
+    """True where it keeps pictures of the size it learns, and so is told that size likewise, but paints any."""
     batch: ClassVar[int | None] = None
     """Pictures per update at most that are proposed for it; a game needs many updates more than exact ones."""
     paced: ClassVar[bool] = False
@@ -282,6 +297,10 @@ class Family(Learner):
 
     def begin(self, values: Values, key: Key) -> None:
         """Called once, before a training from nothing sees a picture, with what each condition read from every one."""
+
+    def natural(self, start: tuple[int, int] | None, learnt: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) of a painting where nobody says, given those of its start picture, if any, and those learnt."""
+        return learnt
 
     def taught_by(self, base: Family) -> None:
         """Called once where a training starts from a painter, with that one, when its weights have been taken over."""

@@ -1,6 +1,8 @@
-"""How far pictures are apart to a network that knows photographs (Johnson et al. 2016, equation 2)."""
+"""How far pictures are apart to a network that knows photographs: in what they show, and in how they are painted."""
 
 from __future__ import annotations
+
+import functools
 
 import torch
 from jaxtyping import Float
@@ -16,7 +18,7 @@ LEAST = 64
 
 
 class Perceptual:
-    """A distance of pictures; no part of whoever holds it, for it is not trained and not saved.
+    """A distance of what pictures show (Johnson et al. 2016, equation 2); no part of whoever holds it: not trained, not saved.
 
     Maps are brought to length 1 at each place and compared there (Zhang et al. 2018, equation 1, all channels weighing the
     same); transparent pictures are compared on black and on white.
@@ -38,6 +40,42 @@ class Perceptual:
                 mine, other = (F.normalize(found[number], dim=1) for found in maps)
                 apart.append((mine - other).square().sum(1).mean((1, 2)))
         return torch.stack(apart).mean(0)
+
+
+def grams(
+    maps: Float[Tensor, "batch channels height width"],
+) -> Float[Tensor, "batch channels channels"]:
+    """Correlations of channels over all places (Gatys et al. 2016, equation 3), divided by the number of places."""
+    flat = maps.float().flatten(2)
+    found: Tensor = flat @ flat.transpose(1, 2) / flat.shape[2]
+    return found
+
+
+@torch.no_grad()
+def styles_apart(
+    painted: Float[Tensor, "batch 3 height width"], style: Float[Tensor, "one 3 rows columns"]
+) -> Float[Tensor, " batch"]:
+    """The distance of how pictures are painted: that of their correlations, as a share of the style's, over stages.
+
+    Args:
+        painted, style: in [-1, 1], of any sizes. 0 is the same style; pictures that have nothing in common are about 1 apart.
+    """
+    network, apart = _network(), []
+    maps = [network.maps(_enlarged(x.float())) for x in (painted, style)]
+    for number in SEEN:
+        mine, other = (grams(found[number]) for found in maps)
+        apart.append((mine - other).square().sum((1, 2)).sqrt() / other.square().sum((1, 2)).sqrt().clamp_min(1e-6))
+    return torch.stack(apart).mean(0)
+
+
+@functools.cache
+def _network() -> EfficientNetLite:
+    return boxed().requires_grad_(False)
+
+
+def on_white(x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch 3 height width"]:
+    """RGB of pictures in [-1, 1], premultiplied where they have 4 channels; what is transparent, on white."""
+    return _on(x, 1.0)
 
 
 def _on(x: Tensor, ground: float) -> Tensor:

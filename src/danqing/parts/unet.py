@@ -92,22 +92,36 @@ class UNet(nn.Module):
     ) -> Float[Tensor, "batch channels height width"]:
         """The same shape; `time` in [0, 1]."""
         height, width = x.shape[-2:]
-        multiple = self.config.patch * 2 ** (len(self.config.widths) - 1)
-        padded = F.pad(x, (0, -width % multiple, 0, -height % multiple), mode="replicate") if _odd(x, multiple) else x
-        when = self.time(time)
-        vector = self.vector((F.layer_norm(when.float(), when.shape[-1:]) if self.config.balanced else when) + vector)
-        hidden = self.first(F.pixel_unshuffle(padded, self.config.patch))
-        kept = []
-        for level, stage in enumerate(self.down):
-            hidden = stage(hidden, vector, tokens, mask)
-            if level < len(self.shrink):
-                kept.append(hidden)
-                hidden = self.shrink[level](hidden)
+        vector = self.told(time, vector)
+        *kept, hidden = self.levels(x, vector, tokens, mask)
         for level in reversed(range(len(self.grow))):
             hidden = torch.cat([self.grow[level](hidden), kept[level]], dim=1)
             hidden = self.up[level](hidden, vector, tokens, mask)
         out = F.pixel_shuffle(self.last(F.silu(self.norm(hidden))), self.config.patch)
         return out[..., :height, :width]
+
+    def told(self, time: Float[Tensor, " batch"], vector: Float[Tensor, "batch embedding"]) -> Float[Tensor, "batch embedding"]:
+        """Time and conditions as every block hears of them."""
+        when = self.time(time)
+        out: Tensor = self.vector((F.layer_norm(when.float(), when.shape[-1:]) if self.config.balanced else when) + vector)
+        return out
+
+    def levels(
+        self,
+        x: Float[Tensor, "batch channels height width"],
+        vector: Float[Tensor, "batch embedding"],
+        tokens: Float[Tensor, "batch count embedding"],
+        mask: Bool[Tensor, "batch count"],
+    ) -> list[Float[Tensor, "batch _ _ _"]]:
+        """What each level sees on the way down, the finest first; `vector` as `told` gives it."""
+        height, width = x.shape[-2:]
+        multiple = self.config.patch * 2 ** (len(self.config.widths) - 1)
+        padded = F.pad(x, (0, -width % multiple, 0, -height % multiple), mode="replicate") if _odd(x, multiple) else x
+        hidden, kept = self.first(F.pixel_unshuffle(padded, self.config.patch)), []
+        for level, stage in enumerate(self.down):
+            hidden = stage(hidden if level == 0 else self.shrink[level - 1](hidden), vector, tokens, mask)
+            kept.append(hidden)
+        return kept
 
 
 def _odd(x: Tensor, multiple: int) -> bool:

@@ -132,6 +132,10 @@ UNDERSTOOD = {
     "Closeness is the distance to the nearest picture learnt from over that to the nearest fifty: a copy has 0, and who copies "
     "no more than real pictures resemble one another has no less than they.",
     "words never read": "The same for words that no caption says, beside the labels of the same things.",
+    "absolute error in percent to the partner": "How far values are from those of the pictures that these should have become, "
+    "on average, beside what every translation must beat.",
+    "feature distance to the partner": "The same to a network that knows photographs, which minds shapes more than shades.",
+    "taken for the style asked": "Share that a classifier of the pictures learnt from takes for pictures of the style asked.",
 }
 
 

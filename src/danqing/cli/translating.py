@@ -1,0 +1,92 @@
+"""`translate` and `stylize`: painting from pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from danqing.cli.output import Json, follow, print_json, remark, say
+from danqing.cli.painting import conditions_of, size_of
+
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="A PNG; for a folder, a folder.")]
+Size = Annotated[str | None, typer.Option(help="64, or 64x48 (width x height); by default as the picture and painter have it.")]
+Mask = Annotated[Path | None, typer.Option(help="White where to paint, black where to keep the picture.")]
+
+
+def translate(
+    painter: Annotated[str, typer.Argument(help="Name of a painter that learnt to make pictures from pictures.")],
+    pictures: Annotated[Path, typer.Argument(help="A picture, or a folder of pictures.")],
+    out: Out = None,
+    style: Annotated[list[str] | None, typer.Option(help="Of several styles that it makes, which.")] = None,
+    size: Size = None,
+    mask: Mask = None,
+    json_: Json = False,
+) -> None:
+    """Make pictures of one kind into another. The same command goes on where it was stopped."""
+    from danqing.words import Wish
+
+    wish = Wish(conditions=conditions_of(style, None), size=size_of(size), mask=None if mask is None else str(mask))
+    _paint(painter, pictures, out, wish, "translated", json_)
+
+
+def stylize(
+    photo: Annotated[Path, typer.Argument(help="A picture, or a folder of pictures.")],
+    style: Annotated[
+        list[str], typer.Option(help="A picture in whose style to paint; several are mixed, other.png:0.3 weighs.")
+    ],
+    out: Out = None,
+    painter: Annotated[
+        str, typer.Option(help="any-style paints at once; gatys step by step, slower and nearer to the style.")
+    ] = "any-style",
+    strength: Annotated[float | None, typer.Option(help="How far to go: above 0, at most 1.")] = None,
+    keep_colours: Annotated[bool, typer.Option("--keep-colours", help="Keep the colours of the picture.")] = False,
+    size: Size = None,
+    steps: Annotated[int | None, typer.Option(help="Of painters that go step by step.")] = None,
+    mask: Mask = None,
+    json_: Json = False,
+) -> None:
+    """Paint a picture anew in the style of others. Nothing needs to be trained."""
+    from danqing.words import Wish
+
+    wish = Wish(
+        conditions=conditions_of(style, None),
+        size=size_of(size),
+        steps=steps,
+        strength=strength,
+        keep_colours=keep_colours,
+        mask=None if mask is None else str(mask),
+    )
+    _paint(painter, photo, out, wish, "stylized", json_)
+
+
+def _paint(painter: str, pictures: Path, out: Path | None, wish: Any, word: str, json_: bool) -> None:
+    from danqing.paint import load
+    from danqing.translate import translate as paint_all
+
+    place = out or pictures.with_name(f"{pictures.stem}-{word}{'.png' if pictures.is_file() else ''}")
+    told: list[dict[str, Any]] = []
+    done = follow(_noted(paint_all(load(painter), pictures, place, wish), told))
+    for entry, path in zip(told, done.painted, strict=True):
+        entry["file"] = str(path)
+        if not json_:
+            misses = "".join(f", {name} missed by {miss:.3g}" for name, miss in entry["scores"].items())
+            say(f"{path}{misses}")
+    for path in done.kept:
+        remark(f"{path} was there already")
+    for path, reason in done.left:
+        remark(f"left out: {path}: {reason}")
+    if json_:
+        kept, left = [str(path) for path in done.kept], [{"file": str(path), "reason": why} for path, why in done.left]
+        print_json({"painted": told, "kept": kept, "left_out": left})
+
+
+def _noted(events: Iterator[Any], told: list[dict[str, Any]]) -> Iterator[Any]:
+    """The same events; of each painting is noted what is told of it."""
+    for event in events:
+        if hasattr(event, "scores"):
+            told.append({"wish": event.wish.to_json(), "scores": dict(event.scores)})
+        else:
+            yield event

@@ -1,0 +1,233 @@
+"""Translation: pictures of one kind made into pictures of another; here learnt from pairs (pix2pix).
+
+A painter turns each picture into one that is near its partner in absolute error, which settles what is where, and that a critic
+of patches, who sees both, takes for the partner, which settles how sharp it is (Isola et al. 2017, "Image-to-image translation
+with conditional adversarial networks", equations 1, 3 and 4). Simplified: the critic's losses are hinges, and no noise is
+given: the paper found its painters to ignore it (section 2.3), so one picture has one translation.
+
+The painter is a U-Net whose output is added to its input, so that it begins as the identity. What all translations share, the
+unpaired ones of `danqing.families.unpaired` too, is `Translation`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor, nn
+
+from danqing.conditions.condition import Condition
+from danqing.conditions.conditioner import Conditioner
+from danqing.errors import WishError
+from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Loss, Plan, Player, Values
+from danqing.parts.critics import PatchCritic
+from danqing.parts.rates import PlayerConfig
+from danqing.parts.unet import UNet, UNetConfig
+
+Conditions = Mapping[str, Condition[Any]]
+TOLD = 8
+"""Channels in which a critic is told what was asked for."""
+
+# --- config ------------------------------------------------------------------------------------------------------------
+
+
+class TranslationConfig(PlayerConfig):
+    """Settings that all translations share.
+
+    Args:
+        backbone: of the painter.
+        critic: channels of the critic's first layer.
+        lead: the critic's learning rate over the painter's.
+    """
+
+    backbone: UNetConfig = Field(default_factory=lambda: UNetConfig(attention=(False, False, True)))
+    critic: int = Field(64, ge=8)
+    lead: float = Field(1.0, gt=0)
+    lr: float = Field(5e-4, gt=0)
+    betas_adam: tuple[float, float] = (0.5, 0.99)
+    decay: float = Field(0.0, ge=0)
+    warmup: int = Field(1_000, ge=0)
+    average: int = Field(4_000, ge=4)
+
+
+class Pix2PixConfig(TranslationConfig):
+    """Settings of pix2pix.
+
+    Args:
+        absolute: weight of the absolute error; the critic's is 1.
+    """
+
+    absolute: float = Field(100.0, ge=0)
+
+
+# --- families ----------------------------------------------------------------------------------------------------------
+
+
+class Translation(Family):
+    """A family of one step that starts from a picture, of any size.
+
+    Args:
+        config: its settings.
+        conditions: what it can be asked for beside the picture.
+        channels: 1, 3 or 4.
+        length: pictures the whole training will see, for the learning rates.
+    """
+
+    starts: ClassVar[bool] = True
+    batch: ClassVar[int | None] = 16
+    heeds: ClassVar[frozenset[str]] = frozenset({"init", "mask"})
+
+    def __init__(self, config: TranslationConfig, conditions: Conditions, channels: int, length: int) -> None:
+        super().__init__()
+        self.channels, self.length = channels, length
+        self.conditions, self.accepts = conditions, frozenset(conditions)
+        self.painter = Painter(config.backbone, conditions, channels)
+
+    def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:
+        """The picture to be translated.
+
+        Raises:
+            WishError: there is none, or steps, sampler or strength were asked for.
+        """
+        if asked.start is None:
+            raise WishError("a translation starts from a picture and none was given: add --init FILE")
+        if plan.strength != 1 or plan.sampler or plan.steps not in (None, 1):
+            raise WishError("a translation takes one step and goes all the way: leave out steps, sampler and strength")
+        start = asked.start.to(next(self.parameters())).contiguous()  # as a canvas read from disk has it, to the bit
+        return Canvas({"start": start, "x": start}, (1.0, 0.0), 0, keys)
+
+    def step(self, canvas: Canvas, asked: Asked) -> Canvas:
+        """The one step."""
+        painted = self.painter(canvas.tensors["start"], asked.conditions).float().clamp(-1, 1)
+        return dataclasses.replace(canvas, tensors={**canvas.tensors, "x": painted}, step=canvas.step + 1)
+
+    def show(self, canvas: Canvas) -> Float[Tensor, "batch channels height width"]:
+        """The picture; before its step, the one to be translated."""
+        return canvas.tensors["x"]
+
+    def natural(self, start: tuple[int, int] | None, learnt: tuple[int, int]) -> tuple[int, int]:
+        """In the shape of its start, no side shorter than was learnt: strokes are then as wide as those it knows."""
+        if start is None:
+            return learnt
+        scale = max(side / given for side, given in zip(learnt, start, strict=True))
+        return round(start[0] * scale), round(start[1] * scale)
+
+
+class Pix2Pix(Translation):
+    """Learns from pairs: a painter, and a critic that sees what a picture was made from."""
+
+    translates: ClassVar[Literal["pairs", "sets"] | None] = "pairs"
+
+    def __init__(self, config: Pix2PixConfig, conditions: Conditions, channels: int, length: int) -> None:
+        super().__init__(config, conditions, channels, length)
+        self.config = config
+        self.critic = Judge(2 * channels, config.critic, conditions)
+
+    def players(self) -> dict[str, Player]:
+        """The critic moves first."""
+        return both(self.config, self.painter, self.critic, self.length)
+
+    def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
+        """The critic's: to tell partners from paintings. The painter's: to be near the partner, and to fool the critic."""
+        start, real, values = begun(batch), batch.pictures, batch.conditions
+        if player == "critic":
+            with torch.no_grad():
+                painted = self.painter(start, values)
+            known, claimed = (torch.cat([start, end], 1) for end in (real, painted))
+            return Loss(self.critic.tells(known, claimed, values))
+        painted = self.painter(start, values)
+        apart = (painted.float() - real).abs().mean((1, 2, 3))
+        return Loss(
+            {
+                "absolute": self.config.absolute * apart,
+                "fool": -self.critic(torch.cat([start, painted], 1), values).mean(1),
+            }
+        )
+
+
+class Painter(nn.Module):
+    """A U-Net that is told no time; its output is added to its input."""
+
+    def __init__(self, config: UNetConfig, conditions: Conditions, channels: int) -> None:
+        super().__init__()
+        self.conditioner = Conditioner(conditions, config.embedding)
+        self.network = UNet(config, channels)
+
+    def forward(
+        self, x: Float[Tensor, "batch channels height width"], values: Values
+    ) -> Float[Tensor, "batch channels height width"]:
+        """The translation, not held within [-1, 1]."""
+        told = self.conditioner.encode(values, len(x))
+        out: Tensor = x + self.network(x, x.new_zeros(len(x)), told.vector, told.tokens, told.mask)
+        return out
+
+    def levels(self, x: Float[Tensor, "batch channels height width"], values: Values) -> list[Tensor]:
+        """The picture, and what each level of the network sees of it on the way down."""
+        told = self.conditioner.encode(values, len(x))
+        vector = self.network.told(x.new_zeros(len(x)), told.vector)
+        return [x, *self.network.levels(x, vector, told.tokens, told.mask)]
+
+
+class Judge(nn.Module):
+    """A critic of patches who is told what was asked for."""
+
+    def __init__(self, channels: int, width: int, conditions: Conditions) -> None:
+        super().__init__()
+        self.conditioner = Conditioner(conditions, TOLD)
+        self.patches = PatchCritic(channels + (TOLD if conditions else 0), width)
+
+    def forward(self, x: Float[Tensor, "batch channels height width"], values: Values) -> Float[Tensor, "batch patches"]:
+        """Above 0: real."""
+        out: Tensor = self.patches(self._told(x, values))
+        return out
+
+    def tells(
+        self,
+        real: Float[Tensor, "batch channels height width"],
+        painted: Float[Tensor, "batch channels height width"],
+        values: Values,
+    ) -> dict[str, Float[Tensor, " batch"]]:
+        """Its losses."""
+        return self.patches.tells(self._told(real, values), self._told(painted, values))
+
+    def _told(self, x: Tensor, values: Values) -> Tensor:
+        if not self.conditioner.encoders:
+            return x
+        told = self.conditioner.encode(values, len(x)).vector[:, :, None, None]
+        return torch.cat([x, told.to(x).expand(-1, -1, *x.shape[-2:])], 1)
+
+
+def both(config: TranslationConfig, painter: nn.Module, critic: nn.Module, length: int) -> dict[str, Player]:
+    """The players of a game of two: the critic moves first, and no average of it is kept."""
+    lead = config.model_copy(update={"lr": config.lead * config.lr})
+    return {
+        "critic": dataclasses.replace(lead.player(critic.parameters(), length), averages=()),
+        "painter": config.player(painter.parameters(), length),
+    }
+
+
+def begun(batch: Batch) -> Float[Tensor, "batch channels height width"]:
+    """What the pictures of a batch are made from, which a training of a translation always brings."""
+    if batch.starts is None:
+        raise ValueError("a translation learns from pictures with starts, and this batch has none; a mistake of the caller")
+    return batch.starts
+
+
+# --- presets -----------------------------------------------------------------------------------------------------------
+
+SMALL: dict[str, Any] = {
+    "backbone": {
+        "kind": "unet",
+        "widths": [32, 64, 128],
+        "depths": [1, 1, 1],
+        "attention": [False, False, True],
+        "embedding": 128,
+    },
+    "critic": 32,
+}
+PRESETS: dict[str, dict[str, Any]] = {"small": SMALL, "medium": {}}
+"""Differences from the defaults by name."""

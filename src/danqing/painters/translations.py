@@ -1,0 +1,138 @@
+"""A translation put to the test: pictures it never saw, what it makes of them, and what each should have become."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Generator
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from torch.nn import functional as F
+
+from danqing.data.gallery import Gallery, Many, of_set
+from danqing.data.picture_set import PictureSet
+from danqing.errors import TrainingError
+from danqing.metrics.extractor import Extractor
+from danqing.metrics.features import Features
+from danqing.metrics.measured import Number, mean_of
+from danqing.metrics.pairs import nearness
+from danqing.metrics.recognition import classifier
+from danqing.painters.painter import Painter
+from danqing.painters.sides import Sides, sides
+from danqing.painters.trial import features_of, preparation_of
+from danqing.parts.contract import Key
+from danqing.words import Doing
+
+Numbers = Int64[np.ndarray, " _"]
+AS_THEY_WERE, NEAREST, MEAN = "pictures as they were", "partners of the nearest picture learnt from", "the mean picture"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Task:
+    """What is to be translated.
+
+    Args:
+        whole: the set, prepared for the painter.
+        learnt: the sides it learnt from.
+        starts: numbers of the pictures to be translated, one for each painting.
+        partners: numbers of what each should become; `None` where nobody knows.
+        values: what is asked for beside each picture.
+    """
+
+    whole: Gallery
+    learnt: Sides
+    starts: Numbers
+    partners: Numbers | None
+    values: dict[str, list[Any]]
+
+
+def task(painter: Painter, pictures: PictureSet, count: int, key: Key) -> Task:
+    """Held-out pictures of the style that a painter translates from, or those learnt from where none was held out.
+
+    Args:
+        painter: of a family that translates.
+        pictures: the set.
+        count: paintings at most; no more than there are partners, or pictures where nobody knows partners.
+        key: of the draws.
+    """
+    trained, how = painter.facts.trained, painter.family.translates
+    assert how is not None
+    start, ends = str(trained["from_style"]), tuple(trained["to_styles"])
+    by: Literal["pair"] | None = "pair" if trained.get("held_out") == "pairs" else None
+    learnt = pictures.split("train", by) if trained.get("held_out") else np.arange(len(pictures))
+    tried = pictures.split("held_out", by) if trained.get("held_out") else learnt
+    luck = np.random.default_rng(key.generator().initial_seed())
+    try:
+        found = sides(pictures, tried, start, ends, "pairs")
+        rows = np.sort(luck.permutation(len(found.made))[:count])
+        partners, starts = found.made[rows], found.starts[np.array(found.of)[rows]]
+    except TrainingError:  # nothing has a partner
+        found = sides(pictures, tried, start, ends, "sets")
+        partners, starts = None, found.starts[np.sort(luck.permutation(len(found.starts))[:count])]
+    shown = luck.choice(found.made, len(starts)) if partners is None else partners
+    whole = of_set(pictures, preparation_of(painter))
+    values = {
+        name: [condition.read(pictures.pictures[n], whole.straight(np.array([n]))[0]) for n in shown.tolist()]
+        for name, condition in painter.conditions.items()
+    }
+    return Task(whole, sides(pictures, learnt, start, ends, how), starts, partners, values)
+
+
+def translated(
+    given: Task, painted: Many, mine: Features, see: Extractor, key: Key
+) -> Generator[Doing, None, dict[str, dict[str, Number]]]:
+    """How near paintings come to their partners, beside what they must beat; and whose hand they are taken for.
+
+    Args:
+        given: what was translated.
+        painted, mine: the paintings, and their features.
+        see: gave the features.
+        key: of the resamples.
+    """
+    whole = given.whole
+    known = yield from features_of(whole.take(np.arange(len(whole.places))), see, "looking at the pictures of the set")
+    found: dict[str, dict[str, Number]] = {}
+    if given.partners is not None:
+        yield Doing("comparing with partners", 0, 0)
+        made = whole.straight(given.learnt.made)
+        rows = {"paintings": painted, AS_THEY_WERE: whole.straight(given.starts)}
+        rows[NEAREST] = whole.straight(_nearest(given, known))
+        rows[MEAN] = np.broadcast_to(made.astype(np.float64).mean(0).round().astype(np.uint8), painted.shape)
+        found |= {
+            f"{measure} to the partner": dict(of) for measure, of in nearness(rows, whole.straight(given.partners), key).items()
+        }
+    learnt = np.concatenate([given.learnt.starts, given.learnt.made])
+    styles = [whole.pictures[number].style for number in learnt.tolist()]
+    judge = classifier(known[torch.from_numpy(learnt)], styles)
+    luck = np.random.default_rng(key.at("hands").generator().initial_seed())
+    asked = given.values.get("style")
+    hands = [whole.pictures[int(given.learnt.made[0])].style] * len(mine) if asked is None else [value[0][0] for value in asked]
+    shown = {"paintings": (mine, hands), AS_THEY_WERE: (known[torch.from_numpy(given.starts)], hands)}
+    if given.partners is not None:
+        shown["real pictures"] = (
+            known[torch.from_numpy(given.partners)],
+            [whole.pictures[n].style for n in given.partners.tolist()],
+        )
+    found["taken for the style asked"] = {
+        name: mean_of((judge.ranks(*pair) == 0).astype(np.float64), luck) for name, pair in shown.items()
+    }
+    return found
+
+
+def _nearest(given: Task, known: Features) -> Numbers:
+    """For each picture to be translated, the partner of the most like it that was learnt from; of the style asked."""
+    learnt, whole = given.learnt, given.whole
+    assert given.partners is not None
+    pairs = np.arange(len(learnt.made)) if learnt.of is None else np.array(learnt.of)
+    near = learnt.made if learnt.of is None else learnt.starts[pairs]
+    likeness = (
+        F.normalize(known[torch.from_numpy(given.starts)].double(), dim=1)
+        @ F.normalize(known[torch.from_numpy(near)].double(), dim=1).T
+    )
+    styles = np.array([whole.pictures[number].style for number in learnt.made.tolist()])
+    wanted = np.array([whole.pictures[number].style for number in given.partners.tolist()])
+    allowed = torch.from_numpy(wanted[:, None] == styles[None, :])
+    rows: Numbers = learnt.made[likeness.masked_fill(~allowed, -2).argmax(1).numpy()]
+    return rows

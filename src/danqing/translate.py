@@ -1,0 +1,100 @@
+"""Translating: one wish for many pictures, each painted from one of them. Stopped on the way, the same call goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from danqing.data.folder import FolderTree
+from danqing.data.layout import PICTURES
+from danqing.errors import PictureError, WishError
+from danqing.paint import Session
+from danqing.painters.start_pictures import sha256_of
+from danqing.records.record import read
+from danqing.words import Doing, Painting, Wish
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Translated:
+    """What came of all the pictures.
+
+    Args:
+        painted: the files that were written by this call.
+        kept: files that were there, painted from the same picture by the same wish.
+        left: pictures that could not be painted from, each with the reason.
+    """
+
+    painted: tuple[Path, ...]
+    kept: tuple[Path, ...]
+    left: tuple[tuple[Path, str], ...]
+
+
+def translate(session: Session, pictures: Path, out: Path, wish: Wish) -> Iterator[Doing | Painting | Translated]:
+    """Paint from a picture, or from every picture in a folder and those below it.
+
+    Args:
+        session: the painter.
+        pictures: a file or a folder.
+        out: a PNG for a file; for a folder, a folder that gets a PNG of the same name for each.
+        wish: what else is asked for; its `init` is set.
+
+    Yields:
+        What is being done, each painting, and last what came of all.
+
+    Raises:
+        WishError: there is no such file or folder, or the wish cannot be painted.
+        OutputError: the place cannot be written to.
+    """
+    pairs = _pairs(pictures, out)
+    painted: list[Path] = []
+    kept: list[Path] = []
+    left: list[tuple[Path, str]] = []
+    for number, (start, end) in enumerate(pairs):
+        yield Doing("painting", number, len(pairs))
+        asked = dataclasses.replace(wish, init=str(start))
+        try:
+            resolved = session.resolve(asked)
+            if end.is_file() and _same(session, resolved, end):
+                kept.append(end)
+                continue
+            painting = session.paint_all([resolved])[0]
+        except WishError as error:
+            if len(pairs) == 1:
+                raise
+            left.append((start, str(error)))
+            continue
+        painting.save(end)
+        painted.append(end)
+        yield painting
+    yield Translated(tuple(painted), tuple(kept), tuple(left))
+
+
+def _pairs(pictures: Path, out: Path) -> Sequence[tuple[Path, Path]]:
+    """Each picture, and the file that is painted from it."""
+    if pictures.is_file():
+        return [(pictures, out / f"{pictures.stem}.png" if out.is_dir() else out)]
+    if not pictures.is_dir():
+        raise WishError(f"there is no picture or folder '{pictures}': give one that is there")
+    if out.is_file() or out.suffix.lower() == ".png":
+        raise WishError(f"'{pictures}' is a folder and '{out}' a file: give --out a folder")
+    names = [name for name in FolderTree(pictures).names() if isinstance(name, str)]
+    found = [name for name in names if Path(name).suffix.lower() in PICTURES]
+    if not found:
+        raise WishError(f"there is no picture in '{pictures}': give a folder with PNG, JPEG, WebP or other pictures")
+    stems = [Path(name).with_suffix("") for name in found]
+    # Two pictures that differ in their endings alone keep those, so that neither is painted over the other.
+    ends = [f"{name}.png" if stems.count(stem) > 1 else f"{stem}.png" for name, stem in zip(found, stems, strict=True)]
+    return [(pictures / name, out / end) for name, end in zip(found, ends, strict=True)]
+
+
+def _same(session: Session, wish: Wish, path: Path) -> bool:
+    """Whether a file is what this painter paints for this wish, as far as its record says."""
+    try:
+        _, record = read(path)
+    except PictureError:
+        return False
+    asked = {name: value for name, value in wish.to_json().items() if name != "init"}
+    before = {name: value for name, value in Wish.from_json(record.wish).to_json().items() if name != "init"}
+    same = record.weights == session.painter.weights_sha256 and asked == before
+    return same and record.inputs.get("init") == sha256_of(str(wish.init))

@@ -1,0 +1,402 @@
+"""Translation: which pictures are partners, what a batch then holds, what the families' parts do, and that it can be used."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import io
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from learners import cut, cyclegan, pix2pix, stream
+from PIL import Image
+from typer.testing import CliRunner
+
+from danqing.cli import app
+from danqing.config import merge
+from danqing.data.picture_set import PictureSet, import_pictures
+from danqing.data.prepare import augment
+from danqing.data.source import Item, LeftOut, Source
+from danqing.data.stream import Starts, Stream
+from danqing.errors import ConfigError, TrainingError, WishError
+from danqing.evaluate import Scores, evaluate_painter
+from danqing.metrics.measured import Measured
+from danqing.metrics.pairs import absolute_errors, nearness
+from danqing.paint import load
+from danqing.painters import sides
+from danqing.painters.painter import open_painter
+from danqing.painters.translations import AS_THEY_WERE, MEAN, NEAREST, task
+from danqing.parts.contract import Asked, Batch, Clock, Key, Keys, Plan
+from danqing.parts.loop import Loop
+from danqing.train import Done, train
+from danqing.translate import Translated, translate
+from danqing.words import Wish
+
+SIDE = 16
+
+
+def picture(number: int, style: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """A bar somewhere: white on black, or red or blue on white."""
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    inside = ((rows - number) % SIDE < 5) & ((columns - number // SIDE) % SIDE < 9)
+    colours = {
+        "plain": ((255, 255, 255), (0, 0, 0)),
+        "red": ((220, 30, 30), (255, 255, 255)),
+        "blue": ((30, 30, 220), (255,) * 3),
+    }
+    fore, back = (np.array(colour, np.uint8) for colour in colours[style])
+    return np.where(inside[..., None], fore, back)
+
+
+class Bars(Source):
+    """`count` bars in each style; where it is `paired`, a bar is a concept."""
+
+    def __init__(self, count: int = 60, styles: tuple[str, ...] = ("plain", "red"), paired: bool = True) -> None:
+        self.count, self.styles, self.paired = count, styles, paired
+
+    def describe(self) -> str:
+        return f"{self.count} bars in {self.styles}, {self.paired}"
+
+    def items(self) -> Iterator[Item | LeftOut]:
+        for style in self.styles:
+            for number in range(self.count):
+                content = png_of(picture(number, style))
+                concept = f"bar {number}" if self.paired else ""
+                yield Item(f"{style}/{number}", functools.partial(bytes, content), style=style, concept=concept)
+
+
+def png_of(pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> bytes:
+    with io.BytesIO() as file:
+        Image.fromarray(pixels).save(file, "PNG")
+        return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def bars(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(import_pictures(Bars(), tmp_path_factory.mktemp("sets") / "bars").folder)
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """In three styles."""
+    source = Bars(styles=("plain", "red", "blue"))
+    return str(import_pictures(source, tmp_path_factory.mktemp("sets") / "three").folder)
+
+
+# --- partners ----------------------------------------------------------------------------------------------------------
+
+
+def test_partners_are_of_one_concept(three: str) -> None:
+    pictures = PictureSet.open(three)
+    everything = np.arange(len(pictures))
+    found = sides.sides(pictures, everything, "plain", ("red", "blue"), "pairs")
+    assert found.of is not None
+    assert len(found.made) == len(found.of) == 120
+    for made, start in zip(found.made.tolist(), np.array(found.starts)[list(found.of)].tolist(), strict=True):
+        assert pictures.pictures[made].concept == pictures.pictures[start].concept
+        assert pictures.pictures[start].style == "plain"
+    loose = sides.sides(pictures, everything[7:], "plain", ("red",), "sets")
+    assert loose.of is None
+    assert (len(loose.starts), len(loose.made)) == (53, 60)
+    assert len(sides.sides(pictures, everything[7:], "plain", ("red",), "pairs").made) == 53
+
+
+def test_what_cannot_be_paired_is_told(three: str, tmp_path: Path) -> None:
+    pictures, everything = PictureSet.open(three), np.arange(180)
+    with pytest.raises(TrainingError, match="no style 'blu': did you mean 'blue'"):
+        sides.sides(pictures, everything, "plain", ("blu",), "pairs")
+    with pytest.raises(TrainingError, match="'red' was given to be made from and to be made"):
+        sides.sides(pictures, everything, "red", ("red",), "pairs")
+    with pytest.raises(TrainingError, match=r"3 styles .* --set from_style=STYLE"):
+        sides.proposed(pictures, {})
+    single = import_pictures(Bars(styles=("red",)), tmp_path / "single")
+    with pytest.raises(TrainingError, match="two styles, and the set 'single' has 1"):
+        sides.proposed(single, {})
+    strangers = import_pictures(Bars(paired=False), tmp_path / "strangers")
+    with pytest.raises(TrainingError, match=r"no picture in red has a partner in plain: .*--pairs.*cyclegan"):
+        sides.sides(strangers, np.arange(120), "plain", ("red",), "pairs")
+
+
+@pytest.mark.parametrize(
+    ("given", "start", "ends", "asked"),
+    [
+        ({"from_style": "red"}, "red", ("blue", "plain"), ("style",)),
+        ({"to_styles": ["red", "plain"]}, "blue", ("red", "plain"), ("style",)),
+        ({"from_style": "plain", "to_styles": "red"}, "plain", ("red",), ()),
+    ],
+)
+def test_the_direction_is_proposed(three: str, given: dict[str, Any], start: str, ends: tuple[str, ...], asked: Any) -> None:
+    facts, reasons = sides.proposed(PictureSet.open(three), given)
+    assert facts == {"from_style": start, "to_styles": ends, "conditions": asked}
+    assert reasons["from_style"] == f"from {start}"
+
+
+def test_of_two_styles_the_first_is_made_from(bars: str) -> None:
+    assert sides.proposed(PictureSet.open(bars), {})[0] == {"from_style": "plain", "to_styles": ("red",), "conditions": ()}
+    assert sides.proposed(PictureSet.open(bars), {"from_style": "red"})[0]["to_styles"] == ("plain",)
+
+
+def test_partners_are_moved_alike_and_strangers_each_by_itself() -> None:
+    pixels = np.stack([picture(number, "red") for number in range(40)]).transpose(0, 3, 1, 2)
+    change = functools.partial(augment, flip=0.5, shift=2)
+    paired = Stream(pixels, {}, lambda name, value, key: value, 0, change, starts=Starts(pixels, range(40)))
+    batch = paired.batch(range(32))
+    assert batch.starts is not None
+    assert torch.equal(batch.pictures, batch.starts)
+    loose = dataclasses.replace(paired, starts=Starts(pixels[:10], None)).batch(range(32))
+    assert loose.starts is not None
+    assert not torch.equal(loose.pictures, loose.starts)
+    for part in batch.split(5):
+        assert part.starts is not None
+        assert len(part.starts) == len(part)
+    # Which one comes is named by the row: drawn evenly, the same however the batch is cut.
+    plain = dataclasses.replace(paired, augment=None, starts=Starts(pixels[:10], None))
+    whole, later = plain.batch(range(400)).starts, plain.batch(range(100, 110)).starts
+    assert whole is not None
+    assert later is not None
+    assert torch.equal(whole[100:110], later)
+    seen = {bytes(start.numpy().tobytes()) for start in whole}
+    assert len(seen) == 10
+
+
+# --- the families' parts -----------------------------------------------------------------------------------------------
+
+BATCH = stream(64).batch(range(6))
+
+
+def test_a_painter_begins_as_the_identity() -> None:
+    for learner in (pix2pix(), cyclegan(), cut()):
+        assert BATCH.starts is not None
+        torch.testing.assert_close(learner.painter(BATCH.starts, BATCH.conditions), BATCH.starts)
+
+
+def test_pix2pix_weighs_the_absolute_error() -> None:
+    learner = pix2pix(absolute=7.0)
+    assert BATCH.starts is not None
+    told = learner.loss(BATCH, "painter", Key(0), Clock(0, 0)).parts
+    apart = (BATCH.starts - BATCH.pictures).abs().mean((1, 2, 3))
+    torch.testing.assert_close(told["absolute"], 7.0 * apart)
+
+
+def test_cyclegan_remembers_as_many_paintings_as_it_has_room_for() -> None:
+    learner = cyclegan(pool=8)
+    loop = Loop(learner, seed=5)
+    for count in (6, 8, 8):
+        batch = stream(64).batch(range(loop.seen, loop.seen + 6))
+        loop.step(batch)
+        assert int(learner.kept) == count
+    stats = {"fresh": torch.full((3, 2, 3, 8, 8), 9.0)}
+    before = learner.pools.clone()
+    learner.after("critic", stats, Key(1), Clock(0, 0))
+    changed = [not torch.equal(a, b) for a, b in zip(before, learner.pools, strict=True)]
+    assert 1 <= sum(changed) <= 3
+    learner.after("painter", stats, Key(2), Clock(0, 0))
+    assert int(learner.kept) == 8
+    # Half of what a critic is shown is of earlier on.
+    fresh = torch.zeros(200, 2, 3, 8, 8)
+    learner.pools.fill_(1.0)
+    shown = learner._remembered(fresh, Keys(tuple(Key("row", row) for row in range(200))))
+    assert 0.35 < float(shown.mean()) < 0.65
+    learner.kept.zero_()
+    assert torch.equal(learner._remembered(fresh, Keys(tuple(Key("row", row) for row in range(200)))), fresh)
+
+
+def test_the_cycle_of_the_identity_costs_only_its_noise() -> None:
+    learner = cyclegan(noise=0.0)
+    told = learner.loss(BATCH, "painter", Key(0), Clock(0, 0)).parts
+    assert float(told["cycle"].abs().max()) < 1e-5
+    noisy = cyclegan(noise=0.1).loss(BATCH, "painter", Key(0), Clock(0, 0)).parts
+    expected = 10 * 2 * 0.1 * math.sqrt(2 / math.pi)  # E|noise|, there and back
+    assert float(noisy["cycle"].mean()) == pytest.approx(expected, rel=0.1)
+
+
+def test_patches_are_told_apart_in_their_places() -> None:
+    """Of the identity each patch finds itself: with a small temperature that is free; of another picture it is not."""
+    learner = cut(temperature=0.01)
+    assert BATCH.starts is not None
+    keys = Keys(tuple(Key("row", row) for row in range(6)))
+    noise = keys.normal(3, 8, 8)
+    same = learner._contrast(noise, noise, {}, keys)
+    other = learner._contrast(noise, keys.at("other").normal(3, 8, 8), {}, keys)
+    assert bool((same < 0.5).all())
+    assert bool((other > 1.0).all())
+
+
+def test_a_translation_needs_a_start() -> None:
+    learner = pix2pix()
+    with pytest.raises(WishError, match="starts from a picture and none was given: add --init FILE"):
+        learner.start(Asked({}, {}, torch.ones(1)), Plan((8, 8)), Keys((Key(0),)))
+    begun = Asked({}, {}, torch.ones(1), torch.zeros(1, 3, 8, 8))
+    with pytest.raises(WishError, match="goes all the way: leave out"):
+        learner.start(begun, Plan((8, 8), strength=0.5), Keys((Key(0),)))
+    with pytest.raises(ValueError, match="this batch has none"):
+        learner.loss(Batch(BATCH.pictures, {}, BATCH.rows), "painter", Key(0), Clock(0, 0))
+
+
+@pytest.mark.parametrize(("start", "size"), [((768, 1024), (64, 85)), ((100, 100), (64, 64)), ((30, 10), (192, 64))])
+def test_strokes_stay_as_wide_as_they_were_learnt(start: tuple[int, int], size: tuple[int, int]) -> None:
+    assert pix2pix().natural(start, (64, 64)) == size
+    assert pix2pix().natural(None, (64, 64)) == (64, 64)
+
+
+# --- from a set to paintings ------------------------------------------------------------------------------------------
+
+NETWORK = {"kind": "unet", "patch": 1, "widths": [16, 32], "depths": [1, 1], "attention": [False, False], "embedding": 32}
+SMALL: Mapping[str, Any] = {
+    "name": "made",
+    "family": "pix2pix",
+    "size": SIDE,
+    "channels": 3,
+    "batch": 16,
+    "pictures_seen": 16,
+    "threads": 1,
+    "sheets": 1,
+    "model": {"preset": "small", "backbone": NETWORK, "critic": 16, "warmup": 0, "lr": 3e-3},
+}
+
+
+def trained(data: str, **changes: Any) -> str:
+    events = list(train(data, merge(SMALL, changes)))
+    assert isinstance(events[-1], Done)
+    return str(merge(SMALL, changes)["name"])
+
+
+def scored(name: str, data: str) -> Scores:
+    *_, scores = evaluate_painter(name, data, count=50)
+    assert isinstance(scores, Scores)
+    return scores
+
+
+def test_pix2pix_learns_held_out_partners_and_the_scores_say_so(bars: str) -> None:
+    found = scored(trained(bars, pictures_seen=2400), bars).understood
+    near = found["absolute error in percent to the partner"]
+    assert all(isinstance(number, Measured) for number in near.values())
+    values = {name: number.value for name, number in near.items() if isinstance(number, Measured)}
+    assert values.keys() == {"paintings", AS_THEY_WERE, NEAREST, MEAN}
+    assert values["paintings"] < 0.5 * min(values[name] for name in (AS_THEY_WERE, NEAREST, MEAN))
+    hands = {name: number.value for name, number in found["taken for the style asked"].items() if isinstance(number, Measured)}
+    assert hands["real pictures"] == 1.0
+    assert hands[AS_THEY_WERE] == 0.0
+    assert hands["paintings"] > 0.9
+
+
+def test_of_several_styles_the_one_asked_for_is_made(three: str, tmp_path: Path) -> None:
+    name = trained(three, pictures_seen=3200, from_style="plain", sheets=0)
+    painter = open_painter(name)
+    assert set(painter.conditions) == {"style"}
+    given = task(painter, PictureSet.open(three), 500, Key(0))
+    assert given.partners is not None
+    assert {given.values["style"][row][0][0] for row in range(len(given.starts))} == {"red", "blue"}
+    Image.fromarray(picture(3, "plain")).save(tmp_path / "bar.png")
+    session = load(name)
+    red, blue = (
+        np.asarray(session.paint(init=str(tmp_path / "bar.png"), conditions={"style": style}).image, np.int16)
+        for style in ("red", "blue")
+    )
+    inside = picture(3, "plain")[..., 0] > 127
+    assert red[inside][:, 0].mean() > red[inside][:, 2].mean() + 60
+    assert blue[inside][:, 2].mean() > blue[inside][:, 0].mean() + 60
+
+
+@pytest.mark.parametrize("family", ["cyclegan", "cut"])
+def test_without_partners_the_same_set_is_learnt_too(family: str, tmp_path: Path) -> None:
+    strangers = str(import_pictures(Bars(paired=False), tmp_path / "strangers").folder)
+    name = trained(strangers, family=family, pictures_seen=64, held_out=False)
+    found = scored(name, strangers).understood
+    assert found.keys() == {"taken for the style asked"}, "nobody knows partners"
+    assert found["taken for the style asked"].keys() == {"paintings", AS_THEY_WERE}
+
+
+def test_a_direction_is_not_for_other_families(bars: str) -> None:
+    with pytest.raises(ConfigError, match="from_style was given, and the family does not translate"):
+        next(train(bars, {"family": "diffusion", "from_style": "red"}))
+
+
+def test_a_sheet_shows_each_picture_beside_what_it_was_made_from(bars: str, home: Path) -> None:
+    trained(bars, flip=0.0)
+    (sheet,) = (home / "runs" / "made" / "sheets").iterdir()
+    shown = np.asarray(Image.open(sheet).convert("RGB"))
+    first = shown[: 6 * SIDE, : 6 * SIDE]
+    assert set(np.unique(first)) == {0, 255}, "the picture it was made from is white on black"
+
+
+# --- many pictures -----------------------------------------------------------------------------------------------------
+
+
+def folder_of(place: Path, count: int = 3) -> Path:
+    (place / "deeper").mkdir(parents=True)
+    for number in range(count):
+        Image.fromarray(picture(number, "plain")).save(place / ("deeper" if number else "") / f"{number}.png")
+    (place / "notes.txt").write_text("nothing")
+    (place / "broken.png").write_bytes(b"no picture")
+    return place
+
+
+def test_a_folder_is_translated_and_the_same_call_goes_on(bars: str, tmp_path: Path) -> None:
+    session, out = load(trained(bars)), tmp_path / "out"
+    pictures = folder_of(tmp_path / "in")
+    *_, first = translate(session, pictures, out, Wish())
+    assert isinstance(first, Translated)
+    assert [path.relative_to(out).as_posix() for path in first.painted] == ["0.png", "deeper/1.png", "deeper/2.png"]
+    assert [(path.name, why[:1]) for path, why in first.left] == [("broken.png", "'")]
+    before = {path: path.stat().st_mtime_ns for path in first.painted}
+    first.painted[1].unlink()
+    Image.fromarray(picture(9, "plain")).save(pictures / "0.png")
+    *_, again = translate(session, pictures, out, Wish())
+    assert isinstance(again, Translated)
+    assert again.painted == first.painted[:2], "one was gone, of one the picture is another"
+    assert again.kept == first.painted[2:]
+    assert first.painted[2].stat().st_mtime_ns == before[first.painted[2]]
+    *_, other = translate(session, pictures, out, Wish(size=(32, 32)))
+    assert isinstance(other, Translated)
+    assert len(other.painted) == 3, "another wish"
+
+
+def test_pictures_that_differ_in_their_endings_alone_are_kept_apart(bars: str, tmp_path: Path) -> None:
+    place = tmp_path / "in"
+    place.mkdir()
+    Image.fromarray(picture(1, "plain")).save(place / "a.png")
+    Image.fromarray(picture(2, "plain")).save(place / "a.bmp")
+    *_, done = translate(load(trained(bars)), place, tmp_path / "out", Wish())
+    assert isinstance(done, Translated)
+    assert sorted(path.name for path in done.painted) == ["a.bmp.png", "a.png.png"]
+
+
+def test_translate_on_the_command_line(bars: str, tmp_path: Path) -> None:
+    trained(bars)
+    pictures, out = folder_of(tmp_path / "in"), tmp_path / "out"
+    done = CliRunner().invoke(app, ["translate", "made", str(pictures), "--out", str(out), "--json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert [Path(entry["file"]).name for entry in told["painted"]] == ["0.png", "1.png", "2.png"]
+    assert [Path(entry["file"]).name for entry in told["left_out"]] == ["broken.png"]
+    with pytest.raises(WishError, match=r"is a folder and .* a file: give --out a folder"):
+        CliRunner().invoke(app, ["translate", "made", str(pictures), "--out", "x.png"], catch_exceptions=False)
+    with pytest.raises(WishError, match="there is no picture or folder 'nothing'"):
+        CliRunner().invoke(app, ["translate", "made", "nothing"], catch_exceptions=False)
+    one = CliRunner().invoke(app, ["translate", "made", str(pictures / "0.png"), "--size", "40x24"])
+    assert one.exit_code == 0, one.output
+    assert Image.open(pictures / "0-translated.png").size == (40, 24)
+
+
+# --- nearness ----------------------------------------------------------------------------------------------------------
+
+
+def test_nearness_in_closed_form() -> None:
+    partners = np.stack([picture(number, "red") for number in range(8)])
+    shifted = np.clip(partners.astype(np.int16) - 10, 0, 255).astype(np.uint8)
+    clear = np.concatenate([partners, np.zeros_like(partners[..., :1])], -1)
+    assert absolute_errors(partners, partners).max() == 0
+    assert absolute_errors(shifted, partners) == pytest.approx(np.full(8, 1000 / 255))
+    assert (
+        absolute_errors(clear, 255 - clear * np.array([1, 1, 1, 0], np.uint8) - np.array([0, 0, 0, 255], np.uint8)).max() == 0
+    )
+    found = nearness({"same": partners, "shifted": shifted}, partners, Key(0))
+    assert found["feature distance"]["same"].value == pytest.approx(0, abs=1e-6)
+    assert found["feature distance"]["shifted"].value > 0.001
