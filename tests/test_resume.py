@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from bars import Bars
 from safetensors.torch import load_file, save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -20,6 +21,7 @@ from danqing.config import merge, parse_overrides
 from danqing.data.picture_set import import_pictures
 from danqing.data.shapes import ShapesSource
 from danqing.errors import ConfigError, TrainingError
+from danqing.painters.registry import entry
 from danqing.painters.run import Settings, fingerprint
 from danqing.painters.snapshot import KEEP
 from danqing.train import Begun, Done, train
@@ -128,6 +130,7 @@ def test_killed_at_five_random_instants_it_ends_byte_identical(shapes: str, home
 
 
 CODER = {"kind": "convolutional", "widths": [16], "depths": [1], "attention": [False], "embedding": 16}
+TRANSLATION = {"backbone": {"widths": [16], "depths": [1], "attention": [False], "embedding": 16}, "critic": 8}
 FAMILIES: Mapping[str, dict[str, Any]] = {
     "autoregressive": {"codec": {"coder": CODER, "codes": 16}, "network": {"width": 32, "depth": 1, "head": 16}},
     "latent": {
@@ -139,12 +142,17 @@ FAMILIES: Mapping[str, dict[str, Any]] = {
     "upscaler": {"width": 8, "blocks": 1, "factor": 2},
     "vae": {"coder": CODER, "latent": 4},
     "vq": {"coder": CODER, "codes": 16, "adversarial": 0.1},
+    "pix2pix": TRANSLATION,
+    "cyclegan": {**TRANSLATION, "pool": 4},
+    "cut": {**TRANSLATION, "width": 8, "patches": 4},
 }
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_family_ends_byte_identical_after_a_kill(family: str, shapes: str, home: Path) -> None:
+def test_every_family_ends_byte_identical_after_a_kill(family: str, shapes: str, home: Path, tmp_path: Path) -> None:
     """Killed in the third of five steps; where the family has stages, that is after the first stage."""
+    if entry(family).family.translates:
+        shapes = str(import_pictures(Bars(20), tmp_path / "bars").folder)
     told = {**LONG, "family": family, "model": FAMILIES[family], "pictures_seen": 40, "sheets": 0}
     assert live(shapes, "whole", told=told)[-1] == ("Done", 40)
     assert live(shapes, "killed", words=3, moment=0.02, told=told)[-1][0] == "Progress"

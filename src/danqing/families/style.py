@@ -62,8 +62,8 @@ class GatysConfig(Config):
 
     Args:
         steps: updates in all.
-        stages: (share of the longest side, share of the steps) of each stage; the last is the whole size. Small stages paint with
-            broader strokes, and lose what is small.
+        stages: (share of the longest side, share of the steps) of each stage; the last is the whole size. Small stages paint
+            with broader strokes, and lose what is small.
         style: weight of the style at full strength; that of the content is 1.
         smooth: weight of differences between neighbouring pixels (Johnson et al. 2016, section 3.2).
         lr: how far an update moves a value at first, in [-1, 1]; less and less until its stage ends.
@@ -352,14 +352,14 @@ def _examples(asked: Asked) -> Sequence[Examples]:
     return examples
 
 
-def _resized(x: Pictures, size: tuple[int, ...]) -> Pictures:
+def _resized(x: Pictures, size: tuple[int, ...]) -> Float[Tensor, "batch 3 new_height new_width"]:
     """Smoothly, without aliasing."""
     return x if tuple(x.shape[-2:]) == size else F.interpolate(x, size, mode="bilinear", antialias=True)
 
 
-def _framed(x: Pictures) -> Pictures:
+def _framed(x: Pictures) -> Float[Tensor, "batch 3 framed_height framed_width"]:
     """Mirrored around, for the network sees black outside, and would paint against it."""
-    return F.pad(x, (FRAME,) * 4, mode="reflect")
+    return F.pad(x, (min(FRAME, min(x.shape[-2:]) - 1),) * 4, mode="reflect")
 
 
 def _digest(x: Tensor) -> bytes:
