@@ -12,28 +12,39 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from bars import Bars
 from PIL import Image
 from torch import Tensor
 from typer.testing import CliRunner
 
 from danqing.cli import app
 from danqing.conditions.style_pictures import Example, StylePictures
+from danqing.config import merge
+from danqing.data.picture_set import import_pictures
+from danqing.data.shapes import ShapesSource
 from danqing.errors import ConfigError, PainterError, WishError
 from danqing.evaluate import evaluate_painter
+from danqing.families import adain as adains
 from danqing.families import style as styling
+from danqing.families.adain import LAYERS, AdaIn, AdaInConfig, moments, normalised
 from danqing.families.style import Gatys, GatysConfig, Stylisation, StylisationConfig
 from danqing.maths.colour import bytes_to_oklab, recoloured
 from danqing.paint import Session, load
 from danqing.painters.canvas_file import read_canvas, write_canvas
-from danqing.parts.contract import Asked, Canvas, Family, Key, Keys, Plan
+from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Plan
+from danqing.parts.loop import Loop
 from danqing.parts.perceptual import grams, styles_apart
 from danqing.parts.stylisation import Stylisation as Network
 from danqing.parts.vgg import Vgg
 from danqing.replay import replay
-from danqing.train import train
+from danqing.train import Done, train
 from danqing.words import Wish
 
 CONDITIONS = {"style": StylePictures()}
+
+
+def eyes_widths() -> tuple[int, ...]:
+    return (6, 8, 10, 12, 12)
 
 
 def network() -> Network:
@@ -43,7 +54,7 @@ def network() -> Network:
 
 def eyes() -> Vgg:
     torch.manual_seed(0)
-    return Vgg(averaged=True, widths=(6, 8, 10, 12, 12)).requires_grad_(False).eval()
+    return Vgg(averaged=True, widths=eyes_widths()).requires_grad_(False).eval()
 
 
 def gatys(**changes: Any) -> Gatys:
@@ -54,7 +65,14 @@ def at_once(**changes: Any) -> Stylisation:
     return Stylisation(StylisationConfig.read(changes), CONDITIONS, 3, 0, network()).eval()
 
 
+def adain(**changes: Any) -> AdaIn:
+    torch.manual_seed(0)
+    small = {"widths": [16, 16, 8, 8], "lr": 3e-3, "warmup": 0, "average": 100}
+    return AdaIn(AdaInConfig.read(merge(small, changes)), CONDITIONS, 3, 0, eyes()).eval()
+
+
 FAMILIES: dict[str, Callable[[], Family]] = {
+    "adain": adain,
     "gatys": gatys,
     "two stages": lambda: gatys(stages=[[0.5, 0.5], [1.0, 0.5]]),
     "at once": at_once,
@@ -132,10 +150,13 @@ def test_any_size_is_shown_at_any_time(name: str, size: tuple[int, int]) -> None
     assert not torch.equal(shown, start)
 
 
-def test_nothing_is_trained_or_saved() -> None:
-    for make in FAMILIES.values():
-        assert make().players() == {}
-        assert make().state_dict() == {}
+def test_nothing_is_trained_or_saved_but_decoders() -> None:
+    for name, make in FAMILIES.items():
+        family = make()
+        owned = [parameter for player in family.players().values() for parameter in player.parameters]
+        assert set(owned) == set(family.parameters())
+        assert (name == "adain") == bool(owned)
+        assert {key.split(".")[0] for key in family.state_dict()} == ({"decoder"} if owned else set())
 
 
 # --- by updates --------------------------------------------------------------------------------------------------------
@@ -216,6 +237,62 @@ def test_styles_are_mixed_by_their_weights() -> None:
     torch.testing.assert_close(painted(family, wish)[-1].tensors["x"], see.paint(wish.start, mixed), rtol=0, atol=1e-5)
 
 
+# --- taught here ------------------------------------------------------------------------------------------------------
+
+
+def test_means_and_deviations_become_the_styles() -> None:
+    """Equation 8, in closed form."""
+    maps = torch.tensor([[[[1.0, 3.0]], [[0.0, 4.0]]]])
+    mean, deviation = torch.tensor([10.0, -1.0])[None, :, None, None], torch.tensor([2.0, 0.5])[None, :, None, None]
+    expected = torch.tensor([[[[8.0, 12.0]], [[-1.5, -0.5]]]])
+    torch.testing.assert_close(normalised(maps, mean, deviation), expected, rtol=1e-4, atol=1e-4)
+    found = moments(normalised(maps, mean, deviation))
+    torch.testing.assert_close(found[0], mean, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found[1], deviation, rtol=1e-3, atol=1e-3)
+
+
+def of_blobs(first: int, count: int = 8, side: int = 32) -> Batch:
+    shown, styles = (
+        torch.stack([torch.from_numpy(pixels(place + row, side, side)).movedim(-1, 0) / 127.5 - 1 for row in range(count)])
+        for place in (first, first + 1000)
+    )
+    return Batch(styles, {"style": [None] * count}, tuple(range(first, first + count)), shown)
+
+
+def test_a_decoder_learns_and_cutting_its_batches_changes_nothing() -> None:
+    whole, cut = (Loop(adain().train(), seed=1, micro_batch=size) for size in (None, 4))
+    told = [whole.step(of_blobs(8 * (step % 8))) for step in range(80)]
+    assert sum(told[-1][f"painter/{part}"] for part in ("content", "style")) < 0.5 * sum(
+        told[0][f"painter/{part}"] for part in ("content", "style")
+    )
+    first = cut.step(of_blobs(0))
+    assert first == pytest.approx(told[0], rel=1e-4)
+    alone = adain().loss(next(of_blobs(0).split(1)), "painter", Key(0), Clock(0, 0)).parts
+    together = adain().loss(of_blobs(0), "painter", Key(0), Clock(0, 0)).parts
+    assert all(float(alone[part][0]) == pytest.approx(float(together[part][0]), rel=1e-4) for part in alone)
+
+
+def test_strength_blends_what_is_seen() -> None:
+    """Equation 14: without strength the decoder is shown the picture's own maps."""
+    family, wish = adain(), asked(1)
+    assert wish.start is not None
+    (own,) = family.decoder(eyes().maps(wish.start, LAYERS[-1:])[LAYERS[-1]])
+    torch.testing.assert_close(painted(family, wish, 1e-6)[-1].tensors["x"][0], own, rtol=1e-3, atol=1e-3)
+
+
+def test_it_is_trained_from_a_set_and_asked_by_example(monkeypatch: pytest.MonkeyPatch, files: Path, tmp_path: Path) -> None:
+    monkeypatch.setattr(adains, "vgg", eyes)
+    monkeypatch.setattr(adains, "WIDTHS", eyes_widths())
+    bars = str(import_pictures(Bars(20), tmp_path / "bars").folder)
+    given = {"family": "adain", "name": "mine", "size": 16, "channels": 3, "pictures_seen": 32, "threads": 1, "sheets": 1}
+    *_, done = train(bars, {**given, "to_styles": ["plain", "red"], "from_style": "plain"})
+    assert isinstance(done, Done)
+    painting = load("mine").paint(init=str(files / "photo.png"), conditions={"style": str(files / "a.png")})
+    assert painting.image.size == (80, 60)
+    with pytest.raises(WishError, match="cannot paint without style"):
+        load("mine").paint(init=str(files / "photo.png"))
+
+
 # --- styles by example -------------------------------------------------------------------------------------------------
 
 
@@ -289,9 +366,6 @@ def test_what_cannot_be_stylised_is_told(session: Session, files: Path) -> None:
 
 
 def test_nothing_can_be_trained(session: Session, tmp_path: Path) -> None:
-    from danqing.data.picture_set import import_pictures
-    from danqing.data.shapes import ShapesSource
-
     shapes = str(import_pictures(ShapesSource(8, size=16), tmp_path / "shapes").folder)
     with pytest.raises(ConfigError, match="paints without training: use 'danqing stylize'"):
         next(train(shapes, {"family": "gatys"}))

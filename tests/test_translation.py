@@ -248,7 +248,7 @@ def test_pix2pix_learns_held_out_partners_and_the_scores_say_so(bars: str) -> No
 
 
 def test_of_several_styles_the_one_asked_for_is_made(three: str, tmp_path: Path) -> None:
-    name = trained(three, pictures_seen=3200, from_style="plain", sheets=0)
+    name = trained(three, pictures_seen=3200, from_style="plain", sheets=0, model={"absolute": 100.0})
     painter = open_painter(name)
     assert set(painter.conditions) == {"style"}
     given = task(painter, PictureSet.open(three), 500, Key(0))

@@ -180,7 +180,7 @@ def evaluate_painter(
         DataError, PainterError, AssetError: something cannot be read or is not at hand.
     """
     see, painter = extractor(using), open_painter(name)
-    if painter.family.starts and painter.family.translates is None:
+    if painter.family.starts and (painter.family.translates is None or painter.family.examples):
         raise PainterError(
             f"'{name}' starts from pictures: evaluate what it made of them with --pictures DIR --against SET|DIR"
         )
@@ -221,9 +221,7 @@ def _evaluate_translation(
     painted = Gallery(name, pixels, [f"painting {i + 1}" for i in range(count)], [], np.arange(count))
     mine = yield from features_of(painted, see, "looking at the paintings")
     near = yield from translated(given, painted.straight(), mine, see, key.at("translated"))
-    told: Told = ([None] * count, [""] * count)
-    if given.partners is not None:
-        told = told_of(given.whole.take(given.partners))
+    told: Told = ([None] * count, [""] * count)  # whether they are recognised is said by `translated`
     facts = {"painter": name, "weights": painter.weights_sha256, "seed": seed, "size": list(painter.facts.size)}
     facts |= {"seconds_a_painting": seconds}
     yield from _measure(painted, [None] * count, told, real, see, key, facts, understood=near)

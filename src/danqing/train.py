@@ -211,8 +211,10 @@ def _sheets(loop: Loop, run: Run, curves: SummaryWriter, watch: Watch, count: in
     starts = run.begun(places)
     painted = paint_values(painter, values, count, run.settings.size, key, starts)
     told = distances(painted, run.straight(run.chosen[:: max(1, len(run.chosen) // 1000)]), real, key)
-    beside = painted if run.sides is None or starts is None else np.stack([starts, painted], 1).reshape(-1, *painted.shape[1:])
-    picture = grid(beside, scale=max(1, 96 // max(run.settings.size)), columns=None if beside is painted else 16)
+    shown = [painted] if run.sides is None or starts is None else [starts, *([real] if painter.examples else []), painted]
+    side_by_side = np.stack(shown, 1).reshape(-1, *painted.shape[1:])
+    columns = None if len(shown) == 1 else len(shown) * (16 // len(shown))
+    picture = grid(side_by_side, max(1, 96 // max(run.settings.size)), columns)
     path = write_atomically(run.folder / "sheets" / f"{loop.seen:09d}.png", png(picture))
     curves.add_scalar("sheet/pixels", told.painted[0], loop.seen)
     curves.add_scalar("sheet/colours", told.painted[1], loop.seen)

@@ -37,6 +37,7 @@ from danqing.parts.precision import reduced_precision
 from danqing.parts.stylisation import RADIUS, STEP, Norms, stylisation
 from danqing.parts.stylisation import Stylisation as Network
 from danqing.parts.vgg import Vgg, vgg
+from danqing.words import MAX_SIZE
 
 Conditions = Mapping[str, Condition[Any]]
 Pictures = Float[Tensor, "batch 3 height width"]
@@ -89,8 +90,8 @@ class StylisationConfig(Config):
 # --- families ----------------------------------------------------------------------------------------------------------
 
 
-class _Restyling(Family):
-    """What both share: they start from a picture, need a style, and learn nothing."""
+class Restyling(Family):
+    """What all share: they start from a picture and need a style by example; most learn nothing."""
 
     starts: ClassVar[bool] = True
     learns: ClassVar[bool] = False
@@ -122,7 +123,7 @@ class _Restyling(Family):
         return canvas.tensors["x"].clamp(-1, 1)
 
 
-class Stylisation(_Restyling):
+class Stylisation(Restyling):
     """A family of one step.
 
     Args:
@@ -134,7 +135,7 @@ class Stylisation(_Restyling):
     """
 
     heeds: ClassVar[frozenset[str]] = frozenset({"init", "mask"})
-    largest: ClassVar[int] = 4096
+    largest: ClassVar[int] = MAX_SIZE
 
     def __init__(
         self, config: StylisationConfig, conditions: Conditions, channels: int, length: int, network: Network | None = None
@@ -149,7 +150,7 @@ class Stylisation(_Restyling):
         Raises:
             WishError: there is no picture, or no style.
         """
-        start = _begun(asked, plan)
+        start = begun_from(asked)
         if plan.steps not in (None, 1):
             raise WishError(f"{plan.steps} steps were asked for, and this painter takes one: leave steps out, or use gatys")
         strength = torch.full((len(start),), plan.strength)
@@ -158,7 +159,7 @@ class Stylisation(_Restyling):
     def step(self, canvas: Canvas, asked: Asked) -> Canvas:
         """The one step."""
         start, network = canvas.tensors["start"], self._network.here(canvas.tensors["start"].device)
-        told = torch.cat([self._style(network, examples) for examples in _examples(asked)])
+        told = torch.cat([self._style(network, examples) for examples in examples_of(asked)])
         styles = network.style(start).lerp(told, canvas.tensors["strength"].to(start)[:, None])
         painted = torch.cat([self._painted(network, x[None], style[None]) for x, style in zip(start, styles, strict=True)])
         return dataclasses.replace(canvas, tensors={**canvas.tensors, "x": painted}, step=canvas.step + 1)
@@ -189,7 +190,7 @@ class Stylisation(_Restyling):
         return out
 
 
-class Gatys(_Restyling):
+class Gatys(Restyling):
     """A family whose every step is an update of the picture itself.
 
     Args:
@@ -216,7 +217,7 @@ class Gatys(_Restyling):
         Raises:
             WishError: there is no picture, or no style.
         """
-        start = _begun(asked, plan)
+        start = begun_from(asked)
         steps = plan.steps or self.config.steps
         strength = torch.full((len(start),), plan.strength)
         rest = {"first": torch.zeros_like(start), "second": torch.zeros_like(start)}
@@ -231,7 +232,7 @@ class Gatys(_Restyling):
         if x.shape[-2:] != size or turn == 0:
             x = _resized(x, size)
             first, second = torch.zeros_like(x), torch.zeros_like(x)
-        slope = self._slope(x, _resized(start, size), _examples(asked), canvas.tensors["strength"])
+        slope = self._slope(x, _resized(start, size), examples_of(asked), canvas.tensors["strength"])
         first, second = first.lerp(slope, 1 - BETAS[0]), second.lerp(slope.square(), 1 - BETAS[1])
         even = [moment / (1 - beta ** (turn + 1)) for moment, beta in zip((first, second), BETAS, strict=True)]
         rate = self.config.lr * (1 - turn / turns)  # so that a stage ends without the noise of large updates
@@ -339,7 +340,12 @@ class Memory:
         return found
 
 
-def _begun(asked: Asked, plan: Plan) -> Pictures:
+def begun_from(asked: Asked) -> Pictures:
+    """The pictures to be painted anew.
+
+    Raises:
+        WishError: there are none, or no style is asked for.
+    """
     if asked.start is None:
         raise WishError("style transfer starts from a picture and none was given: add --init FILE")
     if any(not value for value in asked.conditions.get("style", [None])):
@@ -347,7 +353,8 @@ def _begun(asked: Asked, plan: Plan) -> Pictures:
     return asked.start.float().contiguous()
 
 
-def _examples(asked: Asked) -> Sequence[Examples]:
+def examples_of(asked: Asked) -> Sequence[Examples]:
+    """The styles asked for, of each picture."""
     examples: Sequence[Examples] = asked.conditions["style"]
     return examples
 

@@ -9,6 +9,8 @@ from typing import Any
 from danqing.conditions.condition import Condition
 from danqing.config import Config, merge
 from danqing.errors import ConfigError, choices
+from danqing.families.adain import PRESETS as ADAIN_PRESETS
+from danqing.families.adain import AdaIn, AdaInConfig
 from danqing.families.autoregressive import PRESETS as AUTOREGRESSIVE_PRESETS
 from danqing.families.autoregressive import Autoregressive, AutoregressiveConfig
 from danqing.families.diffusion import PRESETS as DIFFUSION_PRESETS
@@ -42,6 +44,7 @@ class Entry:
 
 
 FAMILIES: Mapping[str, Entry] = {
+    "adain": Entry(AdaIn, AdaInConfig, ADAIN_PRESETS),
     "autoregressive": Entry(Autoregressive, AutoregressiveConfig, AUTOREGRESSIVE_PRESETS),
     "cut": Entry(Cut, CutConfig, CUT_PRESETS),
     "cyclegan": Entry(CycleGan, CycleGanConfig, CYCLEGAN_PRESETS),

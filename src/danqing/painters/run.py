@@ -24,6 +24,7 @@ from pydantic import Field, field_validator
 import danqing
 from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import fit
+from danqing.conditions.style_pictures import Example, StylePictures
 from danqing.conditions.text import NETWORKS, TextCondition
 from danqing.config import Config, merge, read_toml, write_toml
 from danqing.data.picture_set import PictureSet
@@ -239,6 +240,9 @@ class Run:
         """Pictures whose conditions the sheets ask for, the same all through the run: their places, and their values."""
         key = Key(self.settings.seed).at("sheet")
         places = np.array(key.generator().initial_seed() % len(self.chosen) + np.arange(count) * 7919) % len(self.chosen)
+        if self.family.examples:
+            shown = zip(places.tolist(), self.straight(self.chosen[places]), strict=True)
+            return places, {StylePictures.name: [(Example(str(place), 1.0, pixels),) for place, pixels in shown]}
         drawn = {
             name: [None if column[p] is None else self.conditions[name].draw(column[p], key.at(name, int(p))) for p in places]
             for name, column in self.values.items()
@@ -325,11 +329,11 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
     )
     prepared = prepare(pictures, preparation)
     chosen, beside = _choose(pictures, s), None
-    how = entry(s.family).family.translates
-    if how is not None:
+    kind = entry(s.family).family
+    if kind.translates is not None:
         assert s.from_style is not None
         assert s.to_styles is not None
-        beside = sides.sides(pictures, chosen, s.from_style, s.to_styles, how)
+        beside = sides.sides(pictures, chosen, s.from_style, s.to_styles, kind.translates, apart=not kind.examples)
         chosen = beside.made
     base = open_painter(s.start_from) if s.start_from else None
     alone = {"rehearse": s.rehearse, "low_rank": s.low_rank, "model.few": s.model.get("few")} if base is None else {}
@@ -363,6 +367,8 @@ def _conditions(
         if s.conditions or s.text:
             raise TrainingError(f"the family '{s.family}' heeds no conditions: leave out the settings conditions and text")
         return {}
+    if entry(s.family).family.examples:
+        return {StylePictures.name: StylePictures()}
     shown = [pictures.pictures[i] for i in chosen]
     if base is None:
         conditions = fit(shown, s.text)

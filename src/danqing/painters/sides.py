@@ -48,7 +48,8 @@ def proposed(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[dict[str, 
     ends = given.get("to_styles")
     ends = (ends,) if isinstance(ends, str) else ends
     others = [style for style in styles if style not in (ends or ())]
-    start = given.get("from_style", others[0] if len(others) == 1 or len(styles) == 2 else None)
+    alone = len(others) == 1 or (len(styles) == 2 and others)
+    start = given.get("from_style") or (others[0] if alone else None)
     if start is None:
         raise TrainingError(
             f"the set '{pictures.name}' has {len(styles)} styles ({', '.join(styles)}): say which to translate from, with "
@@ -66,7 +67,14 @@ def proposed(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[dict[str, 
     )
 
 
-def sides(pictures: PictureSet, chosen: Numbers, start: str, ends: Sequence[str], how: Literal["pairs", "sets"]) -> Sides:
+def sides(
+    pictures: PictureSet,
+    chosen: Numbers,
+    start: str,
+    ends: Sequence[str],
+    how: Literal["pairs", "sets"],
+    apart: bool = True,
+) -> Sides:
     """The sides among these pictures of a set.
 
     Args:
@@ -75,6 +83,7 @@ def sides(pictures: PictureSet, chosen: Numbers, start: str, ends: Sequence[str]
         start: the style to be made from.
         ends: the styles to be made.
         how: as of `Family.translates`.
+        apart: no style may be on both sides.
 
     Raises:
         TrainingError: a side is empty, or nothing has a partner.
@@ -83,7 +92,7 @@ def sides(pictures: PictureSet, chosen: Numbers, start: str, ends: Sequence[str]
     for style in (start, *ends):
         if style not in known:
             raise TrainingError(f"the set '{pictures.name}' has no style '{style}': {choices(style, known)}")
-    if start in ends:
+    if apart and start in ends:
         raise TrainingError(f"the style '{start}' was given to be made from and to be made: name another")
     styles = np.array([pictures.pictures[number].style for number in chosen.tolist()])
     starts, made = chosen[styles == start], chosen[np.isin(styles, list(ends))]

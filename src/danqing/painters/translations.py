@@ -15,10 +15,10 @@ from danqing.data.gallery import Gallery, Many, of_set
 from danqing.data.picture_set import PictureSet
 from danqing.errors import TrainingError
 from danqing.metrics.extractor import Extractor
-from danqing.metrics.features import Features
+from danqing.metrics.features import Features, Others
 from danqing.metrics.measured import Number, mean_of
 from danqing.metrics.pairs import nearness
-from danqing.metrics.recognition import classifier
+from danqing.metrics.recognition import classifier, recognition
 from danqing.painters.painter import Painter
 from danqing.painters.sides import Sides, sides
 from danqing.painters.trial import features_of, preparation_of
@@ -118,7 +118,20 @@ def translated(
     found["taken for the style asked"] = {
         name: mean_of((judge.ranks(*pair) == 0).astype(np.float64), luck) for name, pair in shown.items()
     }
+    if given.partners is not None:
+        found["recognised"] = dict(_recognised(given, known, mine, hands, key.at("recognised")))
     return found
+
+
+def _recognised(given: Task, known: Others, mine: Features, hands: list[str], key: Key) -> dict[str, Number]:
+    """`recognition` among the concepts that were held out, by classifiers of the same concepts in other styles."""
+    assert given.partners is not None
+    pictures = given.whole.pictures
+    asked: list[str | None] = [pictures[number].concept for number in given.partners.tolist()]
+    rows = [number for number, picture in enumerate(pictures) if picture.concept in set(asked)]
+    labels: list[str | None] = [pictures[number].concept for number in rows]
+    real = known[torch.tensor(rows)], labels, [pictures[number].style for number in rows]
+    return recognition((mine, asked, hands), real, key)
 
 
 def _nearest(given: Task, known: Features) -> Numbers:

@@ -18,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from danqing.parts.symptoms import Symptom
+from danqing.words import MAX_SIZE
 
 Values = Mapping[str, Sequence[Any]]
 """Conditions of a batch: name of the condition to one value per picture; `None` where a picture has none."""
@@ -272,9 +273,11 @@ class Family(Learner):
     "pairs" where each is made from its own partner, "sets" where each comes with any of the other kind."""
     learns: ClassVar[bool] = True
     """False where it paints without training."""
+    examples: ClassVar[bool] = False
+    """True where it is asked for styles by example; whatever the set tells is then no condition."""
     needs: ClassVar[frozenset[str]] = frozenset()
     """Names of conditions without which it cannot paint."""
-    largest: ClassVar[int] = 1024
+    largest: ClassVar[int] = MAX_SIZE // 4
     """Pixels of a side that it may be asked for, at most."""
     sized: ClassVar[bool] = False
     """True where it paints only the size it learnt; it is told that size when it is built."""

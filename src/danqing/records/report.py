@@ -135,6 +135,8 @@ UNDERSTOOD = {
     "absolute error in percent to the partner": "How far values are from those of the pictures that these should have become, "
     "on average, beside what every translation must beat.",
     "feature distance to the partner": "The same to a network that knows photographs, which minds shapes more than shades.",
+    "recognised": "Share that a classifier takes for the thing that was translated, first guess and first five; it knows "
+    "those things from other styles alone.",
     "taken for the style asked": "Share that a classifier of the pictures learnt from takes for pictures of the style asked.",
 }
 
