@@ -344,6 +344,10 @@ def test_translate_on_the_command_line(bars: str, tmp_path: Path) -> None:
     one = CliRunner().invoke(app, ["translate", "made", str(pictures / "0.png"), "--size", "40x24"])
     assert one.exit_code == 0, one.output
     assert Image.open(pictures / "0-translated.png").size == (40, 24)
+    Image.fromarray(picture(1, "plain")[:8]).save(pictures / "wide.png")
+    wide = CliRunner().invoke(app, ["translate", "made", str(pictures / "wide.png"), "--size", "48"])
+    assert wide.exit_code == 0, wide.output
+    assert Image.open(pictures / "wide-translated.png").size == (48, 24)
 
 
 # --- nearness ----------------------------------------------------------------------------------------------------------

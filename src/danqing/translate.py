@@ -10,7 +10,7 @@ from danqing.data.folder import FolderTree
 from danqing.data.layout import PICTURES
 from danqing.errors import PictureError, WishError
 from danqing.paint import Session
-from danqing.painters.start_pictures import sha256_of
+from danqing.painters.start_pictures import read_picture, sha256_of
 from danqing.records.record import read
 from danqing.words import Doing, Painting, Wish
 
@@ -30,7 +30,9 @@ class Translated:
     left: tuple[tuple[Path, str], ...]
 
 
-def translate(session: Session, pictures: Path, out: Path, wish: Wish) -> Iterator[Doing | Painting | Translated]:
+def translate(
+    session: Session, pictures: Path, out: Path, wish: Wish, longest: int | None = None
+) -> Iterator[Doing | Painting | Translated]:
     """Paint from a picture, or from every picture in a folder and those below it.
 
     Args:
@@ -38,6 +40,7 @@ def translate(session: Session, pictures: Path, out: Path, wish: Wish) -> Iterat
         pictures: a file or a folder.
         out: a PNG for a file; for a folder, a folder that gets a PNG of the same name for each.
         wish: what else is asked for; its `init` is set.
+        longest: pixels of the longer side, each picture in its own shape; in place of the wish's size.
 
     Yields:
         What is being done, each painting, and last what came of all.
@@ -54,6 +57,8 @@ def translate(session: Session, pictures: Path, out: Path, wish: Wish) -> Iterat
         yield Doing("painting", number, len(pairs))
         asked = dataclasses.replace(wish, init=str(start))
         try:
+            if longest is not None:
+                asked = dataclasses.replace(asked, size=_shaped(start, longest))
             resolved = session.resolve(asked)
             if end.is_file() and _same(session, resolved, end):
                 kept.append(end)
@@ -68,6 +73,13 @@ def translate(session: Session, pictures: Path, out: Path, wish: Wish) -> Iterat
         painted.append(end)
         yield painting
     yield Translated(tuple(painted), tuple(kept), tuple(left))
+
+
+def _shaped(picture: Path, longest: int) -> tuple[int, int]:
+    """(width, height) of a picture whose longer side has so many pixels."""
+    height, width = read_picture(picture).shape[:2]
+    scale = longest / max(height, width)
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def _pairs(pictures: Path, out: Path) -> Sequence[tuple[Path, Path]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +13,10 @@ from danqing.cli.output import Json, follow, print_json, remark, say
 from danqing.cli.painting import conditions_of, size_of
 
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="A PNG; for a folder, a folder.")]
-Size = Annotated[str | None, typer.Option(help="64, or 64x48 (width x height); by default as the picture and painter have it.")]
+Size = Annotated[
+    str | None,
+    typer.Option(help="512 for the longer side, or 512x384 (width x height); by default as picture and painter have it."),
+]
 Mask = Annotated[Path | None, typer.Option(help="White where to paint, black where to keep the picture.")]
 
 
@@ -28,8 +32,8 @@ def translate(
     """Make pictures of one kind into another. The same command goes on where it was stopped."""
     from danqing.words import Wish
 
-    wish = Wish(conditions=conditions_of(style, None), size=size_of(size), mask=None if mask is None else str(mask))
-    _paint(painter, pictures, out, wish, "translated", json_)
+    wish = Wish(conditions=conditions_of(style, None), mask=None if mask is None else str(mask))
+    _paint(painter, pictures, out, wish, size, "translated", json_)
 
 
 def stylize(
@@ -53,22 +57,24 @@ def stylize(
 
     wish = Wish(
         conditions=conditions_of(style, None),
-        size=size_of(size),
         steps=steps,
         strength=strength,
         keep_colours=keep_colours,
         mask=None if mask is None else str(mask),
     )
-    _paint(painter, photo, out, wish, "stylized", json_)
+    _paint(painter, photo, out, wish, size, "stylized", json_)
 
 
-def _paint(painter: str, pictures: Path, out: Path | None, wish: Any, word: str, json_: bool) -> None:
+def _paint(painter: str, pictures: Path, out: Path | None, wish: Any, size: str | None, word: str, json_: bool) -> None:
     from danqing.paint import load
     from danqing.translate import translate as paint_all
 
     place = out or pictures.with_name(f"{pictures.stem}-{word}{'.png' if pictures.is_file() else ''}")
     told: list[dict[str, Any]] = []
-    done = follow(_noted(paint_all(load(painter), pictures, place, wish), told))
+    given = size_of(size)
+    longest = given[0] if given is not None and size is not None and size.strip().isdecimal() else None
+    asked = dataclasses.replace(wish, size=None if longest else given)
+    done = follow(_noted(paint_all(load(painter), pictures, place, asked, longest), told))
     for entry, path in zip(told, done.painted, strict=True):
         entry["file"] = str(path)
         if not json_:

@@ -32,6 +32,8 @@ from danqing.parts.vgg import WIDTHS, Vgg, vgg
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 """Maps whose means and deviations are a style; the last is what is shown."""
 EPSILON = 1e-5
+LARGE = 512
+"""Pixels of the longer side up to which a picture keeps its size where nobody says."""
 MULTIPLE = 8
 """The last map has a place for so many pixels a side."""
 
@@ -102,6 +104,10 @@ class AdaIn(Restyling):
                 "style": self.config.style * torch.stack(apart).mean(0),
             }
         )
+
+    def natural(self, start: tuple[int, int] | None, learnt: tuple[int, int]) -> tuple[int, int]:
+        """The size of its start, up to a moderate one: strokes are as wide as those of pictures it learnt."""
+        return super().natural(start, (max(LARGE, *learnt),) * 2)
 
     def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:
         """The picture, and how far to go.

@@ -94,6 +94,7 @@ class Restyling(Family):
     """What all share: they start from a picture and need a style by example; most learn nothing."""
 
     starts: ClassVar[bool] = True
+    free: ClassVar[bool] = True
     learns: ClassVar[bool] = False
     needs: ClassVar[frozenset[str]] = frozenset({"style"})
 

@@ -64,6 +64,7 @@ class Upscaler(Family):
 
     conditional: ClassVar[bool] = False
     starts: ClassVar[bool] = True
+    free: ClassVar[bool] = True
     heeds: ClassVar[frozenset[str]] = frozenset({"init"})
 
     def __init__(self, config: UpscalerConfig, conditions: Mapping[str, Condition[Any]], channels: int, length: int) -> None:

@@ -43,7 +43,7 @@ class Chain:
 
     def painted(self, size: tuple[int, int]) -> tuple[int, int]:
         """(height, width) to paint at for a size: what was learnt, longer on one side where the shape is another."""
-        if self.upscaler is None or (self.painter.starts and self.painter.translates is None):
+        if self.upscaler is None or self.painter.free:
             return size
         scale = max(native / side for native, side in zip(self.native, size, strict=True))
         height, width = (max(SMALLEST, round(side * scale)) for side in size)

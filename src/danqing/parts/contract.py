@@ -279,6 +279,8 @@ class Family(Learner):
     """Names of conditions without which it cannot paint."""
     largest: ClassVar[int] = MAX_SIZE // 4
     """Pixels of a side that it may be asked for, at most."""
+    free: ClassVar[bool] = False
+    """True where it paints any size as well as the one it learnt, so that nothing has to be enlarged."""
     sized: ClassVar[bool] = False
     """True where it paints only the size it learnt; it is told that size when it is built."""
     pooled: ClassVar[bool] = False
