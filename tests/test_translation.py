@@ -25,6 +25,8 @@ from danqing.data.prepare import augment
 from danqing.data.stream import Starts, Stream
 from danqing.errors import ConfigError, TrainingError, WishError
 from danqing.evaluate import Scores, evaluate_painter
+from danqing.families.translation import Judge
+from danqing.families.unpaired import CutConfig
 from danqing.metrics.measured import Measured
 from danqing.metrics.pairs import absolute_errors, nearness
 from danqing.paint import load
@@ -187,6 +189,30 @@ def test_patches_are_told_apart_in_their_places() -> None:
     other = learner._contrast(noise, keys.at("other").normal(3, 8, 8), {}, keys)
     assert bool((same < 0.5).all())
     assert bool((other > 1.0).all())
+
+
+def test_a_coarse_critic_is_blind_to_grain() -> None:
+    checkers = ((torch.arange(16)[:, None] + torch.arange(16)) % 2 * 2.0 - 1).expand(2, 3, 16, 16)
+    x = Key("soft").normal(2, 3, 16, 16)
+    for coarse, blind in ((1, False), (2, True)):
+        torch.manual_seed(0)
+        judge = Judge(3, CutConfig.read({"critic": 8, "coarse": coarse}), {})
+        apart = (judge(x + 0.5 * checkers, {}) - judge(x, {})).abs().max()
+        assert (float(apart) < 1e-5) == blind
+    small = Judge(3, CutConfig.read({"critic": 8, "coarse": 8}), {})
+    assert small(x[..., :8, :8], {}).isfinite().all(), "what is too small to be made coarser is seen as it is"
+
+
+def test_slopes_of_a_critic_are_penalised_where_asked() -> None:
+    for gamma in (0.0, 2.0):
+        learner = pix2pix(gamma=gamma)
+        parts = learner.loss(BATCH, "critic", Key(0), Clock(0, 0)).parts
+        assert ("R1" in parts) == bool(gamma)
+    assert BATCH.starts is not None
+    pairs = torch.cat([BATCH.starts, BATCH.pictures], 1).requires_grad_()
+    verdicts = learner.critic(pairs, BATCH.conditions).mean(1)
+    (slope,) = torch.autograd.grad(verdicts.sum(), pairs)
+    torch.testing.assert_close(parts["R1"], slope.square().sum((1, 2, 3)))
 
 
 def test_a_translation_needs_a_start() -> None:

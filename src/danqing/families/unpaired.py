@@ -41,6 +41,7 @@ class CycleGanConfig(TranslationConfig):
         noise: standard deviation of what is added to a painting before the way back.
     """
 
+    coarse: int = Field(2, ge=1, le=8)
     cycle: float = Field(10.0, ge=0)
     identity: float = Field(5.0, ge=0)
     pool: int = Field(50, ge=1)
@@ -57,6 +58,7 @@ class CutConfig(TranslationConfig):
         width: numbers in which a patch is told.
     """
 
+    coarse: int = Field(2, ge=1, le=8)
     contrast: float = Field(1.0, ge=0)
     identity: float = Field(1.0, ge=0)
     patches: int = Field(64, ge=2)
@@ -84,8 +86,8 @@ class CycleGan(Translation):
         super().__init__(config, conditions, channels, length)
         self.config = config
         self.back = Painter(config.backbone, {}, channels)
-        self.critic_there = Judge(channels, config.critic, conditions)
-        self.critic_back = Judge(channels, config.critic, {})
+        self.critic_there = Judge(channels, config, conditions)
+        self.critic_back = Judge(channels, config, {})
         self.pools: Tensor
         self.kept: Tensor
         self.register_buffer("pools", torch.zeros(config.pool, 2, channels, *size))
@@ -156,7 +158,7 @@ class Cut(Translation):
     def __init__(self, config: CutConfig, conditions: Conditions, channels: int, length: int) -> None:
         super().__init__(config, conditions, channels, length)
         self.config = config
-        self.critic = Judge(channels, config.critic, conditions)
+        self.critic = Judge(channels, config, conditions)
         widths = (channels, *config.backbone.widths)
         self.heads = nn.ModuleList(
             nn.Sequential(nn.Linear(width, config.width), nn.ReLU(), nn.Linear(config.width, config.width)) for width in widths
