@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import io
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from danqing.families.unpaired import CycleGan
 from danqing.maths.colour import from_network, to_network
 from danqing.metrics.measured import Number, mean_of, ratio_of
 from danqing.painters.painter import Painter, open_painter
+from danqing.painters.sheet import grid, paint_values
 from danqing.painters.translations import task
 from danqing.parts.contract import Key
 
@@ -43,6 +45,18 @@ def packed(pixels: np.ndarray) -> np.ndarray:
         colours.save(file, "JPEG", quality=QUALITY)
         seen = np.asarray(Image.open(file)).reshape(*pixels.shape[:2], -1)
     return np.concatenate([seen, pixels[..., 3:]], -1) if pixels.shape[-1] == 4 else seen
+
+
+def wall(painter: Painter, count: int, shown: int = 32) -> Image.Image:
+    """Pictures it never saw, what it made of each, and what each should have become, unpicked: evenly out of those measured."""
+    given = task(painter, PictureSet.open(painter.facts.trained["set"]), count, Key(0).at("evaluate").at("wishes"))
+    rows = np.linspace(0, len(given.starts) - 1, shown).astype(np.int64)
+    starts = given.whole.straight(given.starts[rows])
+    values = {name: [column[row] for row in rows.tolist()] for name, column in given.values.items()}
+    painted = paint_values(painter.family, values, shown, painter.facts.size, Key(0), starts)
+    parts = [starts, painted, *([] if given.partners is None else [given.whole.straight(given.partners[rows])])]
+    sheet = np.stack(parts, 1).reshape(-1, *painted.shape[1:])
+    return grid(sheet, max(1, 64 // max(painter.facts.size)), len(parts) * 8)
 
 
 @torch.no_grad()
@@ -79,6 +93,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Translations")
     parser.add_argument("painters", nargs="+")
     parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--walls", type=Path, help="a folder for a picture of each")
     given = parser.parse_args()
     for name in given.painters:
         found = scores(name, given.count)
@@ -87,6 +102,8 @@ def main() -> None:
             for of, number in numbers.items():
                 print(f"| {what} | {of} | {number} |")
         painter = open_painter(name)
+        if given.walls is not None:
+            wall(painter, given.count).save(given.walls / f"{name}.png", optimize=True)
         if isinstance(painter.family, CycleGan):
             for of, number in hidden(painter, given.count).items():
                 print(f"| there and back | {of} | {number} |")

@@ -36,7 +36,7 @@ def test_both_languages_give_the_same_commands() -> None:
     assert english == chinese
 
 
-TOLD = [command for page in (READMES[0], *sorted((ROOT / "docs").glob("*.md"))) for command in commands(page)]
+TOLD = [command for page in (READMES[0], *sorted((ROOT / "docs").rglob("*.md"))) for command in commands(page)]
 
 
 @pytest.mark.parametrize("command", TOLD, ids=" ".join)

@@ -284,9 +284,11 @@ def test_it_is_trained_from_a_set_and_asked_by_example(monkeypatch: pytest.Monke
     monkeypatch.setattr(adains, "vgg", eyes)
     monkeypatch.setattr(adains, "WIDTHS", eyes_widths())
     bars = str(import_pictures(Bars(20), tmp_path / "bars").folder)
-    given = {"family": "adain", "name": "mine", "size": 16, "channels": 3, "pictures_seen": 32, "threads": 1, "sheets": 1}
+    given = {"family": "adain", "name": "mine", "size": 16, "pictures_seen": 32, "threads": 1, "sheets": 1}
     *_, done = train(bars, {**given, "to_styles": ["plain", "red"], "from_style": "plain"})
     assert isinstance(done, Done)
+    with pytest.raises(ConfigError, match="paints in 3 channels, and channels=4 was given"):
+        next(train(bars, {**given, "name": "clear", "channels": 4, "to_styles": "red", "from_style": "plain"}))
     painting = load("mine").paint(init=str(files / "photo.png"), conditions={"style": str(files / "a.png")})
     assert painting.image.size == (80, 60)
     with pytest.raises(WishError, match="cannot paint without style"):

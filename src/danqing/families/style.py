@@ -30,7 +30,7 @@ from torch.nn import functional as F
 from danqing.conditions.condition import Condition
 from danqing.conditions.style_pictures import Examples
 from danqing.config import Config
-from danqing.errors import WishError
+from danqing.errors import ConfigError, WishError
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Loss, Plan, Player
 from danqing.parts.perceptual import grams
 from danqing.parts.precision import reduced_precision
@@ -101,7 +101,7 @@ class Restyling(Family):
     def __init__(self, conditions: Conditions, channels: int) -> None:
         super().__init__()
         if channels != 3:
-            raise ValueError(f"style transfer paints in colour, and was to have {channels} channels")
+            raise ConfigError(f"style transfer paints in 3 channels, and channels={channels} was given: leave it out")
         self.conditions, self.accepts = conditions, frozenset(conditions)
 
     def players(self) -> dict[str, Player]:

@@ -177,6 +177,8 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
         proposed, reasons = proposed | facts, reasons | whys
     elif wrong := next((name for name in ("from_style", "to_styles") if given.get(name) is not None), None):
         raise ConfigError(f"the setting {wrong} was given, and the family does not translate: leave it out")
+    if family.examples:
+        proposed["channels"], reasons["channels"] = 3, "3 channels: styles by example are of pictures in colour"
     if not family.learns:
         raise ConfigError("the family paints without training: use 'danqing stylize', or name a family that learns")
     most = family.batch
