@@ -2,8 +2,8 @@
 
 Every photograph of a folder is painted in the style of every painting of another, at 512 × 512 pixels, by both painters in the
 box. Distances are those of EfficientNet-Lite0, which neither painter knows: of the style, as `danqing stylize` tells it, and of
-what is shown, to the photograph. What they must beat is the photograph blended with the painting, pixel by pixel, in the
-proportion that comes as near to the painting's style, or, where none does, half and half. All pictures are shown, unpicked.
+what is shown, to the photograph. Beside them stand photographs blended with the paintings, pixel by pixel, in several
+proportions. All pictures are shown, unpicked.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Style transfer")
     parser.add_argument("photos", type=Path)
     parser.add_argument("paintings", type=Path)
+    parser.add_argument("--painters", nargs="+", default=["any-style", "gatys"])
     parser.add_argument("--wall", type=Path, help="a picture of all")
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
@@ -70,10 +71,11 @@ def main() -> None:
     photos, paintings = (
         sorted(path for path in folder.iterdir() if path.is_file()) for folder in (given.photos, given.paintings)
     )
-    judge, painters = Judge(), {name: load(name) for name in ("any-style", "gatys")}
+    judge, painters = Judge(), {name: load(name) for name in given.painters}
     for session in painters.values():  # opened and converted before the clock runs
         session.paint(init=str(photos[0]), conditions={"style": str(paintings[0])}, size=(64, 64))
-    found: dict[str, list[tuple[float, ...]]] = {name: [] for name in (*painters, "blend as near", "blend, half and half")}
+    blends = {f"blend, {share:.0%} of the painting": share for share in SHARES}
+    found: dict[str, list[tuple[float, ...]]] = {name: [] for name in (*painters, *blends)}
     tiles: list[list[Pixels]] = []
     for photo in photos:
         start = fitted(read_picture(photo), (SIDE, SIDE), 3, fit="crop")
@@ -86,22 +88,19 @@ def main() -> None:
             for name, session in painters.items():
                 pixels, clock, worked = in_front(session, place, painting)
                 far, shown = judge(pixels, start, style, str(painting))
-                near = next((both for both in mixed.values() if both[0] <= far), None)
                 found[name].append((far, shown, clock, worked))
-                if name == "any-style":
-                    found["blend as near"].append(near or (np.nan, np.nan))
                 rows[name].append(pixels)
-                print(f"{photo.stem}, {painting.stem}, {name}: style {far:.3f}, shown {shown:.3f}; blends", end=" ", flush=True)
-                print({share: f"{s:.2f}/{c:.2f}" for share, (s, c) in mixed.items()}, f"{clock:.1f} s", flush=True)
-            found["blend, half and half"].append(mixed[0.5])
+                print(f"{photo.stem}, {painting.stem}, {name}: {far:.3f}, {shown:.3f}, {clock:.1f} s", flush=True)
+            for blend, share in blends.items():
+                found[blend].append(mixed[share])
         tiles += [[start, *rows[name]] for name in painters]
         place.unlink()
     luck = np.random.default_rng(0)
     column: Callable[[str, int], Measured] = lambda name, place: mean_of(  # noqa: E731
-        np.array([row[place] for row in found[name] if not np.isnan(row[0])]), luck
+        np.array([row[place] for row in found[name]]), luck
     )
     print("\n| who | distance to the style | distance to what is shown | seconds | CPU seconds |\n|---|---|---|---|---|")
-    for name in (*painters, "blend, half and half"):
+    for name in found:
         cells = [str(column(name, place)) for place in range(len(found[name][0]))]
         print(f"| {name} | {' | '.join(cells)} |" + " |" * (4 - len(cells)))
     if given.wall is not None:

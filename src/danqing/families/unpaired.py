@@ -41,7 +41,6 @@ class CycleGanConfig(TranslationConfig):
         noise: standard deviation of what is added to a painting before the way back.
     """
 
-    coarse: int = Field(2, ge=1, le=8)
     cycle: float = Field(10.0, ge=0)
     identity: float = Field(5.0, ge=0)
     pool: int = Field(50, ge=1)
@@ -58,7 +57,6 @@ class CutConfig(TranslationConfig):
         width: numbers in which a patch is told.
     """
 
-    coarse: int = Field(2, ge=1, le=8)
     contrast: float = Field(1.0, ge=0)
     identity: float = Field(1.0, ge=0)
     patches: int = Field(64, ge=2)
