@@ -48,13 +48,13 @@ PALETTE = PaletteCondition()
 
 def drawn(key: Key, plain: bool = False) -> UInt8[np.ndarray, "8 8 3"]:
     """A disc or stripes; where it is `plain`, in white on black."""
-    fore, back = [1.0, 0.0] if plain else key.at("colours").uniform(2, 3).numpy()
+    fore, back = np.float32([[1] * 3, [0] * 3]) if plain else key.at("colours").uniform(2, 3).numpy()
     form, down, right, width = key.at("form").uniform(4).tolist()
     rows, columns = np.mgrid[:SIDE, :SIDE]
     disc = np.hypot(rows - 2 - 4 * down, columns - 2 - 4 * right) < 1.5 + 1.5 * width
     stripes = (down * rows + right * columns) / (2 + 3 * width) % 1 < 0.5
     inside = disc if form < 0.5 else stripes
-    return np.asarray(np.where(inside[..., None], fore, back) * np.full(3, 255), np.uint8)
+    return np.asarray(np.where(inside[..., None], fore, back) * 255, np.uint8)
 
 
 def stream(count: int = 256, seed: int = 0) -> Stream:

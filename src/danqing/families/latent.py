@@ -129,7 +129,7 @@ class Latent(LatentFamily):
             mean, log_variance = self.codec.posterior(batch.pictures, {})
             noise = batch.keys(key).at("codec").normal(*mean.shape[1:]).to(mean)
             latents = self._even(mean + (0.5 * log_variance).exp() * noise)
-        return self.painter.loss(dataclasses.replace(batch, pictures=latents), player, key, clock)
+        return self.painter.loss(dataclasses.replace(batch, pictures=latents, starts=None), player, key, clock)
 
     def after(self, player: str, stats: Mapping[str, Tensor], key: Key, clock: Clock) -> None:
         """The codec's."""
