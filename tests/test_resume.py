@@ -150,15 +150,15 @@ FAMILIES: Mapping[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_ends_byte_identical_after_a_kill(family: str, shapes: str, home: Path, tmp_path: Path) -> None:
-    """Killed in the third of five steps; where the family has stages, that is after the first stage."""
+    """Killed in the fifth of eight steps; where the family has stages, that is after the first stage."""
     if entry(family).family.translates:
         shapes = str(import_pictures(Bars(20), tmp_path / "bars").folder)
-    told = {**LONG, "family": family, "model": FAMILIES[family], "pictures_seen": 40, "sheets": 0}
-    assert live(shapes, "whole", told=told)[-1] == ("Done", 40)
-    assert live(shapes, "killed", words=3, moment=0.02, told=told)[-1][0] == "Progress"
+    told = {**LONG, "family": family, "model": FAMILIES[family], "pictures_seen": 64, "sheets": 0}
+    assert live(shapes, "whole", told=told)[-1] == ("Done", 64)
+    assert live(shapes, "killed", words=5, told=told)[-1][0] == "Progress"
     again = live(shapes, "killed", told=told)
-    assert 0 < again[0][1] < 40
-    assert again[-1] == ("Done", 40)
+    assert 0 < again[0][1] < 64
+    assert again[-1] == ("Done", 64)
     assert weights(home, "killed") == weights(home, "whole")
 
 

@@ -89,7 +89,7 @@ class CycleGan(Translation):
         self.pools: Tensor
         self.kept: Tensor
         self.register_buffer("pools", torch.zeros(config.pool, 2, channels, *size))
-        self.register_buffer("kept", torch.zeros((), dtype=torch.long))
+        self.register_buffer("kept", torch.zeros(()))
 
     def players(self) -> dict[str, Player]:
         """Both critics as one player, which moves first; both painters as one."""
