@@ -48,7 +48,7 @@ PALETTE = PaletteCondition()
 
 def drawn(key: Key, plain: bool = False) -> UInt8[np.ndarray, "8 8 3"]:
     """A disc or stripes; where it is `plain`, in white on black."""
-    fore, back = np.float32([[1] * 3, [0] * 3]) if plain else key.at("colours").uniform(2, 3).numpy()
+    fore, back = np.array([[1] * 3, [0] * 3], np.float32) if plain else key.at("colours").uniform(2, 3).numpy()
     form, down, right, width = key.at("form").uniform(4).tolist()
     rows, columns = np.mgrid[:SIDE, :SIDE]
     disc = np.hypot(rows - 2 - 4 * down, columns - 2 - 4 * right) < 1.5 + 1.5 * width
