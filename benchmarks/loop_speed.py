@@ -17,7 +17,8 @@ import torch
 
 from danqing.data.picture_set import import_pictures
 from danqing.data.shapes import ShapesSource
-from danqing.painters.run import make_ready, resolve
+from danqing.painters.run import make_ready
+from danqing.painters.settings import resolve
 from danqing.parts.contract import Clock, Key
 from danqing.parts.loop import Loop
 

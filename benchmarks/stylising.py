@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +95,10 @@ def main() -> None:
         tiles += [[start, *rows[name]] for name in painters]
         place.unlink()
     luck = np.random.default_rng(0)
-    column: Callable[[str, int], Measured] = lambda name, place: mean_of(  # noqa: E731
-        np.array([row[place] for row in found[name]]), luck
-    )
+
+    def column(name: str, place: int) -> Measured:
+        return mean_of(np.array([row[place] for row in found[name]]), luck)
+
     print("\n| who | distance to the style | distance to what is shown | seconds | CPU seconds |\n|---|---|---|---|---|")
     for name in found:
         cells = [str(column(name, place)) for place in range(len(found[name][0]))]

@@ -11,7 +11,7 @@ import danqing
 from danqing.cli import app
 from danqing.config import read_toml
 from danqing.painters.registry import settings
-from danqing.painters.run import Settings
+from danqing.painters.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]

@@ -17,7 +17,8 @@ from danqing.errors import ConfigError, TrainingError
 from danqing.painters import pace
 from danqing.painters.pace import affordable
 from danqing.painters.registry import FROM_NOTHING
-from danqing.painters.run import make_ready, resolve
+from danqing.painters.run import make_ready
+from danqing.painters.settings import resolve
 from danqing.parts.loop import Loop
 from danqing.train import Begun, Done, train
 

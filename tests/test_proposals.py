@@ -10,7 +10,7 @@ from danqing.data.picture_set import import_pictures
 from danqing.data.proposals import ENOUGH, RATE, REDUCED_RATE, SECONDS, Proposal, propose
 from danqing.data.rendering import png
 from danqing.data.source import Item, LeftOut, Source
-from danqing.painters.run import resolve
+from danqing.painters.settings import resolve
 
 
 class Noise(Source):

@@ -22,7 +22,7 @@ from danqing.data.picture_set import import_pictures
 from danqing.data.shapes import ShapesSource
 from danqing.errors import ConfigError, TrainingError
 from danqing.painters.registry import entry
-from danqing.painters.run import Settings, fingerprint
+from danqing.painters.settings import Settings, fingerprint
 from danqing.painters.snapshot import KEEP
 from danqing.train import Begun, Done, train
 

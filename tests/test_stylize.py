@@ -22,7 +22,7 @@ from danqing.conditions.style_pictures import Example, StylePictures
 from danqing.config import merge
 from danqing.data.picture_set import import_pictures
 from danqing.data.shapes import ShapesSource
-from danqing.errors import ConfigError, PainterError, WishError
+from danqing.errors import ConfigError, PainterError, TrainingError, WishError
 from danqing.evaluate import evaluate_painter
 from danqing.families import adain as adains
 from danqing.families import style as styling
@@ -74,7 +74,6 @@ def adain(**changes: Any) -> AdaIn:
 FAMILIES: dict[str, Callable[[], Family]] = {
     "adain": adain,
     "gatys": gatys,
-    "two stages": lambda: gatys(stages=[[0.5, 0.5], [1.0, 0.5]]),
     "at once": at_once,
 }
 
@@ -157,6 +156,13 @@ def test_nothing_is_trained_or_saved_but_decoders() -> None:
         assert set(owned) == set(family.parameters())
         assert (name == "adain") == bool(owned)
         assert {key.split(".")[0] for key in family.state_dict()} == ({"decoder"} if owned else set())
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_pictures_go_where_the_painter_is(name: str) -> None:
+    """ "meta" stands for an accelerator."""
+    family = FAMILIES[name]().to("meta")
+    assert family.start(asked(1), Plan((64, 64)), keys(1)).tensors["start"].device == torch.device("meta")
 
 
 # --- by updates --------------------------------------------------------------------------------------------------------
@@ -289,9 +295,13 @@ def test_it_is_trained_from_a_set_and_asked_by_example(monkeypatch: pytest.Monke
     assert isinstance(done, Done)
     with pytest.raises(ConfigError, match="paints in 3 channels, and channels=4 was given"):
         next(train(bars, {**given, "name": "clear", "channels": 4, "to_styles": "red", "from_style": "plain"}))
+    with pytest.raises(TrainingError, match="heeds styles by example alone: leave out conditions and text"):
+        next(train(bars, {**given, "name": "told", "to_styles": "red", "from_style": "plain", "conditions": ["palette"]}))
+    with pytest.raises(TrainingError, match="rehearse was given, and the family paints nothing from memory"):
+        next(train(bars, {"start_from": "mine", "name": "again", "to_styles": "red", "from_style": "plain", "rehearse": 3}))
     painting = load("mine").paint(init=str(files / "photo.png"), conditions={"style": str(files / "a.png")})
     assert painting.image.size == (80, 60)
-    with pytest.raises(WishError, match="cannot paint without style"):
+    with pytest.raises(WishError, match="cannot paint without a style"):
         load("mine").paint(init=str(files / "photo.png"))
 
 
@@ -353,7 +363,7 @@ def test_a_picture_is_painted_in_its_own_size_and_can_be_replayed(session: Sessi
 
 def test_what_cannot_be_stylised_is_told(session: Session, files: Path) -> None:
     photo, style = str(files / "photo.png"), {"style": str(files / "a.png")}
-    with pytest.raises(WishError, match="cannot paint without style: add --style"):
+    with pytest.raises(WishError, match="cannot paint without a style: add --style FILE"):
         session.paint(init=photo)
     with pytest.raises(WishError, match="starts from a picture and none was given"):
         session.paint(conditions=style)
@@ -419,6 +429,9 @@ def test_stylize_on_the_command_line(session: Session, files: Path) -> None:
     assert Image.open(files / "photo-stylized.png").size == (80, 60)
     again = CliRunner().invoke(app, [*arguments, "--strength", "0.7", "--keep-colours", "--json"])
     assert json.loads(again.stdout)["kept"] == [str(files / "photo-stylized.png")]
+    Image.fromarray(pixels(7, 60, 80)).save(files / "a.png")
+    other = CliRunner().invoke(app, [*arguments, "--strength", "0.7", "--keep-colours", "--json"])
+    assert json.loads(other.stdout)["kept"] == [], "the style is another picture now"
     slow = CliRunner().invoke(app, [*arguments, "--painter", "gatys", "--steps", "2", "--out", str(files / "slow.png")])
     assert slow.exit_code == 0, slow.output
     assert "style missed by" in slow.stdout

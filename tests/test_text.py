@@ -27,7 +27,7 @@ from danqing.errors import AssetError, ConfigError, TrainingError, WishError
 from danqing.painters.card import card
 from danqing.painters.painter import PainterFacts, open_painter, write
 from danqing.painters.registry import build, settings
-from danqing.painters.run import Settings
+from danqing.painters.settings import Settings
 from danqing.parts.contract import Key
 from danqing.parts.frozen_text import open_frozen
 from danqing.parts.sentencepiece import read_tokenizer

@@ -265,10 +265,9 @@ class Session:
         self._check_heeded(wish)
         check_start(wish)
         values = self._parsed(wish)
+        if family.examples and "style" not in values:
+            raise WishError(f"painters of the family '{facts.family}' cannot paint without a style: add --style FILE")
         parse(self.painter.conditions, self._texts(wish.negative, {}))
-        if family.needs - values.keys():
-            missing = ", ".join(sorted(family.needs - values.keys()))
-            raise WishError(f"painters of the family '{facts.family}' cannot paint without {missing}: add --{missing}")
         return dataclasses.replace(
             wish,
             size=size,
@@ -361,13 +360,17 @@ class Session:
             "settings": tuned(self.painter),
         }
 
+    def inputs(self, wish: Wish) -> dict[str, str]:
+        """SHA-256 of every file that a wish names, its conditions' too."""
+        known, found = self.painter.conditions, parse(self.painter.conditions, self._texts(wish.words, wish.conditions))
+        return hashes(wish, [path for name, value in found.items() for path in known[name].files(value)])
+
     def painting(self, image: Image.Image, wish: Wish, batch: int) -> Painting:
         """A finished picture with its scores and record."""
         size = (image.height, image.width)
         upscaler = self.upscaler if self.chain.painted(size) != size else None
         values = self._parsed(wish)
-        files = [path for name, value in values.items() for path in self.painter.conditions[name].files(value)]
-        facts = {"wish": wish.to_json(), "inputs": hashes(wish, files), "batch": batch, "pixels": pixels_sha256(image)}
+        facts = {"wish": wish.to_json(), "inputs": self.inputs(wish), "batch": batch, "pixels": pixels_sha256(image)}
         facts["upscaler"] = "" if upscaler is None else upscaler.weights_sha256
         record = Record.read({**self.numerics(), **facts})
         pixels = from_image(image)

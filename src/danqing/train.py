@@ -18,7 +18,8 @@ from danqing.data.picture_set import PictureSet
 from danqing.errors import TrainingError
 from danqing.files import write_atomically
 from danqing.painters.pace import affordable
-from danqing.painters.run import Run, Settings, fingerprint, make_ready, resolve
+from danqing.painters.run import Run, make_ready
+from danqing.painters.settings import Settings, fingerprint, resolve
 from danqing.painters.sheet import Distances, distances, grid, paint_values, png
 from danqing.painters.snapshot import Snapshot, newest
 from danqing.parts.contract import Family, Key

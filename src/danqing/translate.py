@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from danqing.data.folder import FolderTree
 from danqing.data.layout import PICTURES
 from danqing.errors import PictureError, WishError
 from danqing.paint import Session
-from danqing.painters.start_pictures import read_picture, sha256_of
+from danqing.painters.start_pictures import read_picture
 from danqing.records.record import read
-from danqing.words import Doing, Painting, Wish
+from danqing.words import Doing, Wish
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Painted:
+    """A file that was written, its wish, and its scores."""
+
+    path: Path
+    wish: Wish
+    scores: Mapping[str, float]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -20,19 +29,19 @@ class Translated:
     """What came of all the pictures.
 
     Args:
-        painted: the files that were written by this call.
+        painted: what was written by this call.
         kept: files that were there, painted from the same picture by the same wish.
         left: pictures that could not be painted from, each with the reason.
     """
 
-    painted: tuple[Path, ...]
+    painted: tuple[Painted, ...]
     kept: tuple[Path, ...]
     left: tuple[tuple[Path, str], ...]
 
 
 def translate(
     session: Session, pictures: Path, out: Path, wish: Wish, longest: int | None = None
-) -> Iterator[Doing | Painting | Translated]:
+) -> Iterator[Doing | Translated]:
     """Paint from a picture, or from every picture in a folder and those below it.
 
     Args:
@@ -43,14 +52,14 @@ def translate(
         longest: pixels of the longer side, each picture in its own shape; in place of the wish's size.
 
     Yields:
-        What is being done, each painting, and last what came of all.
+        What is being done, and last what came of all.
 
     Raises:
         WishError: there is no such file or folder, or the wish cannot be painted.
         OutputError: the place cannot be written to.
     """
     pairs = _pairs(pictures, out)
-    painted: list[Path] = []
+    painted: list[Painted] = []
     kept: list[Path] = []
     left: list[tuple[Path, str]] = []
     for number, (start, end) in enumerate(pairs):
@@ -69,9 +78,7 @@ def translate(
                 raise
             left.append((start, str(error)))
             continue
-        painting.save(end)
-        painted.append(end)
-        yield painting
+        painted.append(Painted(painting.save(end), painting.wish, painting.scores))
     yield Translated(tuple(painted), tuple(kept), tuple(left))
 
 
@@ -109,4 +116,4 @@ def _same(session: Session, wish: Wish, path: Path) -> bool:
     asked = {name: value for name, value in wish.to_json().items() if name != "init"}
     before = {name: value for name, value in Wish.from_json(record.wish).to_json().items() if name != "init"}
     same = record.weights == session.painter.weights_sha256 and asked == before
-    return same and record.inputs.get("init") == sha256_of(str(wish.init))
+    return same and record.inputs == session.inputs(wish)

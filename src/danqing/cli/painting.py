@@ -31,6 +31,7 @@ def paint(
     init: Annotated[Path | None, typer.Option(help="A picture to start from.")] = None,
     strength: Annotated[float | None, typer.Option(help="How far to go from it: above 0, at most 1.")] = None,
     mask: Annotated[Path | None, typer.Option(help="White where to paint, black where to keep the start picture.")] = None,
+    keep_colours: Annotated[bool, typer.Option("--keep-colours", help="Keep the colours of the start picture.")] = False,
     best_of: Annotated[
         int | None, typer.Option(help="Paint so many of each, with seeds in a row, and keep the one that suits the words best.")
     ] = None,
@@ -60,6 +61,7 @@ def paint(
             init=None if init is None else str(init),
             strength=strength,
             mask=None if mask is None else str(mask),
+            keep_colours=keep_colours,
         )
         for i in range(n)
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -70,29 +69,18 @@ def _paint(painter: str, pictures: Path, out: Path | None, wish: Any, size: str 
     from danqing.translate import translate as paint_all
 
     place = out or pictures.with_name(f"{pictures.stem}-{word}{'.png' if pictures.is_file() else ''}")
-    told: list[dict[str, Any]] = []
     given = size_of(size)
     longest = given[0] if given is not None and size is not None and size.strip().isdecimal() else None
     asked = dataclasses.replace(wish, size=None if longest else given)
-    done = follow(_noted(paint_all(load(painter), pictures, place, asked, longest), told))
-    for entry, path in zip(told, done.painted, strict=True):
-        entry["file"] = str(path)
-        if not json_:
-            misses = "".join(f", {name} missed by {miss:.3g}" for name, miss in entry["scores"].items())
-            say(f"{path}{misses}")
+    done = follow(paint_all(load(painter), pictures, place, asked, longest))
+    for one in () if json_ else done.painted:
+        misses = "".join(f", {name} missed by {miss:.3g}" for name, miss in one.scores.items())
+        say(f"{one.path}{misses}")
     for path in done.kept:
         remark(f"{path} was there already")
     for path, reason in done.left:
         remark(f"left out: {path}: {reason}")
     if json_:
+        told = [{"file": str(p.path), "wish": p.wish.to_json(), "scores": dict(p.scores)} for p in done.painted]
         kept, left = [str(path) for path in done.kept], [{"file": str(path), "reason": why} for path, why in done.left]
         print_json({"painted": told, "kept": kept, "left_out": left})
-
-
-def _noted(events: Iterator[Any], told: list[dict[str, Any]]) -> Iterator[Any]:
-    """The same events; of each painting is noted what is told of it."""
-    for event in events:
-        if hasattr(event, "scores"):
-            told.append({"wish": event.wish.to_json(), "scores": dict(event.scores)})
-        else:
-            yield event

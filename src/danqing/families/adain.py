@@ -23,9 +23,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from danqing.conditions.style_pictures import Examples
-from danqing.families.style import Conditions, Frozen, Restyling, begun_from, examples_of
+from danqing.families.style import Conditions, Frozen, Restyling, examples_of
 from danqing.families.translation import begun
-from danqing.parts.contract import Asked, Batch, Canvas, Clock, Key, Keys, Loss, Plan, Player
+from danqing.parts.contract import Asked, Batch, Canvas, Clock, Key, Loss, Player
 from danqing.parts.rates import PlayerConfig
 from danqing.parts.vgg import WIDTHS, Vgg, vgg
 
@@ -71,7 +71,6 @@ class AdaIn(Restyling):
     """
 
     learns: ClassVar[bool] = True
-    examples: ClassVar[bool] = True
     translates: ClassVar[Literal["pairs", "sets"] | None] = "sets"
     heeds: ClassVar[frozenset[str]] = frozenset({"init", "mask"})
     batch: ClassVar[int | None] = 8
@@ -108,16 +107,6 @@ class AdaIn(Restyling):
     def natural(self, start: tuple[int, int] | None, learnt: tuple[int, int]) -> tuple[int, int]:
         """The size of its start, up to a moderate one: strokes are as wide as those of pictures it learnt."""
         return super().natural(start, (max(LARGE, *learnt),) * 2)
-
-    def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:
-        """The picture, and how far to go.
-
-        Raises:
-            WishError: there is no picture, or no style.
-        """
-        start = begun_from(asked)
-        strength = torch.full((len(start),), plan.strength)
-        return Canvas({"start": start, "strength": strength, "x": start}, (1.0, 0.0), 0, keys)
 
     def step(self, canvas: Canvas, asked: Asked) -> Canvas:
         """The one step."""

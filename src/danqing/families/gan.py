@@ -30,6 +30,7 @@ from danqing.conditions.conditioner import Conditioner, drop
 from danqing.parts.augmenting import augmented
 from danqing.parts.blocks import groups
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Key, Keys, LatentFamily, Loss, Plan, Player, Values
+from danqing.parts.critics import game
 from danqing.parts.precision import full_precision
 from danqing.parts.rates import PlayerConfig
 from danqing.parts.symptoms import Symptom, overfitting
@@ -117,10 +118,7 @@ class Gan(LatentFamily):
 
     def players(self) -> dict[str, Player]:
         """The critic moves first."""
-        lead = self.config.model_copy(update={"lr": self.config.lead * self.config.lr})
-        critic = lead.player(self.critic.parameters(), self.length)
-        painter = self.config.player(self.painter.parameters(), self.length)
-        return {"critic": dataclasses.replace(critic, averages=()), "painter": painter}
+        return game(self.painter, self.critic, self.config, self.length, self.config.lead)
 
     def networks(self) -> tuple[nn.Module, ...]:
         """The critic's convolutions."""

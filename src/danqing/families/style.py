@@ -3,9 +3,8 @@
 `Gatys` changes a picture until it has the content of one picture and the style of others, as a network that knows photographs
 sees them: its maps are to be those of the one, and the correlations of its channels those of the others (Gatys et al. 2016,
 "Image style transfer using convolutional neural networks", equations 1, 4, 5 and 7). Each step of painting is an update by Adam
-(Kingma & Ba 2015), whose moments lie in the canvas. It may begin small and go on larger (Gatys et al. 2017, "Controlling
-perceptual factors in neural style transfer", section 6). Each layer's distances are taken as
-shares of what is asked, so that no weights for layers have to be found.
+(Kingma & Ba 2015), whose moments lie in the canvas. Each layer's distances are taken as shares of what is asked, so that no
+weights for layers have to be found.
 
 `Stylisation` paints in one pass (Ghiasi et al. 2017; `danqing.parts.stylisation`); styles are mixed as numbers, and strength is
 how far it goes from the picture's own style to the one asked for (there, section 3.3). Large pictures are painted in tiles
@@ -46,8 +45,6 @@ CONTENT, STYLES = "relu4_1", ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 it (`danqing.parts.vgg`)."""
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 """Of Adam."""
-LEAST = 64
-"""Pixels of the shorter side that no stage goes below, where the picture has them: VGG halves it three times."""
 FRAME = 8
 """Pixels around a picture that mirror it: without, its borders are painted against black; more can be seen as a line."""
 REMEMBERED = 16
@@ -63,17 +60,12 @@ class GatysConfig(Config):
 
     Args:
         steps: updates in all.
-        stages: (share of the longest side, share of the steps) of each stage; the last is the whole size. Small stages paint
-            with broader strokes, and lose what is small.
         style: weight of the style at full strength; that of the content is 1.
-        smooth: weight of differences between neighbouring pixels (Johnson et al. 2016, section 3.2).
-        lr: how far an update moves a value at first, in [-1, 1]; less and less until its stage ends.
+        lr: how far an update moves a value at first, in [-1, 1]; less and less until the end.
     """
 
     steps: int = Field(100, ge=1, le=1000)
-    stages: tuple[tuple[float, float], ...] = ((1.0, 1.0),)
     style: float = Field(30.0, ge=0)
-    smooth: float = Field(0.0, ge=0)
     lr: float = Field(0.08, gt=0)
 
 
@@ -96,10 +88,12 @@ class Restyling(Family):
     starts: ClassVar[bool] = True
     free: ClassVar[bool] = True
     learns: ClassVar[bool] = False
-    needs: ClassVar[frozenset[str]] = frozenset({"style"})
+    examples: ClassVar[bool] = True
+    place: Tensor
 
     def __init__(self, conditions: Conditions, channels: int) -> None:
         super().__init__()
+        self.register_buffer("place", torch.zeros(0), persistent=False)  # where it is: most have no parameter that would tell
         if channels != 3:
             raise ConfigError(f"style transfer paints in 3 channels, and channels={channels} was given: leave it out")
         self.conditions, self.accepts = conditions, frozenset(conditions)
@@ -118,6 +112,20 @@ class Restyling(Family):
             return learnt
         scale = min(1.0, max(learnt) / max(start))
         return max(1, round(start[0] * scale)), max(1, round(start[1] * scale))
+
+    def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:
+        """The picture, and how far to go, in one step.
+
+        Raises:
+            WishError: there is no picture, or no style.
+        """
+        if asked.start is None:
+            raise WishError("style transfer starts from a picture and none was given: add --init FILE")
+        if any(not value for value in asked.conditions.get("style", [None])):
+            raise WishError("style transfer needs a style and none was given: add --style FILE")
+        start = asked.start.to(self.place).contiguous()
+        strength = torch.full((len(start),), plan.strength)
+        return Canvas({"start": start, "strength": strength, "x": start}, (1.0, 0.0), 0, keys)
 
     def show(self, canvas: Canvas) -> Pictures:
         """The pictures as far as they are painted."""
@@ -145,18 +153,6 @@ class Stylisation(Restyling):
         self.config = config
         self._network = Frozen(stylisation, network)
 
-    def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:
-        """The picture, and how far to go.
-
-        Raises:
-            WishError: there is no picture, or no style.
-        """
-        start = begun_from(asked)
-        if plan.steps not in (None, 1):
-            raise WishError(f"{plan.steps} steps were asked for, and this painter takes one: leave steps out, or use gatys")
-        strength = torch.full((len(start),), plan.strength)
-        return Canvas({"start": start, "strength": strength, "x": start}, (1.0, 0.0), 0, keys)
-
     def step(self, canvas: Canvas, asked: Asked) -> Canvas:
         """The one step."""
         start, network = canvas.tensors["start"], self._network.here(canvas.tensors["start"].device)
@@ -179,7 +175,7 @@ class Stylisation(Restyling):
             return network.paint(x, style)
         scale = self.config.tile / max(height, width)
         norms: Norms = network.norms(F.interpolate(x, scale_factor=scale, mode="area"), style)
-        out, inner = torch.empty_like(x), self.config.tile - 2 * RADIUS // STEP * STEP
+        out, inner = torch.empty_like(x), self.config.tile - 2 * RADIUS
         for top, left in itertools.product(range(0, height, inner), range(0, width, inner)):
             above, before = max(0, top - RADIUS), max(0, left - RADIUS)
             below, after = min(height, top + inner + RADIUS), min(width, left + inner + RADIUS)
@@ -218,46 +214,21 @@ class Gatys(Restyling):
         Raises:
             WishError: there is no picture, or no style.
         """
-        start = begun_from(asked)
-        steps = plan.steps or self.config.steps
-        strength = torch.full((len(start),), plan.strength)
-        rest = {"first": torch.zeros_like(start), "second": torch.zeros_like(start)}
+        canvas, steps = super().start(asked, plan, keys), plan.steps or self.config.steps
+        rest = {moment: torch.zeros_like(canvas.tensors["x"]) for moment in ("first", "second")}
         grid = tuple(1 - step / steps for step in range(steps + 1))
-        return Canvas({"start": start, "strength": strength, "x": start, **rest}, grid, 0, keys)
+        return dataclasses.replace(canvas, tensors={**canvas.tensors, **rest}, grid=grid)
 
     def step(self, canvas: Canvas, asked: Asked) -> Canvas:
-        """One update; where a stage begins, the picture is brought to its size first."""
-        start, x = canvas.tensors["start"], canvas.tensors["x"]
-        size, turn, turns = self._stage(canvas)
-        first, second = canvas.tensors["first"], canvas.tensors["second"]
-        if x.shape[-2:] != size or turn == 0:
-            x = _resized(x, size)
-            first, second = torch.zeros_like(x), torch.zeros_like(x)
-        slope = self._slope(x, _resized(start, size), examples_of(asked), canvas.tensors["strength"])
+        """One update."""
+        start, strength, x, first, second = (canvas.tensors[n] for n in ("start", "strength", "x", "first", "second"))
+        slope = self._slope(x, start, examples_of(asked), strength)
         first, second = first.lerp(slope, 1 - BETAS[0]), second.lerp(slope.square(), 1 - BETAS[1])
-        even = [moment / (1 - beta ** (turn + 1)) for moment, beta in zip((first, second), BETAS, strict=True)]
-        rate = self.config.lr * (1 - turn / turns)  # so that a stage ends without the noise of large updates
+        even = [moment / (1 - beta ** (canvas.step + 1)) for moment, beta in zip((first, second), BETAS, strict=True)]
+        rate = self.config.lr * canvas.grid[canvas.step]  # so that it ends without the noise of large updates
         x = (x - rate * even[0] / (even[1].sqrt() + EPSILON)).clamp(-1, 1)
         tensors = {**canvas.tensors, "x": x, "first": first, "second": second}
         return dataclasses.replace(canvas, tensors=tensors, step=canvas.step + 1)
-
-    def show(self, canvas: Canvas) -> Pictures:
-        """The picture, enlarged where it is still small."""
-        return _resized(canvas.tensors["x"], tuple(canvas.tensors["start"].shape[-2:])).clamp(-1, 1)
-
-    def _stage(self, canvas: Canvas) -> tuple[tuple[int, int], int, int]:
-        """(height, width) of the stage that the next step is in, steps made in it, and steps it has."""
-        height, width = canvas.tensors["start"].shape[-2:]
-        steps, begun, share = len(canvas.grid) - 1, 0, 0.0
-        for number, (scale, part) in enumerate(self.config.stages, 1):
-            share += part
-            ends = steps if number == len(self.config.stages) else round(steps * share)
-            if canvas.step < ends:
-                scale = min(1.0, max(scale, LEAST / min(height, width)))
-                sides = max(1, round(height * scale)), max(1, round(width * scale))
-                return sides, canvas.step - begun, ends - begun
-            begun = ends
-        raise ValueError("a painting has no stages; a mistake in its settings")
 
     def _slope(self, x: Pictures, start: Pictures, examples: Sequence[Examples], strength: Tensor) -> Pictures:
         """Of each picture's loss; of as many pictures as there are, each by itself."""
@@ -285,8 +256,7 @@ class Gatys(Restyling):
                 mine, target = grams(maps[layer])[0], sum((w * g[layer].clone() for w, g in wanted), torch.zeros(()))
                 apart = (mine - target).square().sum() / target.square().sum()
                 loss = loss + self.config.style * strength**2 * apart / len(STYLES)
-            steps = point.diff(dim=2).abs().mean() + point.diff(dim=3).abs().mean()
-            (slope,) = torch.autograd.grad(loss + self.config.smooth * steps, point)
+            (slope,) = torch.autograd.grad(loss, point)
         return slope.detach()
 
     def _content(self, network: Vgg, start: Float[Tensor, "3 height width"]) -> Tensor:
@@ -339,19 +309,6 @@ class Memory:
                 del self._kept[next(iter(self._kept))]
         found: T = self._kept[name]
         return found
-
-
-def begun_from(asked: Asked) -> Pictures:
-    """The pictures to be painted anew.
-
-    Raises:
-        WishError: there are none, or no style is asked for.
-    """
-    if asked.start is None:
-        raise WishError("style transfer starts from a picture and none was given: add --init FILE")
-    if any(not value for value in asked.conditions.get("style", [None])):
-        raise WishError("style transfer needs a style and none was given: add --style FILE")
-    return asked.start.float().contiguous()
 
 
 def examples_of(asked: Asked) -> Sequence[Examples]:

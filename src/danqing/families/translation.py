@@ -19,21 +19,16 @@ import torch
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import Conditioner
 from danqing.errors import WishError
-from danqing.families.gan import steepness
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Loss, Plan, Player, Values
-from danqing.parts.critics import PatchCritic
-from danqing.parts.precision import full_precision
+from danqing.parts.critics import PatchCritic, game
 from danqing.parts.rates import PlayerConfig
 from danqing.parts.unet import UNet, UNetConfig
 
 Conditions = Mapping[str, Condition[Any]]
-LEAST = 8
-"""Pixels of a side that a critic needs to see."""
 TOLD = 8
 """Channels in which a critic is told what was asked for."""
 
@@ -47,15 +42,11 @@ class TranslationConfig(PlayerConfig):
         backbone: of the painter.
         critic: channels of the critic's first layer.
         lead: the critic's learning rate over the painter's.
-        gamma: weight of the penalty on a critic's slopes at real pictures (R1, Mescheder et al. 2018, equation 9).
-        coarse: a critic sees the means of so many pixels by so many, so that no grain can please it.
     """
 
     backbone: UNetConfig = Field(default_factory=lambda: UNetConfig(attention=(False, False, True)))
     critic: int = Field(64, ge=8)
     lead: float = Field(1.0, gt=0)
-    gamma: float = Field(0.0, ge=0)
-    coarse: int = Field(1, ge=1, le=8)
     lr: float = Field(5e-4, gt=0)
     betas_adam: tuple[float, float] = (0.5, 0.99)
     decay: float = Field(0.0, ge=0)
@@ -135,11 +126,11 @@ class Pix2Pix(Translation):
     def __init__(self, config: Pix2PixConfig, conditions: Conditions, channels: int, length: int) -> None:
         super().__init__(config, conditions, channels, length)
         self.config = config
-        self.critic = Judge(2 * channels, config, conditions)
+        self.critic = Judge(2 * channels, config.critic, conditions)
 
     def players(self) -> dict[str, Player]:
         """The critic moves first."""
-        return both(self.config, self.painter, self.critic, self.length)
+        return game(self.painter, self.critic, self.config, self.length, self.config.lead)
 
     def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
         """The critic's: to tell partners from paintings. The painter's: to be near the partner, and to fool the critic."""
@@ -185,11 +176,10 @@ class Painter(nn.Module):
 class Judge(nn.Module):
     """A critic of patches who is told what was asked for."""
 
-    def __init__(self, channels: int, config: TranslationConfig, conditions: Conditions) -> None:
+    def __init__(self, channels: int, width: int, conditions: Conditions) -> None:
         super().__init__()
         self.conditioner = Conditioner(conditions, TOLD)
-        self.gamma, self.coarse = config.gamma, config.coarse
-        self.patches = PatchCritic(channels + (TOLD if conditions else 0), config.critic)
+        self.patches = PatchCritic(channels + (TOLD if conditions else 0), width)
 
     def forward(self, x: Float[Tensor, "batch channels height width"], values: Values) -> Float[Tensor, "batch patches"]:
         """Above 0: real."""
@@ -203,29 +193,13 @@ class Judge(nn.Module):
         values: Values,
     ) -> dict[str, Float[Tensor, " batch"]]:
         """Its losses."""
-        parts = self.patches.tells(self._told(real, values), self._told(painted, values))
-        if self.gamma:
-            with full_precision(real.device):
-                real = real.float().detach().requires_grad_()
-                parts["R1"] = 0.5 * self.gamma * steepness(self(real, values).mean(1), real)
-        return parts
+        return self.patches.tells(self._told(real, values), self._told(painted, values))
 
     def _told(self, x: Tensor, values: Values) -> Tensor:
-        coarse = min(self.coarse, min(x.shape[-2:]) // LEAST)
-        x = F.avg_pool2d(x, coarse) if coarse > 1 else x
         if not self.conditioner.encoders:
             return x
         told = self.conditioner.encode(values, len(x)).vector[:, :, None, None]
         return torch.cat([x, told.to(x).expand(-1, -1, *x.shape[-2:])], 1)
-
-
-def both(config: TranslationConfig, painter: nn.Module, critic: nn.Module, length: int) -> dict[str, Player]:
-    """The players of a game of two: the critic moves first, and no average of it is kept."""
-    lead = config.model_copy(update={"lr": config.lead * config.lr})
-    return {
-        "critic": dataclasses.replace(lead.player(critic.parameters(), length), averages=()),
-        "painter": config.player(painter.parameters(), length),
-    }
 
 
 def begun(batch: Batch) -> Float[Tensor, "batch channels height width"]:

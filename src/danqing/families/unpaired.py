@@ -25,8 +25,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from danqing.families.translation import SMALL, Conditions, Judge, Painter, Translation, TranslationConfig, begun, both
+from danqing.families.translation import SMALL, Conditions, Judge, Painter, Translation, TranslationConfig, begun
 from danqing.parts.contract import Batch, Clock, Key, Keys, Loss, Player, Values
+from danqing.parts.critics import game
 from danqing.parts.precision import full_precision
 
 # --- config ------------------------------------------------------------------------------------------------------------
@@ -84,8 +85,8 @@ class CycleGan(Translation):
         super().__init__(config, conditions, channels, length)
         self.config = config
         self.back = Painter(config.backbone, {}, channels)
-        self.critic_there = Judge(channels, config, conditions)
-        self.critic_back = Judge(channels, config, {})
+        self.critic_there = Judge(channels, config.critic, conditions)
+        self.critic_back = Judge(channels, config.critic, {})
         self.pools: Tensor
         self.kept: Tensor
         self.register_buffer("pools", torch.zeros(config.pool, 2, channels, *size))
@@ -93,12 +94,8 @@ class CycleGan(Translation):
 
     def players(self) -> dict[str, Player]:
         """Both critics as one player, which moves first; both painters as one."""
-        return both(
-            self.config,
-            nn.ModuleList([self.painter, self.back]),
-            nn.ModuleList([self.critic_there, self.critic_back]),
-            self.length,
-        )
+        painters, critics = nn.ModuleList([self.painter, self.back]), nn.ModuleList([self.critic_there, self.critic_back])
+        return game(painters, critics, self.config, self.length, self.config.lead)
 
     def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
         """Critics': to tell real from painted, of now and of earlier on. Painters': to fool them, and to find the way back."""
@@ -156,7 +153,7 @@ class Cut(Translation):
     def __init__(self, config: CutConfig, conditions: Conditions, channels: int, length: int) -> None:
         super().__init__(config, conditions, channels, length)
         self.config = config
-        self.critic = Judge(channels, config, conditions)
+        self.critic = Judge(channels, config.critic, conditions)
         widths = (channels, *config.backbone.widths)
         self.heads = nn.ModuleList(
             nn.Sequential(nn.Linear(width, config.width), nn.ReLU(), nn.Linear(config.width, config.width)) for width in widths
@@ -164,7 +161,7 @@ class Cut(Translation):
 
     def players(self) -> dict[str, Player]:
         """The critic moves first; the heads that tell patches are the painter's."""
-        return both(self.config, nn.ModuleList([self.painter, self.heads]), self.critic, self.length)
+        return game(nn.ModuleList([self.painter, self.heads]), self.critic, self.config, self.length, self.config.lead)
 
     def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
         """The critic's: to tell real from painted. The painter's: to fool it, and to leave each patch in its place."""

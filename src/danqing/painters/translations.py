@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from danqing.data.gallery import Gallery, Many, of_set
 from danqing.data.picture_set import PictureSet
 from danqing.errors import TrainingError
+from danqing.metrics.baselines import mean
 from danqing.metrics.extractor import Extractor
 from danqing.metrics.features import Features, Others
 from danqing.metrics.measured import Number, mean_of
@@ -96,10 +97,9 @@ def translated(
     found: dict[str, dict[str, Number]] = {}
     if given.partners is not None:
         yield Doing("comparing with partners", 0, 0)
-        made = whole.straight(given.learnt.made)
         rows = {"paintings": painted, AS_THEY_WERE: whole.straight(given.starts)}
         rows[NEAREST] = whole.straight(_nearest(given, known))
-        rows[MEAN] = np.broadcast_to(made.astype(np.float64).mean(0).round().astype(np.uint8), painted.shape)
+        rows[MEAN] = mean(whole.straight(given.learnt.made), len(painted), key)
         found |= {
             f"{measure} to the partner": dict(of) for measure, of in nearness(rows, whole.straight(given.partners), key).items()
         }

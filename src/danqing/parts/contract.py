@@ -274,9 +274,7 @@ class Family(Learner):
     learns: ClassVar[bool] = True
     """False where it paints without training."""
     examples: ClassVar[bool] = False
-    """True where it is asked for styles by example; whatever the set tells is then no condition."""
-    needs: ClassVar[frozenset[str]] = frozenset()
-    """Names of conditions without which it cannot paint."""
+    """True where it must be asked for a style by example; whatever a set tells is then no condition."""
     largest: ClassVar[int] = MAX_SIZE // 4
     """Pixels of a side that it may be asked for, at most."""
     free: ClassVar[bool] = False

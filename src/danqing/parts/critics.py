@@ -1,4 +1,4 @@
-"""A critic of the parts of a picture, and the game of a codec with it."""
+"""A critic of the parts of a picture, and games of painters and of codecs with critics."""
 
 from __future__ import annotations
 
@@ -35,6 +35,15 @@ class PatchCritic(nn.Module):
         """Its losses: hinges (Lim & Ye 2017, equation 9)."""
         known, claimed = self(real), self(painted)
         return {"real": F.relu(1 - known).mean(1), "fake": F.relu(1 + claimed).mean(1)}
+
+
+def game(painter: nn.Module, critic: nn.Module, config: PlayerConfig, length: int, lead: float) -> dict[str, Player]:
+    """The players of a game of two: the critic moves first, `lead` times as fast, and no average of it is kept."""
+    faster = config.model_copy(update={"lr": lead * config.lr})
+    return {
+        "critic": dataclasses.replace(faster.player(critic.parameters(), length), averages=()),
+        "painter": config.player(painter.parameters(), length),
+    }
 
 
 def players(learner: nn.Module, critic: PatchCritic | None, config: PlayerConfig, length: int) -> dict[str, Player]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from danqing.errors import AssetError
-from danqing.parts.sentencepiece import _fields
+from danqing.parts.sentencepiece import message
 
 _GRAPH = 7
 """Of a model: its graph."""
@@ -40,14 +40,14 @@ def read_onnx(content: bytes) -> dict[str, Tensor]:
         AssetError: it is none.
     """
     try:
-        graph = list(_fields(next(value for field, value in _fields(content) if field == _GRAPH)))
+        graph = list(message(next(value for field, value in message(content) if field == _GRAPH)))
         found = dict(_tensor(value) for field, value in graph if field == _INITIALISER)
-        for node in (list(_fields(value)) for field, value in graph if field == _NODE):
+        for node in (list(message(value)) for field, value in graph if field == _NODE):
             inputs = [value.decode() for field, value in node if field == _INPUT]
             if (_OPERATION, b"DequantizeLinear") in node and inputs[0] in found:
                 whole, scale, zero = (found[name] for name in inputs)
                 # Other attributes than the axis, which is 1 where it is not stated, change nothing that is computed here.
-                named = [dict(_fields(value)) for field, value in node if field == _ATTRIBUTE]
+                named = [dict(message(value)) for field, value in node if field == _ATTRIBUTE]
                 axis = next((int(facts.get(3, 0)) for facts in named if facts[1] == b"axis"), 1)
                 shape = [-1 if place == axis and scale.numel() > 1 else 1 for place in range(whole.ndim)]
                 name = next(value.decode() for field, value in node if field == _OUTPUT)
@@ -59,7 +59,7 @@ def read_onnx(content: bytes) -> dict[str, Tensor]:
 
 def _tensor(content: bytes) -> tuple[str, Tensor]:
     """Name and numbers; those of few numbers that are not kept as bytes are left empty, for weights never are."""
-    fields = list(_fields(content))
+    fields = list(message(content))
     facts = dict(fields)
     sides = [int(value) for field, value in fields if field == _DIMENSION]
     array = np.frombuffer(facts.get(_RAW, b""), _KINDS[facts[_KIND]])

@@ -26,11 +26,11 @@ def read_tokenizer(content: bytes) -> Tokenizer:
         AssetError: it is none.
     """
     try:
-        fields = list(_fields(content))
+        fields = list(message(content))
         pieces = [_piece(value) for field, value in fields if field == _PIECES]
         if not pieces:
             raise ValueError("it has no pieces")
-        rules = next((dict(_fields(value)) for field, value in fields if field == _NORMAL), {})
+        rules = next((dict(message(value)) for field, value in fields if field == _NORMAL), {})
         tokenizer = Tokenizer(models.Unigram(pieces, 0))
         steps: list[normalizers.Normalizer] = [normalizers.Precompiled(rules[2])] if rules.get(2) else []
     except (ValueError, TypeError, IndexError, KeyError, struct.error) as error:
@@ -44,12 +44,12 @@ def read_tokenizer(content: bytes) -> Tokenizer:
 
 def _piece(content: bytes) -> tuple[str, float]:
     """A piece and its logarithmic probability. Where pieces are sought a text holds no space, so " <s>" is never found."""
-    facts = dict(_fields(content))
+    facts = dict(message(content))
     text, score = bytes(facts[1]).decode(), struct.unpack("<f", facts.get(2, bytes(4)))[0]
     return (f" {text}" if facts.get(3) in (_UNKNOWN, _CONTROL) else text), score
 
 
-def _fields(content: bytes) -> Iterator[tuple[int, Any]]:
+def message(content: bytes) -> Iterator[tuple[int, Any]]:
     """Number and value of each field of a protocol buffer: an integer, or bytes."""
     place = 0
     while place < len(content):

@@ -1,0 +1,183 @@
+"""What a training is told: its settings, and what is proposed where a user says nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from danqing.conditions.text import NETWORKS
+from danqing.config import Config, merge
+from danqing.data.picture_set import PictureSet
+from danqing.data.proposals import SECONDS, propose
+from danqing.errors import ConfigError, choices
+from danqing.painters import sides, starting
+from danqing.painters.painter import open_painter
+from danqing.painters.registry import entry, settings
+from danqing.parts.packing import Stored
+
+FREE = frozenset(
+    {"pictures_seen", "seconds", "batch", "threads", "micro_batch", "save_minutes", "sheets", "precision", "shown", "compiled"}
+)
+"""Settings that may change when a run goes on; every other change needs a new name."""
+
+
+class Settings(Config):
+    """Everything a training is told. What a user leaves out is proposed from the data.
+
+    Args:
+        data: name of the set.
+        name: of the run and its painter.
+        family: which family.
+        size: (height, width), or one number for both.
+        channels: 1 gray, 3 colour, 4 colour with transparency.
+        shown: (height, width), or one number for both, of its paintings where a wish does not say; by default `size`.
+        pictures_seen: how long to train.
+        seconds: how long to train, instead: of the processor, over all threads, or of the clock on an accelerator. How many
+            pictures that is, is measured before the training begins, and stays so when it goes on.
+        batch: pictures per update, over all processes.
+        micro_batch: pictures computed at once; fewer need less memory and change nothing else.
+        seed: of the order of pictures, the first weights and every draw.
+        threads: of the processor.
+        precision: "auto" computes in bfloat16 where the device does that in hardware.
+        compiled: let PyTorch compile the family's networks; "auto" does so on an accelerator, where it pays.
+        conditions: which of the set's conditions to learn; by default all.
+        text: the network that reads words: "trained" with the painter (so by default), "distilled", which comes along and knows
+            words of no caption, or "frozen:NAME" of an asset.
+        held_out: keep the held-out tenth of the set out of training; "pairs" a tenth of the (concept, style) pairs instead, so
+            that every concept is learnt and one can see whether it is painted in styles it was never shown in.
+        groups: where the set names groups (emoji), only these; by default all.
+        from_style, to_styles: of a translation: the style of the pictures it makes others from, and the styles it makes.
+        flip: share of pictures mirrored; shift: pixels moved at most.
+        fit, background, denoise, segment: see `danqing.data.prepare.Preparation`.
+        save_minutes: time between snapshots.
+        sheets: sample sheets over the whole training.
+        start_from: a painter to start from instead of fresh weights; its conditions and settings are taken over, and what is
+            in a style it does not know, or in none, is learnt as a style of its own.
+        rehearse: where it starts from a painter, how many of that one's own paintings, by words and styles it remembers, are
+            learnt from beside the pictures, so that they are not forgotten.
+        low_rank: where it starts from a painter, train only changes of so low a rank (`danqing.parts.low_rank`); 0 trains all.
+        stored: how the painter's weights are kept: whole, or smaller as float16 or int8.
+        model: the family's own settings.
+    """
+
+    data: str
+    name: str
+    family: str = "diffusion"
+    size: tuple[int, int]
+    shown: tuple[int, int] | None = None
+    channels: Literal[1, 3, 4]
+    pictures_seen: int = Field(ge=1)
+    seconds: float | None = Field(None, gt=0)
+    batch: int = Field(64, ge=1)
+    micro_batch: int | None = Field(None, ge=1)
+    seed: int = Field(0, ge=0)
+    threads: int = Field(ge=1)
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    compiled: bool | Literal["auto"] = "auto"
+    conditions: tuple[str, ...] | None = None
+    text: str | None = None
+    held_out: bool | Literal["pairs"] = True
+    groups: tuple[str, ...] | None = None
+    from_style: str | None = None
+    to_styles: tuple[str, ...] | None = None
+    flip: float = Field(0.0, ge=0, le=1)
+    shift: int = Field(0, ge=0)
+    fit: Literal["pad", "crop"] = "pad"
+    background: str = "#ffffff"
+    denoise: float = Field(0.0, ge=0)
+    segment: Literal["none", "alpha", "grabcut"] = "none"
+    save_minutes: float = Field(2.0, ge=0)
+    sheets: int = Field(4, ge=0)
+    start_from: str | None = None
+    rehearse: int = Field(0, ge=0)
+    low_rank: int = Field(0, ge=0)
+    stored: Stored = "float32"
+    model: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("size", "shown", mode="before")
+    @classmethod
+    def _square(cls, size: Any) -> Any:
+        return (size, size) if isinstance(size, int) else size
+
+    @field_validator("size", "shown")
+    @classmethod
+    def _sensible(cls, size: tuple[int, int] | None) -> tuple[int, int] | None:
+        if size is not None and not all(8 <= side <= 1024 for side in size):
+            raise ValueError("sides lie between 8 and 1024 pixels")
+        return size
+
+    @field_validator("to_styles", mode="before")
+    @classmethod
+    def _several(cls, styles: Any) -> Any:
+        return (styles,) if isinstance(styles, str) else styles
+
+    @field_validator("text")
+    @classmethod
+    def _known(cls, text: str | None) -> str | None:
+        if text is not None and text not in NETWORKS:
+            raise ValueError(choices(text, NETWORKS))
+        return text
+
+    def bound(self) -> dict[str, Any]:
+        """What may not change when the run goes on."""
+        return {key: value for key, value in self.plain().items() if key not in FREE}
+
+
+def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, tuple[str, ...]]:
+    """Settings from what a user gave, the rest proposed from the data; and the reasons for what is proposed."""
+    proposal = propose(pictures)
+    proposed: dict[str, Any] = {
+        "data": pictures.name,
+        "name": f"{pictures.name}-{given.get('family', 'diffusion')}",
+        "size": proposal.size,
+        "channels": proposal.channels,
+        "pictures_seen": proposal.pictures_seen,
+        "batch": proposal.batch,
+        "threads": proposal.threads,
+        "fit": proposal.fit,
+        "model": {"preset": proposal.model},
+    }
+    if given.get("start_from"):
+        base = open_painter(str(given["start_from"]))
+        count = len(pictures.split("train")) if given.get("held_out", True) else len(pictures)
+        proposed = {**proposed, **starting.proposed(base, pictures.name, count, given)}
+    reasons = dict(proposal.reasons)
+    family = entry(str(given.get("family", proposed.get("family", "diffusion")))).family
+    if family.translates is not None:
+        facts, whys = sides.proposed(pictures, given)
+        proposed, reasons = proposed | facts, reasons | whys
+    elif wrong := next((name for name in ("from_style", "to_styles") if given.get(name) is not None), None):
+        raise ConfigError(f"the setting {wrong} was given, and the family does not translate: leave it out")
+    if family.examples:
+        proposed["channels"], reasons["channels"] = 3, "3 channels: styles by example are of pictures in colour"
+    if not family.learns:
+        raise ConfigError("the family paints without training: use 'danqing stylize', or name a family that learns")
+    most = family.batch
+    if most is not None and most < proposal.batch:
+        proposed["batch"], reasons["batch"] = most, f"batches of {most}: a game needs many updates more than exact ones"
+    if "pictures_seen" not in given and not given.get("start_from"):
+        if not family.paced:
+            proposed["seconds"] = float(SECONDS * proposal.threads)
+        if given.get("seconds", proposed.get("seconds")):
+            reasons["pictures_seen"] = "pictures_seen: as many as can be seen in the time (the setting seconds), by measurement"
+    elif given.get("seconds"):
+        raise ConfigError("pictures_seen and seconds were given: give one of them, or train from nothing")
+    told = merge(proposed, given)
+    settings(str(told.get("family", "diffusion")), told["model"])  # a wrong model setting is told before anything is read
+    own = {name for name in given if name != "model" or "preset" in given["model"]}
+    return Settings.read(told), tuple(why for name, why in reasons.items() if name not in own)
+
+
+def fingerprint(s: Settings) -> str:
+    """A hash of what may not change, kept in every snapshot.
+
+    What is as by default is not in it: a run goes on where a later Danqing has more settings.
+    """
+    fields = Settings.model_fields.items()
+    usual = {name: field.get_default(call_default_factory=True) for name, field in fields if not field.is_required()}
+    told = {name: value for name, value in s.bound().items() if name not in usual or value != usual[name]}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
