@@ -30,7 +30,7 @@ from danqing.families.flow import Flow, FlowConfig
 from danqing.families.gan import Gan, GanConfig
 from danqing.families.vae import Vae, VaeConfig
 from danqing.families.vq import Vq, VqConfig
-from danqing.maths.colour import from_network
+from danqing.maths.seen import from_network
 from danqing.painters.sheet import paint_values
 from danqing.parts.contract import Batch, Clock, Key, Learner, Loss, Player
 from danqing.parts.loop import Loop

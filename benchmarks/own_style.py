@@ -23,12 +23,13 @@ from danqing.data.lookalikes import concept
 from danqing.data.picture_set import PictureSet, import_pictures, place_of
 from danqing.data.rendering import squared_icon
 from danqing.data.source import Item, Source
+from danqing.files import png
 from danqing.metrics.extractors import extractor
 from danqing.metrics.measured import mean_of
 from danqing.metrics.recognition import classifier
 from danqing.painters.hearing import TOP, Court
 from danqing.painters.painter import Painter, open_painter
-from danqing.painters.sheet import grid, paint_values, png
+from danqing.painters.sheet import grid, paint_values
 from danqing.painters.trial import learnt_from, preparation_of
 from danqing.parts.contract import Key
 from danqing.train import train

@@ -97,7 +97,7 @@ def _painted(who: str, learner: Any, seed: int, start: int) -> Any:
     import torch
     from peers import module
 
-    from danqing.maths.colour import from_network
+    from danqing.maths.seen import from_network
     from danqing.painters.sheet import paint_values
     from danqing.parts.contract import Key
 

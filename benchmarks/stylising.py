@@ -19,7 +19,7 @@ from PIL import Image
 
 from danqing.conditions.style_pictures import StylePictures
 from danqing.data.resample import fitted
-from danqing.maths.colour import to_network
+from danqing.maths.seen import to_network
 from danqing.metrics.measured import Measured, mean_of
 from danqing.paint import Session, load
 from danqing.painters.start_pictures import read_picture

@@ -20,7 +20,7 @@ from PIL import Image
 from danqing.data.picture_set import PictureSet
 from danqing.evaluate import Scores, evaluate_painter
 from danqing.families.unpaired import CycleGan
-from danqing.maths.colour import from_network, to_network
+from danqing.maths.seen import from_network, to_network
 from danqing.metrics.measured import Number, mean_of, ratio_of
 from danqing.painters.painter import Painter, open_painter
 from danqing.painters.sheet import grid, paint_values

@@ -22,7 +22,7 @@ from danqing.data.checks import decode
 from danqing.data.emoji import EmojiSource
 from danqing.data.picture_set import PictureSet
 from danqing.data.source import Item
-from danqing.maths.colour import from_network, to_network
+from danqing.maths.seen import from_network, to_network
 from danqing.metrics.measured import mean_of
 from danqing.painters.painter import open_painter
 

@@ -11,7 +11,7 @@ from danqing.data.captions import unread_of
 from danqing.data.picture_set import PictureSet
 from danqing.data.prepare import Preparation, prepare
 from danqing.families.diffusion import Diffusion
-from danqing.maths.colour import to_network
+from danqing.maths.seen import to_network
 from danqing.painters.painter import open_painter
 from danqing.words import Picture
 

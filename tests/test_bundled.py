@@ -13,7 +13,7 @@ from danqing.data.checks import decode
 from danqing.data.shapes import ShapesSource
 from danqing.data.source import Item
 from danqing.families.upscaler import Upscaler
-from danqing.maths.colour import to_network
+from danqing.maths.seen import to_network
 from danqing.paint import Session, load
 from danqing.painters.painter import open_painter
 from danqing.painters.shelf import BUNDLED, describe

@@ -10,7 +10,6 @@ from skimage import color
 from danqing.maths.colour import (
     bytes_to_oklab,
     ciede2000,
-    from_network,
     linear_to_srgb,
     oklab_to_bytes,
     oklab_to_srgb,
@@ -18,9 +17,9 @@ from danqing.maths.colour import (
     srgb_to_cielab,
     srgb_to_linear,
     srgb_to_oklab,
-    to_network,
     unpremultiply,
 )
+from danqing.maths.seen import from_network, to_network
 
 skimage: Any = color
 RNG = np.random.default_rng(0)

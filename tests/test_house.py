@@ -103,7 +103,10 @@ def test_every_top_name_is_on_a_floor() -> None:
             floor(unit(path))
 
 
-@pytest.mark.parametrize("module", ["danqing", "danqing.cli", "danqing.words", "danqing.config", "danqing.painters.shelf"])
+@pytest.mark.parametrize(
+    "module",
+    ["danqing", "danqing.cli", "danqing.words", "danqing.config", "danqing.painters.shelf", "danqing.conditions.colours"],
+)
 def test_imports_without_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

@@ -8,7 +8,8 @@ import pytest
 import torch
 from skimage import color
 
-from danqing.conditions.palette import ALIKE, Palette, PaletteCondition, palette_of
+from danqing.conditions.colours import ALIKE, Palette, palette_of
+from danqing.conditions.palette import PaletteCondition
 from danqing.errors import WishError
 from danqing.maths.clusters import kmeans
 from danqing.maths.colour import bytes_to_oklab

@@ -19,7 +19,7 @@ from danqing.data.rendering import png
 from danqing.data.resample import Pixels, fitted
 from danqing.data.source import Item, LeftOut, Source
 from danqing.errors import ConfigError
-from danqing.maths.colour import to_network
+from danqing.maths.seen import to_network
 from danqing.parts.contract import Key, Keys
 
 skimage: Any = transform

@@ -9,10 +9,12 @@ import pytest
 import torch
 from painters import make_painter
 
+from danqing.conditions.colours import Palette, difference, palette_of
 from danqing.conditions.conditioner import steer
-from danqing.conditions.palette import Palette, PaletteCondition, difference, palette_of
+from danqing.conditions.palette import PaletteCondition
 from danqing.families.diffusion import Diffusion
-from danqing.maths.colour import bytes_to_oklab, to_network
+from danqing.maths.colour import bytes_to_oklab
+from danqing.maths.seen import to_network
 from danqing.maths.toning import assigned, toned
 from danqing.painters.painter import open_painter
 from danqing.painters.sheet import paint_values

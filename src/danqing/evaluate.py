@@ -26,7 +26,7 @@ from danqing.data.picture_set import PictureSet, place_of
 from danqing.data.prepare import Preparation
 from danqing.data.sources import parse
 from danqing.errors import DataError, PainterError
-from danqing.files import home, write_atomically
+from danqing.files import home, png, write_atomically
 from danqing.judge import agreement, words_of
 from danqing.metrics.baselines import BASELINES
 from danqing.metrics.copies import ENOUGH, Copies, copies
@@ -40,7 +40,7 @@ from danqing.metrics.neighbours import NEAREST, radii
 from danqing.metrics.quality import QUALITY, quality
 from danqing.painters.hearing import heard
 from danqing.painters.painter import Painter, open_painter, tuned
-from danqing.painters.sheet import grid, png
+from danqing.painters.sheet import grid
 from danqing.painters.shelf import names as shelf_names
 from danqing.painters.translations import task, translated
 from danqing.painters.trial import (

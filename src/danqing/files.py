@@ -1,10 +1,13 @@
 """Where Danqing keeps things, and the one way it writes a file: whole or not at all."""
 
+import io
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 import platformdirs
+from PIL import Image, PngImagePlugin
 
 from danqing.errors import OutputError
 
@@ -35,3 +38,13 @@ def write_atomically(path: Path, content: bytes) -> Path:
             f"'{path}' cannot be written ({error.strerror or error}): give a file in a folder that is yours"
         ) from error
     return path
+
+
+def png(image: Image.Image, texts: Mapping[str, str] | None = None) -> bytes:
+    """The bytes of a PNG, with texts inside by name."""
+    info = PngImagePlugin.PngInfo()
+    for name, text in (texts or {}).items():
+        info.add_itxt(name, text)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", pnginfo=info)
+    return buffer.getvalue()

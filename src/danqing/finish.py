@@ -20,10 +20,9 @@ from PIL import Image
 from danqing.data.checks import decode
 from danqing.data.resample import fitted, with_channels
 from danqing.errors import OutputError, PictureError, WishError, choices
-from danqing.files import write_atomically
+from danqing.files import png, write_atomically
 from danqing.maths.clusters import kmeans
 from danqing.maths.colour import bytes_to_oklab, oklab_to_bytes
-from danqing.painters.sheet import png
 
 ICO = (16, 24, 32, 48, 64, 128, 256)
 ICNS = (16, 32, 64, 128, 256, 512, 1024)

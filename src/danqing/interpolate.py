@@ -10,8 +10,8 @@ from PIL import Image
 
 from danqing.data.resample import fitted
 from danqing.errors import WishError
-from danqing.maths.colour import from_network, to_network
 from danqing.maths.latents import Way, between
+from danqing.maths.seen import from_network, to_network
 from danqing.mix import together
 from danqing.paint import Session
 from danqing.painters.start_pictures import read_picture, to_image

@@ -16,8 +16,8 @@ from danqing.conditions.conditioner import Blend
 from danqing.data.picture_set import PictureSet
 from danqing.data.resample import fitted
 from danqing.errors import PictureError, WishError
-from danqing.maths.colour import from_network, to_network
 from danqing.maths.latents import Way, between
+from danqing.maths.seen import from_network, to_network
 from danqing.paint import Session, Work
 from danqing.painters.start_pictures import read_picture, sha256_of, to_image
 from danqing.painters.trial import learnt_from

@@ -20,8 +20,9 @@ from PIL import Image
 import danqing
 from danqing.conditions.conditioner import parse
 from danqing.errors import PictureError, WishError, choices
-from danqing.maths.colour import from_network, recoloured, to_network
+from danqing.maths.colour import recoloured
 from danqing.maths.samplers import SAMPLERS
+from danqing.maths.seen import from_network, to_network
 from danqing.painters.canvas_file import read_canvas, write_canvas
 from danqing.painters.chain import SMALLEST, Chain
 from danqing.painters.painter import Painter, altered, open_painter, tuned, untuned

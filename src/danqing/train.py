@@ -16,11 +16,11 @@ from torch.utils.tensorboard import SummaryWriter
 
 from danqing.data.picture_set import PictureSet
 from danqing.errors import TrainingError
-from danqing.files import write_atomically
+from danqing.files import png, write_atomically
 from danqing.painters.pace import affordable
 from danqing.painters.run import Run, make_ready
 from danqing.painters.settings import Settings, fingerprint, resolve
-from danqing.painters.sheet import Distances, distances, grid, paint_values, png
+from danqing.painters.sheet import Distances, distances, grid, paint_values
 from danqing.painters.snapshot import Snapshot, newest
 from danqing.parts.contract import Family, Key
 from danqing.parts.loop import Loop, Progress

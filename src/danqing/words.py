@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from danqing.errors import OutputError
-from danqing.files import write_atomically
+from danqing.files import png, write_atomically
 
 MAX_SIZE = 4096
 """The largest side, in pixels, a wish may ask for; most painters paint less."""
@@ -105,12 +104,7 @@ class Painting:
 
     def png(self) -> bytes:
         """The picture as PNG bytes with its texts inside."""
-        info = PngImagePlugin.PngInfo()
-        for name, text in self.texts.items():
-            info.add_itxt(name, text)
-        buffer = io.BytesIO()
-        self.image.save(buffer, "PNG", pnginfo=info)
-        return buffer.getvalue()
+        return png(self.image, self.texts)
 
     def save(self, path: str | Path) -> Path:
         """Write the PNG, whole or not at all.
@@ -126,6 +120,4 @@ class Painting:
         """What a notebook shows: small pictures are enlarged without smoothing so that one sees the pixels."""
         factor = max(1, 256 // max(self.image.size))
         shown = self.image.resize((self.image.width * factor, self.image.height * factor), resample=Image.Resampling.NEAREST)
-        buffer = io.BytesIO()
-        shown.save(buffer, "PNG")
-        return buffer.getvalue()
+        return png(shown)

@@ -17,7 +17,7 @@ from danqing.conditions.style import StyleCondition
 from danqing.conditions.style_pictures import StylePictures
 from danqing.conditions.text import TextCondition
 from danqing.errors import WishError, choices
-from danqing.maths.colour import from_network_unrounded, to_network_unrounded
+from danqing.maths.seen import from_network_unrounded, to_network_unrounded
 from danqing.parts.contract import Key, Keys, Values
 from danqing.words import Picture
 

@@ -14,7 +14,7 @@ from PIL import Image
 from danqing.conditions.condition import Condition, Encoder, Pixels
 from danqing.conditions.style import weight_of
 from danqing.errors import WishError
-from danqing.maths.colour import to_network
+from danqing.maths.seen import to_network
 from danqing.parts.perceptual import on_white, styles_apart
 from danqing.words import Picture
 

@@ -1,21 +1,15 @@
-"""Colour spaces, colour differences, and pictures as networks see them.
+"""Colour spaces and colour differences. No torch here.
 
 Colour functions take and give float64 arrays (..., 3). sRGB and linear light are in [0, 1]; OKLab has L in [0, 1] and
 a, b within ±0.4; CIELAB (white point D65, 2° observer) has L in [0, 100] and a, b within ±128.
 """
 
 import numpy as np
-import torch
 from jaxtyping import Float, UInt8
-from torch import Tensor
 
 Colours = Float[np.ndarray, "*many three"]
 Either = Float[np.ndarray, "*#many three"]
 """Colours that are broadcast against others."""
-Straight = UInt8[np.ndarray, "*batch height width channels"]
-"""Pixels of 1, 3 or 4 channels; with 4, the last is alpha and colours are not multiplied by it."""
-Seen = Float[Tensor, "*batch channels height width"]
-"""The same for a network: in [-1, 1]; with 4 channels premultiplied, so a transparent pixel is −1 in every channel."""
 
 _LMS = np.array(
     [
@@ -157,34 +151,3 @@ def unpremultiply(pixels: UInt8[np.ndarray, "*many four"]) -> UInt8[np.ndarray, 
     colour = (pixels[..., :3].astype(np.uint16) * 255 + alpha // 2) // np.maximum(alpha, 1)
     colour = np.where(alpha == 0, 0, np.minimum(colour, 255))
     return np.concatenate([colour.astype(np.uint8), pixels[..., 3:]], axis=-1)
-
-
-def to_network(pixels: Straight) -> Seen:
-    """Pixels as a network sees them, float32."""
-    return to_network_unrounded(pixels / np.float32(255.0))
-
-
-def to_network_unrounded(pixels: Float[np.ndarray, "*batch height width channels"]) -> Seen:
-    """Likewise of values in [0, 1]."""
-    seen = torch.from_numpy(np.ascontiguousarray(np.moveaxis(pixels, -1, -3), dtype=np.float32))
-    if seen.shape[-3] == 4:
-        seen[..., :3, :, :] *= seen[..., 3:, :, :]
-    return seen * 2.0 - 1.0
-
-
-def from_network(seen: Seen) -> Straight:
-    """The inverse of `to_network`: exact wherever alpha is above 0; values outside [-1, 1] are cut off.
-
-    Where alpha rounds to 0 the colour is black.
-    """
-    return (from_network_unrounded(seen) * 255.0).round().astype(np.uint8)
-
-
-def from_network_unrounded(seen: Seen) -> Float[np.ndarray, "*batch height width channels"]:
-    """Likewise in [0, 1], so that what differs little stays so."""
-    unit = (seen.detach().float().cpu().clamp(-1.0, 1.0) + 1.0) / 2.0
-    if unit.shape[-3] == 4:
-        alpha = unit[..., 3:, :, :]
-        colour = torch.where(alpha * 255.0 < 0.5, 0.0, unit[..., :3, :, :] / alpha.clamp_min(1e-6)).clamp_max(1.0)
-        unit = torch.cat([colour, alpha], dim=-3)
-    return np.ascontiguousarray(np.moveaxis(unit.numpy(), -3, -1))

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
-from danqing.maths.colour import premultiply, to_network
+from danqing.maths.colour import premultiply
+from danqing.maths.seen import to_network
 from danqing.metrics.measured import Measured, mean_of
 from danqing.parts.contract import Key
 from danqing.parts.perceptual import Perceptual

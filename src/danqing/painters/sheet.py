@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from danqing.maths.colour import from_network, to_network
+from danqing.maths.seen import from_network, to_network
 from danqing.maths.statistics import Many, Others, colour_distance, pixel_distance
 from danqing.metrics.baselines import mean, noise
 from danqing.parts.contract import Asked, Family, Key, Keys, Plan
@@ -77,10 +76,3 @@ def grid(pictures: Many, scale: int = 1, columns: int | None = None) -> Image.Im
     )
     image = Image.fromarray(sheet[..., 0] if channels == 1 else sheet)
     return image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
-
-
-def png(image: Image.Image) -> bytes:
-    """The bytes of a PNG."""
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
