@@ -40,6 +40,7 @@ SAME_FLOOR = {
     ("choose", "judge"),
     ("evaluate", "judge"),
     ("tune", "judge"),
+    ("cli", "server"),
 }
 """Neighbours that may be imported, in this direction only."""
 

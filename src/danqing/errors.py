@@ -50,6 +50,30 @@ class OutputError(DanqingError):
     """A place that cannot be written to."""
 
 
+class StudioError(DanqingError):
+    """Something the studio refuses to do for whoever asks."""
+
+
+class MissingError(StudioError):
+    """A job, painting, board, picture or user that is not there, or is somebody else's."""
+
+
+class ConflictError(StudioError):
+    """Something that cannot be done in the state things are in: a job that has ended, a name that is taken."""
+
+
+class LoginError(StudioError):
+    """Nobody is logged in, or the name, password or key is wrong."""
+
+
+class RightsError(StudioError):
+    """Whoever is logged in may not do this, or it was asked from another site."""
+
+
+class BusyError(StudioError):
+    """More than the studio takes at once: too many wishes waiting, too many tries."""
+
+
 def choices(given: str, allowed: Iterable[str]) -> str:
     """Words for "what is allowed": the close match first where there is one, then every allowed name."""
     names = sorted(allowed)

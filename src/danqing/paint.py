@@ -193,13 +193,17 @@ class Session:
             groups.setdefault(_shared(wish), []).append(place)
         paintings: dict[int, Painting] = {}
         for places in groups.values():
-            width, height = resolved[places[0]].size or (1, 1)
-            painted, largest = math.prod(self.chain.painted((height, width))), self.chain.largest((height, width))
-            most = max(1, min(PIXELS_AT_ONCE // painted, ENLARGED_AT_ONCE // largest))
+            most = self.at_once(resolved[places[0]])
             for start in range(0, len(places), most):
                 part = places[start : start + most]
                 paintings |= dict(zip(part, self.begin([resolved[place] for place in part]).finish(), strict=True))
         return [paintings[place] for place in range(len(wishes))]
+
+    def at_once(self, wish: Wish) -> int:
+        """How many of a resolved wish's like are painted in one batch, at most."""
+        width, height = wish.size or (1, 1)
+        painted, largest = math.prod(self.chain.painted((height, width))), self.chain.largest((height, width))
+        return max(1, min(PIXELS_AT_ONCE // painted, ENLARGED_AT_ONCE // largest))
 
     def begin(self, wishes: Sequence[Wish]) -> Work:
         """Begin a batch of wishes that share size, steps, sampler, start picture, mask and strength.

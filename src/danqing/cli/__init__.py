@@ -9,12 +9,13 @@ from typing import Annotated
 import typer
 
 from danqing import __version__
-from danqing.cli import sets, shelf
+from danqing.cli import serving, sets, shelf
 from danqing.cli.finishing import finish
 from danqing.cli.measuring import compare, evaluate
 from danqing.cli.mixing import interpolate, mix
 from danqing.cli.output import say
 from danqing.cli.painting import paint, replay
+from danqing.cli.serving import serve
 from danqing.cli.training import train
 from danqing.cli.translating import stylize, translate
 from danqing.errors import DanqingError
@@ -34,11 +35,13 @@ app.command()(finish)
 app.command()(interpolate)
 app.command()(mix)
 app.command()(replay)
+app.command()(serve)
 app.command()(stylize)
 app.command()(train)
 app.command()(translate)
 app.add_typer(sets.app, name="data")
 app.add_typer(shelf.app, name="painters")
+app.add_typer(serving.app, name="users")
 
 
 def main() -> None:

@@ -1,0 +1,55 @@
+"""Who asks, and what they may do. Every route of the API names the role it needs; a test goes through them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from danqing.errors import LoginError, RightsError
+from danqing.server.studio import Open
+from danqing.store.tables import Role
+from danqing.store.users import Who
+
+COOKIE = "danqing"
+
+
+def _who(request: Request, studio: Open) -> Who:
+    """Whoever asks: by key, by cookie, or, where only this machine reaches the studio and it has no users, its owner.
+
+    Raises:
+        LoginError: nobody.
+    """
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    open_to_all = studio.settings.local and not studio.users.any()
+    # Clients of other services must send some key, so where everybody may come in, none is looked at.
+    if open_to_all:
+        return studio.users.local()
+    if scheme.lower() == "bearer" and key:
+        found = studio.users.by_key(key.strip())
+        if found is None:
+            raise LoginError("the key is wrong or was removed: make one in the studio's settings")
+        return found
+    token = request.cookies.get(COOKIE)
+    found = studio.users.by_cookie(token) if token else None
+    if found is None:
+        raise LoginError("nobody is logged in: log in, or send a key as 'Authorization: Bearer KEY'")
+    return found
+
+
+def needs(role: Role) -> Callable[..., Who]:
+    """A dependency: somebody whose role is at least this one."""
+
+    def check(who: Annotated[Who, Depends(_who)]) -> Who:
+        if not who.may(role):
+            raise RightsError(f"this needs the role '{role}', and {who.name} is a {who.role}: ask an admin")
+        return who
+
+    check.role = role  # type: ignore[attr-defined]  # what the test of every route reads
+    return check
+
+
+Viewer = Annotated[Who, Depends(needs("viewer"))]
+Maker = Annotated[Who, Depends(needs("maker"))]
+Admin = Annotated[Who, Depends(needs("admin"))]

@@ -1,0 +1,1 @@
+"""What the studio answers to, a file for each noun."""

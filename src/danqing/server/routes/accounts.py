@@ -1,0 +1,85 @@
+"""Logging in and out, users, and keys for programs."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from danqing import __version__
+from danqing.server.access import COOKIE, Admin, Viewer
+from danqing.server.studio import Open
+from danqing.server.wire import Health, Identifier, KeyIn, KeyOut, LoginIn, Me, UserChange, UserIn, UserOut
+from danqing.store.tables import LOCAL
+from danqing.store.users import STAYS
+
+router = APIRouter(prefix="/api", tags=["accounts"])
+
+TRIES = 10
+"""Times in a minute that somebody may try to log in, by address and by name."""
+
+
+@router.get("/health")
+def health(studio: Open) -> Health:
+    """Whether the studio lives."""
+    return Health(version=__version__, workers=len(studio.workshop.alive))
+
+
+@router.get("/me")
+def me(who: Viewer) -> Me:
+    """Who asks."""
+    return Me(id=who.id, name=who.name, role=who.role, local=who.id == LOCAL)
+
+
+@router.post("/login")
+def log_in(asked: LoginIn, request: Request, response: Response, studio: Open) -> Me:
+    """Log a browser in."""
+    address = request.client.host if request.client else ""
+    studio.limits.take(f"login from {address}", TRIES, "tries")
+    studio.limits.take(f"login of {asked.name.strip().lower()}", TRIES, "tries")
+    who, token = studio.users.log_in(asked.name, asked.password)
+    response.set_cookie(COOKIE, token, max_age=int(STAYS), httponly=True, samesite="strict", secure=studio.settings.https)
+    return Me(id=who.id, name=who.name, role=who.role, local=False)
+
+
+@router.post("/logout", status_code=204)
+def log_out(request: Request, response: Response, studio: Open) -> None:
+    """Log a browser out."""
+    token = request.cookies.get(COOKIE)
+    if token:
+        studio.users.log_out(token)
+    response.delete_cookie(COOKIE)
+
+
+@router.get("/users")
+def users(studio: Open, who: Admin) -> list[UserOut]:
+    """Everybody."""
+    return [UserOut.of(user) for user in studio.users.all()]
+
+
+@router.post("/users", status_code=201)
+def add_user(asked: UserIn, studio: Open, who: Admin) -> UserOut:
+    """A new user. The first is an admin, and takes over what was painted before there were users."""
+    return UserOut.of(studio.users.add(asked.name, asked.password, asked.role))
+
+
+@router.patch("/users/{user_id}")
+def change_user(user_id: Identifier, asked: UserChange, studio: Open, who: Admin) -> UserOut:
+    """Another role or password, or no entry any more."""
+    return UserOut.of(studio.users.change(user_id, asked.role, asked.active, asked.password))
+
+
+@router.get("/keys")
+def keys(studio: Open, who: Viewer) -> list[KeyOut]:
+    """Your keys."""
+    return [KeyOut.of(key) for key in studio.users.keys(who.id)]
+
+
+@router.post("/keys", status_code=201)
+def add_key(asked: KeyIn, studio: Open, who: Viewer) -> KeyOut:
+    """A new key, for programs that send it as `Authorization: Bearer KEY`. It is told this once."""
+    return KeyOut.of(*studio.users.add_key(who.id, asked.name))
+
+
+@router.delete("/keys/{key_id}", status_code=204)
+def remove_key(key_id: Identifier, studio: Open, who: Viewer) -> None:
+    """Make a key worthless."""
+    studio.users.remove_key(who.id, key_id)

@@ -1,0 +1,72 @@
+"""Pictures that people give: to start from, as masks, for their style or their colours."""
+
+from __future__ import annotations
+
+import threading
+from typing import Annotated
+
+from fastapi import APIRouter, File, UploadFile
+from fastapi.responses import FileResponse
+from PIL import Image
+
+from danqing.conditions.colours import palette_of
+from danqing.data.checks import Limits, decode
+from danqing.errors import PictureError, WishError
+from danqing.net import fetch
+from danqing.server.access import Maker, Viewer
+from danqing.server.studio import Open, Studio
+from danqing.server.wire import Address, Identifier, PaletteOut, PictureOut
+from danqing.store.tables import Upload
+from danqing.store.users import Who
+
+router = APIRouter(prefix="/api/pictures", tags=["pictures"])
+
+LIMITS = Limits(max_pixels=64_000_000, max_bytes=32 << 20, svg_size=1024)
+"""What one picture may ask for."""
+_DECODING = threading.BoundedSemaphore(2)
+"""Large pictures take hundreds of megabytes while they are read."""
+
+
+@router.post("", status_code=201)
+def upload(picture: Annotated[UploadFile, File()], studio: Open, who: Maker) -> PictureOut:
+    """Keep a picture. Only its pixels are kept, as PNG; the same ones again are the same picture."""
+    return PictureOut.of(keep(studio, who, picture.file.read(LIMITS.max_bytes + 1), picture.filename or "picture"))
+
+
+@router.post("/fetch", status_code=201)
+def take(asked: Address, studio: Open, who: Maker) -> PictureOut:
+    """Keep the picture at an address of the public web."""
+    studio.limits.take(f"fetch {who.id}", 30, "addresses")
+    found = fetch(asked.address, max_bytes=LIMITS.max_bytes)
+    return PictureOut.of(keep(studio, who, found.content, asked.address.rpartition("/")[2] or "picture"))
+
+
+@router.get("/{picture_id}", response_class=FileResponse)
+def picture(picture_id: Identifier, studio: Open, who: Viewer) -> FileResponse:
+    """A picture that was given, as PNG."""
+    return FileResponse(studio.files.path(studio.uploads.sha256(who.id, picture_id)), media_type="image/png")
+
+
+@router.get("/{picture_id}/palette")
+def palette(picture_id: Identifier, studio: Open, who: Viewer) -> PaletteOut:
+    """The colours of a picture or painting, to ask for in another."""
+    found = palette_of(decode(studio.files.path(studio.uploads.sha256(who.id, picture_id)).read_bytes(), LIMITS).pixels)
+    if found is None:
+        raise WishError("all of this picture is transparent: it has no colours")
+    colours = [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in found.colours]
+    return PaletteOut(colours=colours, shares=list(found.shares), text=str(found))
+
+
+def keep(studio: Studio, who: Who, content: bytes, name: str) -> Upload:
+    """Check and keep the bytes of a picture.
+
+    Raises:
+        PictureError: they are none that can be used, and why.
+    """
+    name = "".join(letter for letter in name.replace("\\", "/").rpartition("/")[2] if letter.isprintable())[:100] or "picture"
+    with _DECODING:
+        try:
+            pixels = decode(content, LIMITS).pixels
+        except PictureError as error:
+            raise PictureError(f"'{name}' {error}") from error
+        return studio.uploads.add(who.id, Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels), name)

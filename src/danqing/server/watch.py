@@ -1,0 +1,111 @@
+"""Who watches is told what happens, whichever process did it: one look at the database, many listeners."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from sqlalchemy import text
+
+from danqing.store.database import Database
+from danqing.store.events import forget, newest, oldest, since
+from danqing.store.tables import Event
+
+LOOK = 0.05
+"""Seconds between looks; a look costs microseconds where nothing was written."""
+PULSE = 15.0
+"""Seconds after which a silent stream says that it lives."""
+BEHIND = 2000
+"""Events that a listener may be behind before it is told to look anew."""
+FORGET = 3600.0
+
+
+class Watch:
+    """Tells events of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._listeners: set[tuple[str | None, asyncio.Queue[Event | None]]] = set()
+
+    async def run(self) -> None:
+        """Look for events until cancelled."""
+        with self.database.engine.connect() as connection:
+            seen, version, last = self.newest(), -1, 0.0
+            while True:
+                now = asyncio.get_running_loop().time()
+                if now - last > FORGET:
+                    last = now
+                    with self.database.write() as session:
+                        forget(session)
+                found = int(connection.execute(text("PRAGMA data_version")).scalar() or 0)
+                if found != version:
+                    version = found
+                    with self.database.read() as session:
+                        events = since(session, seen)
+                    for event in events:
+                        seen = event.id
+                        self._tell(event)
+                    if len(events) >= BEHIND // 2:
+                        continue
+                await asyncio.sleep(LOOK)
+
+    def newest(self) -> int:
+        """The number of the last event."""
+        with self.database.read() as session:
+            return newest(session)
+
+    @contextlib.contextmanager
+    def listen(self, user: str | None) -> Iterator[asyncio.Queue[Event | None]]:
+        """A queue of the events of a user, or of all, from now on. `None` in it says that some were lost."""
+        listener: tuple[str | None, asyncio.Queue[Event | None]] = (user, asyncio.Queue(BEHIND))
+        self._listeners.add(listener)
+        try:
+            yield listener[1]
+        finally:
+            self._listeners.discard(listener)
+
+    async def stream(self, user: str, after: int | None, job: str | None = None) -> AsyncIterator[bytes]:
+        """Server-sent events (WHATWG HTML, 9.2) of a user: those after one that was seen, then what happens.
+
+        Args:
+            user: whose.
+            after: number of the last event that was seen; `None` begins now.
+            job: only of this job, by identifier.
+        """
+        with self.listen(user) as queue:
+            with self.database.read() as session:
+                last = newest(session)
+                missed = [] if after is None else since(session, after, user, BEHIND)
+                gap = after is not None and (after > last or after + 1 < oldest(session) or len(missed) >= BEHIND)
+            yield _frame(last if gap or after is None else after, "reset" if gap else "hello", {})
+            if not gap:
+                for event in missed:
+                    if job is None or event.facts.get("job") == job:
+                        yield _frame(event.id, event.kind, event.facts)
+            while True:
+                try:
+                    found = await asyncio.wait_for(queue.get(), PULSE)
+                except TimeoutError:
+                    yield b": still here\n\n"
+                    continue
+                if found is None:
+                    yield _frame(self.newest(), "reset", {})
+                elif found.id > last and (job is None or found.facts.get("job") == job):
+                    yield _frame(found.id, found.kind, found.facts)
+
+    def _tell(self, event: Event) -> None:
+        for user, queue in self._listeners:
+            if user is None or user == event.user_id:
+                if queue.full():
+                    while not queue.empty():
+                        queue.get_nowait()
+                    queue.put_nowait(None)
+                else:
+                    queue.put_nowait(event)
+
+
+def _frame(number: int, kind: str, facts: dict[str, Any]) -> bytes:
+    return f"id: {number}\nevent: {kind}\ndata: {json.dumps(facts, ensure_ascii=False)}\n\n".encode()

@@ -1,0 +1,487 @@
+"""The queue: what was ordered, who paints it, and what came of it. Nothing accepted is lost, nothing is delivered twice.
+
+A worker *claims* tasks and holds a lease on them, which it renews while it lives. Who dies loses its leases, and the tasks
+wait again; a painting is kept only by whoever still holds the lease, in the transaction that ends the task.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.orm import Session
+
+from danqing.errors import BusyError, ConflictError, MissingError
+from danqing.store.database import Database
+from danqing.store.events import tell
+from danqing.store.tables import Job, Kept, Shade, Task, User, new_id
+
+LEASE = 20.0
+"""Seconds a claim holds unless it is renewed."""
+ATTEMPTS = 10
+"""A task whose worker died so often under it is given up."""
+ALONE = 2
+"""After so many, it is painted alone, so that it takes no others with it."""
+WAITING = 5000
+"""Paintings that may wait at once, of one user."""
+UNFINISHED = ("queued", "running", "paused")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Order:
+    """What to accept.
+
+    Args:
+        painter: its name.
+        wish: what `danqing.words.Wish.from_json` reads, without a seed, files by their identifiers.
+        seed: of the first painting; the others count on from it.
+        count: how many.
+        shared: equal for orders whose paintings can be painted in one batch.
+        priority: of several jobs of one user, that of the highest comes first.
+        key: whoever sends the same order with the same key again gets the same job.
+    """
+
+    painter: str
+    wish: Mapping[str, Any]
+    seed: int
+    count: int
+    shared: str
+    priority: int = 0
+    key: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """What tells two orders apart."""
+        told = json.dumps([self.painter, self.wish, self.seed, self.count], sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(told.encode()).hexdigest()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Claimed:
+    """A task that a worker holds."""
+
+    id: str
+    job_id: str
+    user_id: str
+    painter: str
+    wish: Mapping[str, Any]
+    seed: int
+    shared: str
+    canvas: str | None
+    row: int
+    attempts: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finished:
+    """A painting as the gallery keeps it; `shades` are (light, a, b, share) in OKLab."""
+
+    words: str
+    seed: int
+    width: int
+    height: int
+    wish: Mapping[str, Any]
+    scores: Mapping[str, float]
+    sha256: str
+    shades: Sequence[tuple[float, float, float, float]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is."""
+
+    waiting: int = 0
+    running: int = 0
+    done: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    step: int = 0
+    steps: int = 0
+
+
+class Queue:
+    """The jobs of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    # What people do.
+
+    def accept(self, user: str, order: Order) -> tuple[Job, bool]:
+        """Take an order; once this returns, it is on disk. Gives the job, and whether it is new.
+
+        Raises:
+            ConflictError: another order was sent with the same key.
+            BusyError: too many of this user's paintings wait already.
+        """
+        with self.database.write() as session:
+            if order.key is not None:
+                known = session.scalar(select(Job).where(Job.user_id == user, Job.key == order.key))
+                if known is not None:
+                    if known.digest != order.digest:
+                        raise ConflictError(f"the key '{order.key}' was used for another order: give each a key of its own")
+                    return known, False
+            waiting = session.scalar(
+                select(func.count()).select_from(Task).join(Job).where(Job.user_id == user, Task.state == "waiting")
+            )
+            if (waiting or 0) + order.count > WAITING:
+                raise BusyError(f"{waiting} paintings of yours wait already: at most {WAITING} may; wait or cancel some")
+            now = time.time()
+            job = Job(
+                id=new_id("j"),
+                user_id=user,
+                painter=order.painter,
+                wish=dict(order.wish),
+                count=order.count,
+                state="queued",
+                priority=order.priority,
+                place=now,
+                key=order.key,
+                digest=order.digest,
+                created=now,
+            )
+            session.add(job)
+            session.flush()
+            session.add_all(
+                Task(id=new_id("t"), job_id=job.id, number=i, seed=order.seed + i, shared=order.shared, state="waiting")
+                for i in range(order.count)
+            )
+            session.flush()
+            _announce(session, job)
+            return job, True
+
+    def pause(self, job_id: str) -> Job:
+        """Stop a job for now; what is under way is saved and goes on from there.
+
+        Raises:
+            MissingError, ConflictError: there is none, or it has ended.
+        """
+        return self._turn(job_id, ("queued", "running", "paused"), "paused")
+
+    def resume(self, job_id: str) -> Job:
+        """Let a paused job go on.
+
+        Raises:
+            MissingError, ConflictError: there is none, or it is not paused.
+        """
+        return self._turn(job_id, ("paused", "queued", "running"), "queued")
+
+    def cancel(self, job_id: str) -> Job:
+        """End a job; what it has painted so far stays.
+
+        Raises:
+            MissingError, ConflictError: there is none, or it has ended otherwise.
+        """
+        with self.database.write() as session:
+            job = _job(session, job_id)
+            if job.state not in (*UNFINISHED, "cancelled"):
+                raise ConflictError(f"the job has ended already ({job.state}): only what waits or runs can be cancelled")
+            _end(session, [Task.job_id == job_id, Task.state.in_(("waiting", "running"))], "cancelled")
+            _settle(session, job)
+            return job
+
+    def retry(self, job_id: str) -> Job:
+        """Paint again what failed or was cancelled of a job.
+
+        Raises:
+            MissingError, ConflictError: there is none, or nothing of it failed or was cancelled.
+        """
+        with self.database.write() as session:
+            job = _job(session, job_id)
+            again = _changed(
+                session,
+                [Task.job_id == job_id, Task.state.in_(("failed", "cancelled"))],
+                state="waiting",
+                attempts=0,
+                canvas=None,
+                step=0,
+            )
+            if not again:
+                raise ConflictError("nothing of this job failed or was cancelled: there is nothing to try again")
+            job.error = job.reason = job.finished = None
+            job.state = "queued"
+            _settle(session, job)
+            return job
+
+    def prioritise(self, job_id: str, priority: int) -> Job:
+        """Let a job come before those of lower priority of the same user.
+
+        Raises:
+            MissingError: there is none.
+        """
+        with self.database.write() as session:
+            job = _job(session, job_id)
+            job.priority = priority
+            _announce(session, job)
+            return job
+
+    def move(self, job_id: str, before: str | None) -> Job:
+        """Put a job right before another one, and give it that one's priority; or behind all.
+
+        Raises:
+            MissingError: one of them is not there.
+        """
+        with self.database.write() as session:
+            job = _job(session, job_id)
+            others = select(Job).where(Job.user_id == job.user_id, Job.state.in_(UNFINISHED), Job.id != job.id)
+            if before is None:
+                last = session.scalar(others.order_by(Job.priority, Job.place.desc()).limit(1))
+                if last is not None:
+                    job.priority, job.place = last.priority, last.place + 1.0
+            else:
+                other = _job(session, before)
+                ahead = session.scalar(
+                    others.where(Job.priority == other.priority, Job.place < other.place).order_by(Job.place.desc()).limit(1)
+                )
+                job.priority = other.priority
+                job.place = other.place - 1.0 if ahead is None else (other.place + ahead.place) / 2
+            _announce(session, job)
+            return job
+
+    # What workers do.
+
+    def claim(self, worker: str, most: int = 1, lease: float = LEASE) -> list[Claimed]:
+        """Take the task whose turn it is; with its canvas, where one was saved, all that are on it.
+
+        Turns go to whoever was served longest ago; within one user's jobs to the highest priority, then to the first place.
+        Leases that ran out are taken back first.
+
+        Args:
+            worker: who.
+            most: tasks of the same job, to begin with; see `claim_alike`.
+            lease: seconds.
+        """
+        with self.database.write() as session:
+            _take_back(session, [Task.lease < time.time()])
+            job = session.scalar(
+                select(Job)
+                .join(User, User.id == Job.user_id)
+                .where(Job.state.in_(("queued", "running")))
+                .where(select(Task.id).where(Task.job_id == Job.id, Task.state == "waiting").exists())
+                .order_by(User.served, Job.priority.desc(), Job.place, Job.id)
+                .limit(1)
+            )
+            if job is None:
+                return []
+            first = session.scalars(
+                select(Task).where(Task.job_id == job.id, Task.state == "waiting").order_by(Task.number).limit(1)
+            ).one()
+            if first.canvas is not None:
+                rows = _claimable(session).where(Task.canvas == first.canvas)
+            else:
+                alone = first.attempts >= ALONE
+                rows = _claimable(session).where(Task.job_id == job.id, Task.canvas.is_(None), Task.attempts < ALONE)
+                rows = _claimable(session).where(Task.id == first.id) if alone else rows.order_by(Task.number).limit(most)
+            session.execute(update(User).where(User.id == job.user_id).values(served=time.time()))
+            return _take(session, worker, list(session.execute(rows)), lease)
+
+    def claim_alike(self, worker: str, head: Claimed, most: int, lease: float = LEASE) -> list[Claimed]:
+        """Take up to so many more tasks that can be painted in one batch with one that was claimed."""
+        if most < 1 or head.canvas is not None or head.attempts >= ALONE:
+            return []
+        with self.database.write() as session:
+            rows = (
+                _claimable(session)
+                .where(Task.shared == head.shared, Task.canvas.is_(None), Task.attempts < ALONE)
+                .order_by(User.served, Job.priority.desc(), Job.place, Job.id, Task.number)
+                .limit(most)
+            )
+            return _take(session, worker, list(session.execute(rows)), lease)
+
+    def beat(self, worker: str, lease: float = LEASE) -> None:
+        """Renew every lease of a worker that still holds it."""
+        with self.database.write() as session:
+            _changed(session, [Task.owner == worker, Task.state == "running"], lease=time.time() + lease)
+
+    def held(self, worker: str, tasks: Iterable[str]) -> dict[str, str]:
+        """Of some tasks, those that a worker still holds, with the state of their jobs."""
+        with self.database.read() as session:
+            rows = session.execute(
+                select(Task.id, Job.state)
+                .join(Job)
+                .where(Task.id.in_(list(tasks)), Task.owner == worker, Task.state == "running")
+            )
+            return dict(rows.tuples().all())
+
+    def progress(self, worker: str, tasks: Sequence[str], step: int, steps: int) -> None:
+        """Say how far tasks are; those who watch are told."""
+        with self.database.write() as session:
+            mine = [Task.id.in_(tasks), Task.owner == worker]
+            _changed(session, mine, step=step, steps=steps)
+            rows = session.execute(select(Task.id, Job.id, Job.user_id).join(Job).where(*mine))
+            for task, job, user in rows.all():
+                tell(session, user, "step", job=job, task=task, step=step, steps=steps)
+
+    def saved(self, worker: str, rows: Mapping[str, int], canvas: str) -> None:
+        """Note on which canvas tasks were saved, and in which row. Who gets so far has earned new tries."""
+        with self.database.write() as session:
+            for task, row in rows.items():
+                _changed(session, [Task.id == task, Task.owner == worker], canvas=canvas, row=row, attempts=0)
+
+    def release(self, worker: str, tasks: Sequence[str] | None = None) -> None:
+        """Give tasks back that were not finished: some, or all of a worker, such as one that has died."""
+        with self.database.write() as session:
+            mine = [Task.owner == worker] if tasks is None else [Task.owner == worker, Task.id.in_(tasks)]
+            _take_back(session, mine)
+
+    def release_all(self) -> None:
+        """Give back whatever anybody holds: whoever starts the workers knows that those of before are gone."""
+        with self.database.write() as session:
+            _take_back(session, [Task.owner.is_not(None)])
+
+    def deliver(self, worker: str, task_id: str, found: Finished) -> str | None:
+        """Keep a painting and end its task; `None` where the worker no longer holds it (it was cancelled, or is another's)."""
+        with self.database.write() as session:
+            task = session.get(Task, task_id)
+            if task is None or task.owner != worker or task.state != "running":
+                return None
+            job = _job(session, task.job_id)
+            kept = Kept(
+                id=new_id("p"),
+                user_id=job.user_id,
+                task_id=task_id,
+                job_id=job.id,
+                painter=job.painter,
+                words=found.words,
+                seed=found.seed,
+                width=found.width,
+                height=found.height,
+                wish=dict(found.wish),
+                scores=dict(found.scores),
+                sha256=found.sha256,
+                created=time.time(),
+            )
+            session.add(kept)
+            session.flush()
+            session.add_all(
+                Shade(painting_id=kept.id, number=i, light=light, a=a, b=b, share=share)
+                for i, (light, a, b, share) in enumerate(found.shades)
+            )
+            _end(session, [Task.id == task_id], "done")
+            tell(session, job.user_id, "painting", job=job.id, task=task_id, painting=kept.id)
+            _settle(session, job)
+            return kept.id
+
+    def fail(self, worker: str, tasks: Sequence[str], error: str, reason: str) -> None:
+        """End tasks that cannot be painted, with the kind of error and a sentence for whoever asked."""
+        with self.database.write() as session:
+            mine = [Task.id.in_(tasks), Task.owner == worker, Task.state == "running"]
+            jobs = set(session.scalars(select(Task.job_id).where(*mine)))
+            _end(session, mine, "failed")
+            for job_id in jobs:
+                job = _job(session, job_id)
+                job.error, job.reason = error, reason
+                _settle(session, job)
+
+    def canvases(self) -> set[str]:
+        """The canvases that unfinished tasks are saved on."""
+        with self.database.read() as session:
+            return {name for name in session.scalars(select(Task.canvas).where(Task.canvas.is_not(None))) if name}
+
+    def _turn(self, job_id: str, allowed: Sequence[str], state: str) -> Job:
+        with self.database.write() as session:
+            job = _job(session, job_id)
+            if job.state not in allowed:
+                raise ConflictError(f"the job has ended already ({job.state}): order it again")
+            job.state = state
+            _settle(session, job)
+            return job
+
+
+def progress_of(session: Session, jobs: Sequence[str]) -> dict[str, Progress]:
+    """How far some jobs are, by identifier."""
+    rows = session.execute(
+        select(Task.job_id, Task.state, func.count(), func.sum(Task.step), func.sum(Task.steps))
+        .where(Task.job_id.in_(jobs))
+        .group_by(Task.job_id, Task.state)
+    )
+    found = {job: Progress() for job in jobs}
+    for job, state, count, step, steps in rows:
+        old = found[job]
+        under_way = {"step": int(step or 0), "steps": int(steps or 0)} if state == "running" else {}
+        found[job] = dataclasses.replace(old, **{state: count}, **under_way)
+    return found
+
+
+def _job(session: Session, job_id: str) -> Job:
+    job = session.get(Job, job_id)
+    if job is None:
+        raise MissingError(f"there is no job '{job_id}': look at the list of jobs")
+    return job
+
+
+def _changed(session: Session, where: Sequence[ColumnElement[bool]], **values: Any) -> int:
+    """Change tasks in the database and here; gives how many."""
+    result = session.execute(update(Task).where(*where).values(**values).execution_options(synchronize_session="fetch"))
+    return int(getattr(result, "rowcount", 0))
+
+
+def _end(session: Session, where: Sequence[ColumnElement[bool]], state: str) -> None:
+    _changed(session, where, state=state, owner=None, lease=None, canvas=None)
+
+
+def _take_back(session: Session, where: Sequence[ColumnElement[bool]]) -> None:
+    """Let running tasks wait again, or give up those that were taken back too often."""
+    lost = [*where, Task.state == "running"]
+    jobs = set(session.scalars(select(Task.job_id).where(*lost)))
+    if not jobs:
+        return
+    hopeless = [*lost, Task.attempts >= ATTEMPTS]
+    given_up = set(session.scalars(select(Task.job_id).where(*hopeless)))
+    _end(session, hopeless, "failed")
+    _changed(session, lost, state="waiting", owner=None, lease=None)
+    for job_id in jobs:
+        job = _job(session, job_id)
+        if job_id in given_up:
+            job.error = "PainterError"
+            job.reason = f"the worker died {ATTEMPTS} times while painting this: ask for something smaller, or look at its log"
+        _settle(session, job)
+
+
+def _claimable(session: Session) -> Any:
+    return (
+        select(Task, Job, User.id)
+        .join(Job, Job.id == Task.job_id)
+        .join(User, User.id == Job.user_id)
+        .where(Task.state == "waiting", Job.state.in_(("queued", "running")))
+    )
+
+
+def _take(session: Session, worker: str, rows: Sequence[Any], lease: float) -> list[Claimed]:
+    claimed = []
+    for task, job, user in rows:
+        task.state, task.owner, task.lease = "running", worker, time.time() + lease
+        found = Claimed(
+            task.id, job.id, user, job.painter, job.wish, task.seed, task.shared, task.canvas, task.row, task.attempts
+        )
+        task.attempts += 1
+        claimed.append(found)
+    session.flush()
+    for job in {row[1].id: row[1] for row in rows}.values():
+        job.started = job.started or time.time()
+        _settle(session, job)
+    return claimed
+
+
+def _settle(session: Session, job: Job) -> None:
+    """Bring a job's state in line with its tasks, and tell those who watch."""
+    session.flush()
+    found = progress_of(session, [job.id])[job.id]
+    if found.waiting or found.running:
+        if job.state != "paused":
+            job.state = "running" if found.running else "queued"
+    else:
+        job.state = "failed" if found.failed else "cancelled" if found.cancelled else "done"
+        job.finished = time.time()
+    _announce(session, job)
+
+
+def _announce(session: Session, job: Job) -> None:
+    session.flush()
+    found = progress_of(session, [job.id])[job.id]
+    tell(session, job.user_id, "job", job=job.id, state=job.state, **dataclasses.asdict(found))

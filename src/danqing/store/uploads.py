@@ -1,0 +1,65 @@
+"""Pictures that somebody gave. What is kept is a plain PNG of the pixels, so nothing else that was in the file remains."""
+
+from __future__ import annotations
+
+import time
+
+from PIL import Image
+from sqlalchemy import select
+
+from danqing.errors import MissingError
+from danqing.files import png
+from danqing.store.database import Database
+from danqing.store.files import Files
+from danqing.store.tables import Kept, Upload, new_id
+
+
+class Uploads:
+    """The pictures of a database. An identifier names a picture somebody gave, or a painting."""
+
+    def __init__(self, database: Database, files: Files) -> None:
+        self.database, self.files = database, files
+
+    def add(self, user: str, picture: Image.Image, name: str) -> Upload:
+        """Keep a picture; the same one again is the same upload."""
+        sha256 = self.files.put(png(picture))
+        with self.database.write() as session:
+            known = session.scalar(select(Upload).where(Upload.user_id == user, Upload.sha256 == sha256))
+            if known is not None:
+                return known
+            upload = Upload(
+                id=new_id("u"),
+                user_id=user,
+                sha256=sha256,
+                name=name[:200],
+                width=picture.width,
+                height=picture.height,
+                created=time.time(),
+            )
+            session.add(upload)
+            return upload
+
+    def get(self, user: str, upload_id: str) -> Upload:
+        """A picture that a user gave.
+
+        Raises:
+            MissingError: there is none, or it is another user's.
+        """
+        with self.database.read() as session:
+            found = session.get(Upload, upload_id)
+            if found is None or found.user_id != user:
+                raise MissingError(f"there is no picture '{upload_id}': upload it first")
+            return found
+
+    def sha256(self, user: str, picture_id: str) -> str:
+        """Of the file of an upload or a painting.
+
+        Raises:
+            MissingError: there is none, or it is another user's.
+        """
+        with self.database.read() as session:
+            found: Upload | Kept | None
+            found = session.get(Upload, picture_id) if picture_id.startswith("u") else session.get(Kept, picture_id)
+            if found is None or found.user_id != user:
+                raise MissingError(f"there is no picture '{picture_id}': upload it, or name a painting")
+            return found.sha256
