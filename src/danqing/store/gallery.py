@@ -136,7 +136,7 @@ class Gallery:
                 .group_by(Tag.tag)
                 .order_by(func.count().desc(), Tag.tag)
             )
-            return dict(rows.tuples().all())
+            return dict(rows.all())
 
     def boards(self, user: str) -> list[tuple[Board, int]]:
         """A user's boards, each with how many paintings are on it."""

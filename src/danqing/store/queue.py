@@ -306,7 +306,7 @@ class Queue:
                 .join(Job)
                 .where(Task.id.in_(list(tasks)), Task.owner == worker, Task.state == "running")
             )
-            return dict(rows.tuples().all())
+            return dict(rows.all())
 
     def progress(self, worker: str, tasks: Sequence[str], step: int, steps: int) -> None:
         """Say how far tasks are; those who watch are told."""

@@ -1,0 +1,267 @@
+"""Who may do what: every route is tried as nobody, as somebody of a lower role, and as somebody else."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+from studios import LOCAL, PASSWORD, local, logged_in, painted, remote, shared, studio, uploaded
+
+from danqing.server.app import ROUTERS, build
+from danqing.server.studio import Studio
+from danqing.store.tables import ROLES
+
+OPEN = {("GET", "/api/health"), ("POST", "/api/login"), ("POST", "/api/logout")}
+"""All that somebody who is not logged in may ask for, beside the page."""
+NOBODY = "j00000000000000000000"
+
+
+def roles(dependant: Dependant) -> set[str]:
+    """The roles that a route's dependencies ask for."""
+    found = {role for role in [getattr(dependant.call, "role", None)] if role}
+    return found.union(*(roles(inner) for inner in dependant.dependencies)) if dependant.dependencies else found
+
+
+def routes() -> list[tuple[str, str, str | None]]:
+    """Method, path and role of every route of the API."""
+    found = []
+    for route in (route for router in ROUTERS for route in router.routes):
+        if isinstance(route, APIRoute):
+            asked = roles(route.dependant)
+            assert len(asked) <= 1, f"{route.path} asks for several roles"
+            found += [(method, route.path, next(iter(asked), None)) for method in sorted(route.methods)]
+    assert len(found) > 30
+    return found
+
+
+ROUTES = routes()
+
+
+@pytest.fixture(scope="module")
+def among(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    found = shared(tmp_path_factory.mktemp("studio"))
+    yield found
+    found.database.close()
+
+
+@pytest.fixture(scope="module")
+def browsers(among: Studio) -> dict[str, TestClient]:
+    return {role: logged_in(among, role) for role in ROLES}
+
+
+def ask(client: TestClient, method: str, path: str, **others: object) -> int:
+    filled = re.sub(r"\{[^}]*\}", NOBODY, path)
+    return client.request(method, filled, headers={"Origin": str(client.base_url)}, **others).status_code  # type: ignore[arg-type]
+
+
+def test_only_what_is_meant_to_be_open_names_no_role() -> None:
+    assert {(method, path) for method, path, role in ROUTES if role is None} == OPEN
+
+
+@pytest.mark.parametrize(("method", "path", "role"), [route for route in ROUTES if route[2]])
+def test_every_route_refuses_nobody_and_lower_roles(
+    method: str, path: str, role: str, among: Studio, browsers: dict[str, TestClient]
+) -> None:
+    assert ask(remote(among), method, path) == 401
+    guessing = remote(among)
+    guessing.cookies["danqing"] = "guess"
+    assert ask(guessing, method, path) == 401
+    for lower in ROLES[: ROLES.index(role)]:  # type: ignore[arg-type]
+        assert ask(browsers[lower], method, path) == 403, f"a {lower} may"
+    if path == "/api/events":
+        return  # has no end
+    for enough in ROLES[ROLES.index(role) :]:  # type: ignore[arg-type]
+        status = ask(browsers[enough], method, path)
+        assert status < 500
+        assert status not in (401, 403), f"a {enough} may not"
+
+
+OWNED = ("job_id", "painting_id", "board_id", "picture_id", "key_id", "task_id")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [(method, path) for method, path, _ in ROUTES if any("{" + name + "}" in path for name in OWNED)]
+)
+def test_what_is_somebody_elses_is_not_there(method: str, path: str, tmp_path: Path) -> None:
+    found = shared(tmp_path)
+    found.users.add("other", PASSWORD, "maker")
+    mine, theirs = logged_in(found, "maker"), logged_in(found, "other")
+    [painting] = painted(found, mine)
+    job = mine.post("/api/jobs", json={"words": "waits"}).json()["id"]
+    [task] = found.queue.claim("w")
+    (found.folder / "previews").mkdir()
+    (found.folder / "previews" / f"{task.id}.webp").write_bytes(b"RIFF")
+    names = {
+        "painting_id": painting,
+        "job_id": job,
+        "task_id": task.id,
+        "board_id": mine.post("/api/boards", json={"name": "b"}).json()["id"],
+        "key_id": mine.post("/api/keys", json={"name": "k"}).json()["id"],
+        "picture_id": uploaded(mine),
+    }
+    filled = path.format(**names)
+    bodies = {"PATCH": {"name": "x"} if "boards" in path else {"stars": 1}}
+    body = bodies.get(method, {"paintings": []} if "boards" in path else {"priority": 1} if "priority" in path else {})
+    query = {"format": "svg"} if path.endswith("/finish") else {}
+    sent = {"json": body} if method in ("POST", "PATCH") else {}
+    answer = theirs.request(method, filled, params=query, **sent)  # type: ignore[arg-type]
+    assert answer.status_code == 404, answer.text
+    again = mine.request(method, filled, params=query, **sent)  # type: ignore[arg-type]
+    assert again.status_code in (200, 204, 409), again.text
+    found.database.close()
+
+
+def test_a_key_opens_what_its_users_role_allows(among: Studio, browsers: dict[str, TestClient]) -> None:
+    made = browsers["viewer"].post("/api/keys", json={"name": "script"}).json()
+    program = remote(among)
+    with_key = {"Authorization": f"Bearer {made['key']}"}
+    assert program.get("/api/me", headers=with_key).json()["name"] == "viewer"
+    assert program.post("/api/jobs", json={"words": "x"}, headers=with_key).status_code == 403
+    assert made["key"] not in str(browsers["viewer"].get("/api/keys").json())
+    assert browsers["viewer"].delete(f"/api/keys/{made['id']}").status_code == 204
+    assert program.get("/api/me", headers=with_key).status_code == 401
+
+
+def test_logging_out_and_a_new_password_end_what_a_cookie_opens(tmp_path: Path) -> None:
+    found = shared(tmp_path)
+    first, second = logged_in(found, "maker"), logged_in(found, "maker")
+    cookie = dict(first.cookies)
+    assert first.post("/api/logout").status_code == 204
+    first.cookies.update(cookie)
+    assert first.get("/api/me").status_code == 401
+    assert second.get("/api/me").status_code == 200
+    found.users.change(found.users.named("maker").id, password="another password")
+    assert second.get("/api/me").status_code == 401
+    assert remote(found).post("/api/login", json={"name": "maker", "password": PASSWORD}).status_code == 401
+
+
+def test_who_is_locked_out_is_out_and_the_last_admin_stays(tmp_path: Path) -> None:
+    found = shared(tmp_path)
+    admin, maker = logged_in(found, "admin"), logged_in(found, "maker")
+    key = maker.post("/api/keys", json={"name": "k"}).json()["key"]
+    user = found.users.named("maker").id
+    assert admin.patch(f"/api/users/{user}", json={"active": False}).status_code == 200
+    assert maker.get("/api/me").status_code == 401
+    assert remote(found).get("/api/me", headers={"Authorization": f"Bearer {key}"}).status_code == 401
+    answer = admin.patch(f"/api/users/{found.users.named('admin').id}", json={"role": "maker"})
+    assert answer.status_code == 409
+    assert "last admin" in answer.json()["error"]["message"]
+
+
+def test_guessing_passwords_is_slow(tmp_path: Path) -> None:
+    found = shared(tmp_path)
+    client = remote(found)
+    statuses = [client.post("/api/login", json={"name": "admin", "password": f"guess {i}"}).status_code for i in range(12)]
+    assert statuses == [401] * 10 + [429] * 2
+
+
+def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(tmp_path: Path) -> None:
+    found = shared(tmp_path, https=True)
+    answer = remote(found).post("/api/login", json={"name": "admin", "password": PASSWORD})
+    cookie = answer.headers["set-cookie"].lower()
+    assert all(word in cookie for word in ("httponly", "samesite=strict", "secure"))
+
+
+def test_secrets_are_kept_as_hashes(tmp_path: Path) -> None:
+    found = shared(tmp_path)
+    browser = logged_in(found, "maker")
+    key = browser.post("/api/keys", json={"name": "k"}).json()["key"]
+    token = browser.cookies["danqing"]
+    found.database.close()
+    content = b"".join(path.read_bytes() for path in tmp_path.glob("studio.db*"))
+    for secret in (PASSWORD, key, token):
+        assert secret.encode() not in content
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "evil.example:7860", "", "[", "10.0.0.1"])
+def test_another_name_for_this_machine_is_refused(tmp_path: Path, host: str) -> None:
+    """DNS rebinding: a page of evil.example whose name was made to lead here."""
+    client = local(studio(tmp_path))
+    answer = client.get("/api/health", headers={"Host": host})
+    assert answer.status_code == 421
+    for good in ("127.0.0.1:7860", "localhost", "LOCALHOST:1", "[::1]:7860"):
+        assert client.get("/api/health", headers={"Host": good}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site", "Origin": LOCAL},
+    ],
+)
+def test_another_site_changes_nothing(tmp_path: Path, headers: dict[str, str]) -> None:
+    found = studio(tmp_path)
+    client = local(found)
+    answer = client.post("/api/jobs", json={"words": "x"}, headers=headers)
+    assert answer.status_code == 403
+    assert client.get("/api/jobs").json()["jobs"] == []
+    assert client.post("/api/jobs", json={"words": "x"}, headers={"Origin": LOCAL}).status_code == 202
+
+
+def test_a_form_of_another_site_is_no_order(tmp_path: Path) -> None:
+    """What a form can send without asking: no `Origin` in old browsers, and a body that is not called JSON."""
+    client = local(studio(tmp_path))
+    for kind in ("text/plain", "application/x-www-form-urlencoded"):
+        answer = client.post("/api/jobs", content='{"words": "x"}', headers={"Content-Type": kind})
+        assert answer.status_code == 422
+    assert client.get("/api/jobs").json()["jobs"] == []
+
+
+def test_a_studio_reached_from_elsewhere_needs_users(tmp_path: Path) -> None:
+    found = studio(tmp_path, host="0.0.0.0", names=("studio.example",))
+    assert remote(found).get("/api/jobs").status_code == 401
+
+
+def test_the_first_user_takes_over_what_was_painted_before(tmp_path: Path) -> None:
+    found = studio(tmp_path)
+    painted(found, local(found))
+    found.users.add("admin", PASSWORD, "admin")
+    assert local(found).get("/api/paintings").status_code == 401
+    client = TestClient(build(found), base_url=LOCAL)
+    client.post("/api/login", json={"name": "admin", "password": PASSWORD})
+    assert client.get("/api/paintings").json()["total"] == 1
+    assert client.get("/api/jobs").json()["jobs"]
+
+
+def test_answers_forbid_the_browser_what_they_do_not_need(tmp_path: Path) -> None:
+    found = studio(tmp_path)
+    client = local(found)
+    [painting] = painted(found, client)
+    for path in (
+        "/api/health",
+        f"/api/paintings/{painting}/file",
+        "/api/nothing",
+        f"/api/paintings/{painting}/finish?format=svg",
+    ):
+        headers = client.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert "server" not in headers
+
+
+def test_too_large_a_body_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    client = local(studio(tmp_path))
+    assert client.post("/api/jobs", content=b"x" * (2 << 20)).status_code == 413
+
+    def endless() -> Iterator[bytes]:
+        for _ in range(40):
+            yield b"x" * 65536
+
+    answer = client.post("/api/jobs", content=endless(), headers={"Content-Type": "application/json"})
+    assert answer.status_code == 413
+
+
+def test_orders_of_one_user_are_counted(tmp_path: Path) -> None:
+    found = shared(tmp_path, wishes_a_minute=5)
+    client = logged_in(found, "maker")
+    assert client.post("/api/jobs", json={"words": "x", "count": 4}).status_code == 202
+    answer = client.post("/api/jobs", json={"words": "x", "count": 4})
+    assert answer.status_code == 429
+    assert answer.json()["error"]["type"] == "rate_limit_error"
