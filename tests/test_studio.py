@@ -1,0 +1,434 @@
+"""The studio's API, without a worker: orders, the gallery, pictures, events, and what people send to break it."""
+
+import asyncio
+import io
+import json
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from fastapi.testclient import TestClient
+from PIL import Image
+from studios import local, logged_in, painted, picture, shared, studio, uploaded
+
+from danqing.files import png
+from danqing.server.app import build
+from danqing.server.studio import Studio
+from danqing.server.watch import Watch
+from danqing.store.database import Database
+from danqing.store.tables import Base, Event
+
+
+@pytest.fixture
+def open_studio(tmp_path: Path) -> Studio:
+    return studio(tmp_path / "studio")
+
+
+@pytest.fixture
+def client(open_studio: Studio) -> TestClient:
+    return local(open_studio)
+
+
+def refused(answer: httpx.Response, status: int, words: str) -> None:
+    """An error of the one shape, with a sentence."""
+    assert answer.status_code == status, answer.text
+    error = answer.json()["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert words in error["message"], error["message"]
+
+
+def test_the_migrations_make_the_tables(tmp_path: Path) -> None:
+    with Database(tmp_path).engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_a_studio_of_a_newer_danqing_is_left_alone(tmp_path: Path) -> None:
+    database = Database(tmp_path)
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    database.close()
+    with pytest.raises(Exception, match="newer Danqing"):
+        Database(tmp_path)
+
+
+def test_an_order_with_its_key_is_one_job_whatever_the_seed_drawn(client: TestClient) -> None:
+    key = {"Idempotency-Key": "k1"}
+    first = client.post("/api/jobs", json={"words": "x"}, headers=key).json()
+    again = client.post("/api/jobs", json={"words": "x"}, headers=key).json()
+    assert first["id"] == again["id"]
+    refused(client.post("/api/jobs", json={"words": "y"}, headers=key), 409, "another order")
+
+
+@pytest.mark.parametrize(
+    ("wish", "status", "words"),
+    [
+        ({"painter": "nobody"}, 404, "no painter 'nobody'"),
+        ({"painter": "../../etc"}, 404, "no painter"),
+        ({"conditions": {"style": "vivid"}}, 400, "no style 'vivid'"),
+        ({"conditions": {"palette": "#12"}}, 400, "no colour"),
+        ({"conditions": {"lines": "x"}}, 400, "cannot be asked for 'lines'"),
+        ({"conditions": {"text": "x"}}, 400, "cannot be asked for 'text'"),
+        ({"painter": "any-style", "conditions": {"style": "/etc/passwd"}, "init": "u0123456789abcdef"}, 400, "from pictures"),
+        ({"pictures": {"style": [{"picture": "u0123456789abcdef"}]}}, 400, "does not take 'style' from pictures"),
+        ({"painter": "any-style"}, 404, "no picture"),
+        ({"init": "u0123456789abcdef"}, 404, "no picture"),
+        ({"init": "/etc/passwd"}, 422, "init"),
+        ({"mask": "u0123456789abcdef"}, 400, "without a picture to start from"),
+        ({"strength": 0.5}, 400, "without a picture to start from"),
+        ({"size": [0, 5]}, 422, "size"),
+        ({"size": [64, 100_000]}, 422, "size"),
+        ({"seed": -1}, 422, "seed"),
+        ({"seed": 2**70}, 422, "seed"),
+        ({"count": 0}, 422, "count"),
+        ({"count": 1000}, 422, "count"),
+        ({"guidance": "nan"}, 422, "guidance"),
+        ({"wrods": "x"}, 422, "wrods"),
+    ],
+)
+def test_what_cannot_be_painted_is_refused_and_nothing_is_kept(
+    client: TestClient, wish: dict[str, Any], status: int, words: str
+) -> None:
+    if wish.get("painter") == "any-style" and "init" not in wish:
+        wish = {**wish, "init": uploaded(client), "pictures": {"style": [{"picture": "p0123456789abcdef"}]}}
+    refused(client.post("/api/jobs", json={"words": "x", **wish}), status, words)
+    assert client.get("/api/jobs").json()["jobs"] == []
+
+
+def test_what_a_worker_finds_wrong_is_told_with_its_sentence(open_studio: Studio, client: TestClient) -> None:
+    job = client.post("/api/jobs", json={"words": "x"}).json()["id"]
+    [task] = open_studio.queue.claim("w")
+    open_studio.queue.fail("w", [task.id], "WishError", "the reason")
+    found = client.get(f"/api/jobs/{job}").json()
+    assert (found["state"], found["error"], found["reason"]) == ("failed", "WishError", "the reason")
+
+
+def test_the_list_begins_with_what_is_under_way_in_its_order(open_studio: Studio, client: TestClient) -> None:
+    painted(open_studio, client)
+    first, second, third = (client.post("/api/jobs", json={"words": w}).json()["id"] for w in "abc")
+    client.post(f"/api/jobs/{third}/move", json={"before": first})
+    client.post(f"/api/jobs/{second}/priority", json={"priority": 1})
+    found = client.get("/api/jobs").json()["jobs"]
+    assert [job["id"] for job in found[:3]] == [second, third, first]
+    assert found[3]["state"] == "done"
+    assert len(found[3]["paintings"]) == 1
+
+
+def test_paintings_are_found_by_words_tags_stars_painter_colour_and_board(open_studio: Studio, client: TestClient) -> None:
+    [apple] = painted(open_studio, client, "a red apple")
+    [fish] = painted(open_studio, client, "一条蓝色的鱼")
+    client.patch(f"/api/paintings/{fish}", json={"tags": ["sea", "蓝"], "stars": 4})
+    board = client.post("/api/boards", json={"name": "water"}).json()["id"]
+    client.post(f"/api/boards/{board}/add", json={"paintings": [fish]})
+
+    def found(**query: Any) -> list[str]:
+        return [each["id"] for each in client.get("/api/paintings", params=query).json()["paintings"]]
+
+    assert found() == [fish, apple]
+    assert found(words="APPLE red") == [apple]
+    assert found(words="蓝色") == found(words="sea") == found(tag="sea") == found(stars=3) == found(board=board) == [fish]
+    assert found(tag=["sea", "蓝"]) == [fish]
+    assert found(words="100%") == found(painter="x4") == found(tag=["sea", "sky"]) == []
+    assert found(colour="d02020") == [fish, apple]
+    assert found(colour="#20d020") == []
+    assert client.get("/api/tags").json() == {"sea": 1, "蓝": 1}
+    assert client.get("/api/boards").json()[0]["count"] == 1
+
+
+def test_pages_follow_on_without_gaps(open_studio: Studio, client: TestClient) -> None:
+    everything = painted(open_studio, client, count=23)
+    seen: list[str] = []
+    before = None
+    while True:
+        page = client.get("/api/paintings", params={"most": 5, **({"before": before} if before else {})}).json()
+        assert page["total"] == 23
+        seen += [each["id"] for each in page["paintings"]]
+        before = page["before"]
+        if before is None:
+            break
+    assert sorted(seen) == sorted(everything)
+    assert len(seen) == 23
+
+
+def test_trash_gives_back_and_when_emptied_deletes_files_that_nobody_has(open_studio: Studio, client: TestClient) -> None:
+    first, second = painted(open_studio, client, seed=3) + painted(open_studio, client, seed=3)
+    sha256 = client.get(f"/api/paintings/{first}").json()["sha256"]
+    assert client.post("/api/paintings/trash", json={"paintings": [first, second]}).json()["count"] == 2
+    assert client.get("/api/paintings").json()["total"] == 0
+    assert client.get("/api/paintings?trashed=true").json()["total"] == 2
+    assert client.post("/api/paintings/restore", json={"paintings": [second]}).json()["count"] == 1
+    assert client.post("/api/paintings/purge").json()["count"] == 1
+    assert open_studio.files.path(sha256).is_file(), "the other painting has the same file"
+    client.post("/api/paintings/trash", json={"paintings": [second]})
+    client.post("/api/paintings/purge", json={"paintings": [second]})
+    assert not (open_studio.folder / open_studio.files.relative(sha256)).exists()
+    refused(client.get(f"/api/paintings/{second}/file"), 404, "no painting")
+
+
+def test_boards_are_named_once_and_paintings_outlive_them(open_studio: Studio, client: TestClient) -> None:
+    [painting] = painted(open_studio, client)
+    board = client.post("/api/boards", json={"name": "one"}).json()["id"]
+    refused(client.post("/api/boards", json={"name": "one"}), 409, "choose another name")
+    client.post(f"/api/boards/{board}/add", json={"paintings": [painting]})
+    assert client.patch(f"/api/boards/{board}", json={"name": "two"}).json() == {"id": board, "name": "two", "count": 1}
+    client.post(f"/api/boards/{board}/remove", json={"paintings": [painting]})
+    assert client.get("/api/boards").json()[0]["count"] == 0
+    assert client.delete(f"/api/boards/{board}").status_code == 204
+    assert client.get("/api/paintings").json()["total"] == 1
+
+
+def test_a_painting_is_taken_home_with_all_it_carries_some_of_it_or_nothing(open_studio: Studio, client: TestClient) -> None:
+    [painting] = painted(open_studio, client)
+    texts = {"parameters": "a red apple\nSteps: 4", "danqing": "{}", "Software": "Danqing"}
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 32, 4), np.uint8))
+    sha256 = open_studio.files.put(png(image, texts))
+    with open_studio.database.write() as session:
+        session.connection().exec_driver_sql("UPDATE paintings SET sha256 = ?", (sha256,))
+
+    def texts_in(content: bytes) -> dict[str, str]:
+        with Image.open(io.BytesIO(content)) as found:
+            found.load()
+            return dict(getattr(found, "text", {}))
+
+    path = f"/api/paintings/{painting}/file"
+    assert client.get(f"/api/paintings/{painting}/record").json() == texts
+    assert texts_in(client.get(path).content) == texts
+    assert texts_in(client.get(path, params={"keep": "Software"}).content) == {"Software": "Danqing"}
+    assert texts_in(client.get(path, params={"bare": True}).content) == {}
+    refused(client.get(path, params={"keep": "GPS"}), 400, "carries no GPS")
+    refused(client.get(path, params={"keep": "Software", "bare": True}), 400, "give one of them")
+    for form, mode in (("webp", "RGBA"), ("jpeg", "RGB")):
+        carried = client.get(path, params={"format": form})
+        bare = client.get(path, params={"format": form, "bare": True})
+        with Image.open(io.BytesIO(carried.content)) as found:
+            assert (found.format or "").lower() == form
+            assert found.mode == mode
+            assert "a red apple" in found.getexif().get_ifd(0x8769)[0x9286][8:].decode("utf-16-be")
+        with Image.open(io.BytesIO(bare.content)) as found:
+            assert not found.getexif().get_ifd(0x8769)
+    assert "attachment" in client.get(path, params={"download": True}).headers["content-disposition"]
+
+
+def test_a_painting_is_finished_as_every_kind(open_studio: Studio, client: TestClient) -> None:
+    [painting] = painted(open_studio, client)
+    starts = {"svg": b"<?xml", "ico": b"\0\0\1\0", "icns": b"icns", "favicons": b"PK", "pixels": b"\x89PNG"}
+    for form, start in starts.items():
+        answer = client.get(f"/api/paintings/{painting}/finish", params={"format": form, "pixels": 8})
+        assert answer.content.startswith(start), form
+        if form == "favicons":
+            assert "favicon.ico" in zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
+    small = client.get(f"/api/paintings/{painting}/small?side=64")
+    assert small.headers["content-type"] == "image/webp"
+
+
+def test_a_palette_is_read_from_a_picture(client: TestClient) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(np.repeat(np.array([[[200, 30, 30], [30, 30, 200]]], np.uint8), 8, axis=0)).save(buffer, "PNG")
+    found = client.get(f"/api/pictures/{uploaded(client, buffer.getvalue())}/palette").json()
+    assert set(found["colours"]) == {"#c81e1e", "#1e1ec8"}
+    assert client.post("/api/jobs", json={"words": "x", "conditions": {"palette": found["text"]}}).status_code == 202
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return len(content).to_bytes(4, "big") + kind + content + zlib.crc32(kind + content).to_bytes(4, "big")
+
+
+def bomb(side: int) -> bytes:
+    """A PNG of few bytes that claims so many pixels a side."""
+    head = side.to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+
+
+HOSTILE = {
+    "empty": b"",
+    "noise": bytes(np.random.default_rng(0).integers(0, 256, 4096, np.uint8)),
+    "bomb": bomb(30_000),
+    "cut short": picture(64)[:200],
+    "too many bytes": b"\x89PNG\r\n\x1a\n" + bytes(33 << 20),
+    "page": b"<html><script>alert(1)</script></html>",
+    "svg entity": b'<!DOCTYPE s [<!ENTITY a SYSTEM "file:///etc/passwd">]><svg xmlns="http://www.w3.org/2000/svg"><text>&a;</text></svg>',
+    "svg laughs": b'<!DOCTYPE s [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]><svg xmlns="http://www.w3.org/2000/svg"><text>&b;</text></svg>',
+    "zip": b"PK\x03\x04" + bytes(100),
+    "pickle": b"\x80\x04\x95cposix\nsystem\n",
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_what_is_no_picture_is_refused_with_a_reason(client: TestClient, open_studio: Studio, kind: str) -> None:
+    answer = client.post("/api/pictures", files={"picture": ("x.png", HOSTILE[kind])})
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]["message"].startswith("'x.png' ")
+    assert "/etc" not in answer.text
+    assert not list(open_studio.folder.glob("files/*/*"))
+
+
+def test_ten_thousand_pixels_a_side_are_refused_before_they_are_unpacked(client: TestClient) -> None:
+    content = bomb(10_000)
+    answer = client.post("/api/pictures", files={"picture": ("large.png", content)})
+    refused(answer, 400, "10000")
+
+
+def test_only_pixels_of_a_picture_remain(client: TestClient, open_studio: Studio) -> None:
+    """A file that is a picture and an archive and a page at once, and carries what its owner may not want told."""
+    exif = Image.Exif()
+    exif[0x010E] = "taken at home"
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(picture())).save(buffer, "JPEG", exif=exif)
+    content = buffer.getvalue() + b"PK\x03\x04secret<script>alert(1)</script>"
+    name = uploaded(client, content)
+    answer = client.get(f"/api/pictures/{name}")
+    assert answer.headers["content-type"] == "image/png"
+    for left in (b"secret", b"script", b"home"):
+        assert left not in answer.content
+
+
+def test_a_drawing_with_scripts_and_references_becomes_plain_pixels_or_nothing(client: TestClient) -> None:
+    drawing = (
+        b'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="32" height="32" '
+        b'onload="alert(1)"><script>alert(2)</script><rect width="32" height="32" fill="#f00"/>'
+        b'<image xlink:href="http://127.0.0.1:1/x.png" width="9" height="9"/></svg>'
+    )
+    answer = client.post("/api/pictures", files={"picture": ("x.svg", drawing)})
+    if answer.status_code == 201:
+        content = client.get(f"/api/pictures/{answer.json()['id']}").content
+        assert content.startswith(b"\x89PNG")
+        assert b"alert" not in content
+    else:
+        assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    "name", ["../../../evil.png", "..\\..\\evil.png", "/etc/passwd", "a\r\nb.png", "x" * 5000 + ".png", "\0"]
+)
+def test_names_of_files_lead_nowhere(client: TestClient, open_studio: Studio, name: str) -> None:
+    before = {path for path in open_studio.folder.parent.rglob("*") if "studio.db" not in path.name}
+    answer = client.post("/api/pictures", files={"picture": (name, picture())})
+    assert answer.status_code in (201, 400, 422), answer.text
+    if answer.status_code == 201:
+        assert not set("/\\\r\n\0") & set(answer.json()["name"])
+    after = {path for path in open_studio.folder.parent.rglob("*") if "studio.db" not in path.name}
+    assert all("files" in path.parts for path in after - before)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://127.0.0.1:1/x.png", "http://localhost/x", "http://[::1]/x", "http://169.254.169.254/latest", "file:///etc/passwd"],
+)
+def test_addresses_of_this_machine_are_not_fetched(client: TestClient, address: str) -> None:
+    answer = client.post("/api/pictures/fetch", json={"address": address})
+    assert answer.status_code == 404
+    assert "root:" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/painters/..%2f..%2fetc", "/api/paintings/../x/file", "/assets/..%2fpage.py", "/api/pictures/u%00"]
+)
+def test_paths_are_no_names(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code in (404, 422)
+
+
+def frames(watch: Watch, count: int, user: str = "local", after: int | None = None) -> list[tuple[int, str, dict[str, Any]]]:
+    """So many events of a stream."""
+
+    async def read() -> list[tuple[int, str, dict[str, Any]]]:
+        found: list[tuple[int, str, dict[str, Any]]] = []
+        async for piece in watch.stream(user, after):
+            number, kind, facts = (line.split(": ", 1)[1] for line in piece.decode().strip().split("\n"))
+            found.append((int(number), kind, json.loads(facts)))
+            if len(found) == count:
+                break
+        return found
+
+    return asyncio.run(asyncio.wait_for(read(), 5))
+
+
+def test_who_comes_back_is_told_what_happened_meanwhile_and_nothing_twice(open_studio: Studio, client: TestClient) -> None:
+    seen = client.get("/api/jobs").json()["event"]
+    painted(open_studio, client)
+    told = frames(open_studio.watch, 5, after=seen)
+    assert [kind for _, kind, _ in told] == ["hello", "job", "job", "painting", "job"]
+    numbers = [number for number, _, _ in told]
+    assert numbers == sorted(set(numbers))
+    assert [kind for _, kind, _ in frames(open_studio.watch, 3, after=numbers[2])] == ["hello", "painting", "job"]
+
+
+def test_who_missed_too_much_is_told_to_look_anew(open_studio: Studio, client: TestClient) -> None:
+    painted(open_studio, client)
+    with open_studio.database.write() as session:
+        session.connection().exec_driver_sql("DELETE FROM events WHERE id < (SELECT max(id) FROM events)")
+    assert frames(open_studio.watch, 1, after=1)[0][1] == "reset"
+    assert frames(open_studio.watch, 1, after=10**9)[0][1] == "reset", "numbers of another studio"
+
+
+def test_what_another_process_does_is_told_to_whom_it_concerns(tmp_path: Path) -> None:
+    found = shared(tmp_path)
+    client, other = logged_in(found, "maker"), logged_in(found, "admin")
+    me = client.get("/api/me").json()["id"]
+
+    async def watch() -> list[str]:
+        looking = asyncio.create_task(found.watch.run())
+        with found.watch.listen(me) as queue:
+            await asyncio.sleep(0.2)
+            await asyncio.to_thread(painted, Studio.open(found.settings, tmp_path), client)
+            await asyncio.to_thread(other.post, "/api/jobs", json={"words": "another's"})
+            kinds = []
+            for _ in range(4):
+                event = await asyncio.wait_for(queue.get(), 5)
+                assert event is not None
+                kinds.append(event.kind)
+            await asyncio.sleep(0.2)
+            assert queue.empty(), "another user's events"
+        looking.cancel()
+        return kinds
+
+    assert asyncio.run(watch()) == ["job", "job", "painting", "job"]
+
+
+def test_a_listener_that_falls_behind_is_told_so(open_studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("danqing.server.watch.BEHIND", 4)
+    with open_studio.watch.listen("local") as listener:
+        for number in range(6):
+            open_studio.watch._tell(Event(id=number, user_id="local", kind="job", facts={}, at=0.0))
+        assert listener.get_nowait() is None
+
+
+def test_every_error_has_the_one_shape(client: TestClient) -> None:
+    for answer in (
+        client.get("/api/nothing"),
+        client.put("/api/jobs"),
+        client.post("/api/jobs", content="{", headers={"Content-Type": "application/json"}),
+        client.get("/api/jobs/j0"),
+        client.get("/api/jobs/j0123456789abcdef"),
+    ):
+        assert 400 <= answer.status_code < 500
+        assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
+
+
+def test_what_nobody_foresaw_is_told_without_details(open_studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("/secret/path")
+
+    monkeypatch.setattr("danqing.server.routes.shelf.painters", broken)
+    answer = TestClient(build(open_studio), base_url="http://localhost", raise_server_exceptions=False).get("/api/painters")
+    refused(answer, 500, "log says more")
+    assert "secret" not in answer.text
+
+
+def test_painters_and_sets_are_listed(client: TestClient) -> None:
+    found = {painter["name"]: painter for painter in client.get("/api/painters").json()}
+    assert {"emoji", "any-style", "gatys", "x4"} <= set(found)
+    assert found["emoji"]["bundled"]
+    assert found["emoji"]["shown"] == [256, 256]
+    styles = next(condition for condition in found["emoji"]["conditions"] if condition["name"] == "style")
+    assert "noto" in styles["names"]
+    assert found["any-style"]["conditions"] == [{"name": "style", "names": [], "pictures": True}]
+    assert "emoji" in client.get("/api/painters/emoji/card").text
+    assert client.get("/api/painters/emoji/scores").json()
+    refused(client.get("/api/painters/x4/scores"), 404, "evaluate it first")
+    assert client.get("/api/sets").json() == []
