@@ -18,10 +18,10 @@ from danqing.files import home
 from danqing.server import page, problems
 from danqing.server.guard import Guard
 from danqing.server.problems import Problem
-from danqing.server.routes import accounts, boards, jobs, paintings, pictures, shelf
+from danqing.server.routes import accounts, boards, jobs, openai, paintings, pictures, shelf
 from danqing.server.studio import LOOPBACK, Settings, Studio
 
-ROUTERS = (accounts.router, jobs.router, paintings.router, boards.router, pictures.router, shelf.router)
+ROUTERS = (accounts.router, jobs.router, paintings.router, boards.router, pictures.router, shelf.router, openai.router)
 
 
 def build(studio: Studio) -> FastAPI:

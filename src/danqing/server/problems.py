@@ -44,7 +44,33 @@ STATUS: Mapping[type[DanqingError], int] = {
 TYPES = {400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 """What OpenAI's clients call them; everything else below 500 is an invalid request too."""
 
+DIALECTS = ("/v1/", "/sdapi/")
+"""Where a request that cannot be understood is a 400: those who speak so know no 422."""
+
 log = logging.getLogger("danqing.server")
+
+
+class RefusalError(Exception):
+    """An answer of a kind that Danqing's own errors do not tell apart.
+
+    Args:
+        status: in HTTP.
+        message: a sentence that says what was given, what is allowed and what to do.
+        code: for programs.
+        param: the field it is about.
+        final: asking again changes nothing: clients that try again by themselves are told not to.
+    """
+
+    def __init__(self, status: int, message: str, code: str, param: str | None = None, final: bool = False) -> None:
+        super().__init__(message)
+        self.status, self.code, self.param, self.final = status, code, param, final
+
+    def answer(self) -> JSONResponse:
+        """As it is sent."""
+        found = problem(self.status, str(self), self.code, self.param)
+        if self.final:
+            found.headers["X-Should-Retry"] = "false"
+        return found
 
 
 class Trouble(BaseModel):
@@ -87,10 +113,15 @@ def install(app: FastAPI) -> None:
     async def _known(request: Request, error: Exception) -> JSONResponse:
         return problem(status_of(type(error)), str(error), type(error).__name__)
 
+    @app.exception_handler(RefusalError)
+    async def _refused(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RefusalError)
+        return error.answer()
+
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        return problem(422, *_first(error))
+        return problem(400 if request.url.path.startswith(DIALECTS) else 422, *_first(error))
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: Exception) -> JSONResponse:
@@ -110,4 +141,6 @@ def _first(error: RequestValidationError) -> tuple[str, str, str | None]:
     first: Mapping[str, Any] = error.errors()[0]
     path = ".".join(str(part) for part in first["loc"][1:])
     message = str(first["msg"]).removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = "there is no such field here: leave it out; /docs/openapi.json says which there are"
     return f"{path or 'the body'}: {message[:1].lower()}{message[1:]}", "ValidationError", path or None

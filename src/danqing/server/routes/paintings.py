@@ -12,7 +12,7 @@ from PIL import ImageColor
 from danqing.errors import WishError
 from danqing.maths.colour import bytes_to_oklab
 from danqing.server.access import Maker, Viewer
-from danqing.server.files import FINISHES, FORMATS, Finish, Format, finished, opened, texts_of, thumbnail, written
+from danqing.server.files import FINISHES, FORMATS, Finish, Format, finished, flattened, opened, texts_of, thumbnail, written
 from danqing.server.studio import Open
 from danqing.server.wire import Change, Chosen, Count, Identifier, PaintingOut, Paintings
 from danqing.store.gallery import Search
@@ -103,6 +103,7 @@ def file(
     bare: Annotated[bool, Query(description="Carry nothing but pixels.")] = False,
     quality: Annotated[int, Query(ge=1, le=100)] = 90,
     background: Annotated[str, Query(pattern="^#[0-9a-fA-F]{6}$")] = "#ffffff",
+    opaque: Annotated[bool, Query(description="Lay it on `background` in every format.")] = False,
     download: bool = False,
 ) -> Response:
     """The painting as PNG, WebP or JPEG, with all it carries, some of it, or nothing. JPEG has no transparency: what is
@@ -111,14 +112,15 @@ def file(
     path = studio.files.path(kept.sha256)
     if bare and keep:
         raise WishError("'bare' carries nothing, and 'keep' names something: give one of them")
-    content = path.read_bytes() if form == "png" and keep is None and not bare else None
+    content = path.read_bytes() if form == "png" and keep is None and not bare and not opaque else None
     if content is None:
         held = texts_of(path)
         unknown = set(keep or ()) - set(held)
         if unknown:
             raise WishError(f"the painting carries no {', '.join(sorted(unknown))}: it has {', '.join(held) or 'nothing'}")
         texts = {} if bare else {name: text for name, text in held.items() if keep is None or name in keep}
-        content = written(opened(path), form, texts, quality, background)
+        image = flattened(opened(path), background) if opaque else opened(path)
+        content = written(image, form, texts, quality, background)
     return _answer(content, FORMATS[form], f"{kept.id}.{form}", download)
 
 

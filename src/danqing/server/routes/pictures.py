@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse
 from PIL import Image
 
 from danqing.conditions.colours import palette_of
-from danqing.data.checks import Limits, decode
+from danqing.data.checks import Limits, Pixels, decode
 from danqing.errors import PictureError, WishError
 from danqing.net import fetch
 from danqing.server.access import Maker, Viewer
@@ -64,9 +64,22 @@ def keep(studio: Studio, who: Who, content: bytes, name: str) -> Upload:
         PictureError: they are none that can be used, and why.
     """
     name = "".join(letter for letter in name.replace("\\", "/").rpartition("/")[2] if letter.isprintable())[:100] or "picture"
+    return add(studio, who, pixels_of(content, name), name)
+
+
+def pixels_of(content: bytes, name: str) -> Pixels:
+    """Check and decode the bytes of a picture.
+
+    Raises:
+        PictureError: likewise.
+    """
     with _DECODING:
         try:
-            pixels = decode(content, LIMITS).pixels
+            return decode(content, LIMITS).pixels
         except PictureError as error:
             raise PictureError(f"'{name}' {error}") from error
-        return studio.uploads.add(who.id, Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels), name)
+
+
+def add(studio: Studio, who: Who, pixels: Pixels, name: str) -> Upload:
+    """Keep a picture that was decoded, or made of one."""
+    return studio.uploads.add(who.id, Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels), name)
