@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import numpy as np
 import openai
 import pytest
@@ -131,7 +131,7 @@ def test_addresses_lead_to_the_same_picture(painting: openai.OpenAI, address: st
     (item,) = painting.images.generate(**asked, response_format="url").data or []  # type: ignore[call-overload]
     assert item.url.startswith(address + "/")
     assert item.b64_json is None
-    found = httpx.get(item.url, trust_env=False)
+    found = httpx2.get(item.url, trust_env=False)
     assert found.headers["content-type"] == "image/png"
     with Image.open(io.BytesIO(found.content)) as image:
         assert np.array_equal(pixels(image), pixels(inside))
@@ -348,7 +348,7 @@ def test_paintings_can_be_started_from(painting: openai.OpenAI) -> None:
 
 def test_forms_with_nonsense_are_refused(address: str) -> None:
     def sent(data: dict[str, object], files: list[tuple[str, tuple[str, bytes]]]) -> dict[str, object]:
-        answer = httpx.post(f"{address}/v1/images/edits", data=data, files=files or None, trust_env=False)
+        answer = httpx2.post(f"{address}/v1/images/edits", data=data, files=files or None, trust_env=False)
         assert answer.status_code == 400
         found: dict[str, object] = answer.json()["error"]
         return found
@@ -367,7 +367,7 @@ def test_who_goes_away_still_gets_a_painting(painting: openai.OpenAI, address: s
     with pytest.raises(openai.APITimeoutError):
         painting.with_options(timeout=0.05).images.generate(prompt="a lonely fish", size="64x64", extra_body={"steps": 30})
     for _ in range(200):
-        found = httpx.get(f"{address}/api/paintings", params={"words": "lonely"}, trust_env=False).json()
+        found = httpx2.get(f"{address}/api/paintings", params={"words": "lonely"}, trust_env=False).json()
         if found["total"]:
             return
         time.sleep(0.05)
@@ -376,7 +376,7 @@ def test_who_goes_away_still_gets_a_painting(painting: openai.OpenAI, address: s
 
 def test_cancelled_jobs_are_conflicts_that_are_not_tried_again(idle: str) -> None:
     def cancel() -> None:
-        with httpx.Client(base_url=idle, trust_env=False) as other:
+        with httpx2.Client(base_url=idle, trust_env=False) as other:
             while not (jobs := other.get("/api/jobs").json()["jobs"]):
                 time.sleep(0.02)
             other.post(f"/api/jobs/{jobs[0]['id']}/cancel")
@@ -386,7 +386,7 @@ def test_cancelled_jobs_are_conflicts_that_are_not_tried_again(idle: str) -> Non
     with pytest.raises(openai.ConflictError, match="cancelled"):
         client(idle, max_retries=2).images.generate(prompt="a red apple")
     thread.join()
-    assert len(httpx.get(f"{idle}/api/jobs", trust_env=False).json()["jobs"]) == 1
+    assert len(httpx2.get(f"{idle}/api/jobs", trust_env=False).json()["jobs"]) == 1
 
 
 def test_too_much_is_too_much(idle: str, monkeypatch: pytest.MonkeyPatch) -> None:

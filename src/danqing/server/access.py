@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 from collections.abc import Callable
 from typing import Annotated
 
@@ -21,13 +23,13 @@ def _who(request: Request, studio: Open) -> Who:
     Raises:
         LoginError: nobody.
     """
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    key = _key(request.headers.get("authorization", ""))
     open_to_all = studio.settings.local and not studio.users.any()
     # Clients of other services must send some key, so where everybody may come in, none is looked at.
     if open_to_all:
         return studio.users.local()
-    if scheme.lower() == "bearer" and key:
-        found = studio.users.by_key(key.strip())
+    if key:
+        found = studio.users.by_key(key)
         if found is None:
             raise LoginError("the key is wrong or was removed: make one in the studio's settings")
         return found
@@ -36,6 +38,17 @@ def _who(request: Request, studio: Open) -> Who:
     if found is None:
         raise LoginError("nobody is logged in: log in, or send a key as 'Authorization: Bearer KEY'")
     return found
+
+
+def _key(header: str) -> str:
+    """The key in an `Authorization` header; clients that know only a name and a password send it as the password."""
+    scheme, _, given = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return given.strip()
+    if scheme.lower() == "basic":
+        with contextlib.suppress(ValueError):
+            return base64.b64decode(given).decode().partition(":")[2]
+    return ""
 
 
 def needs(role: Role) -> Callable[..., Who]:

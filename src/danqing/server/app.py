@@ -18,10 +18,19 @@ from danqing.files import home
 from danqing.server import page, problems
 from danqing.server.guard import Guard
 from danqing.server.problems import Problem
-from danqing.server.routes import accounts, boards, jobs, openai, paintings, pictures, shelf
+from danqing.server.routes import a1111, accounts, boards, jobs, openai, paintings, pictures, shelf
 from danqing.server.studio import LOOPBACK, Settings, Studio
 
-ROUTERS = (accounts.router, jobs.router, paintings.router, boards.router, pictures.router, shelf.router, openai.router)
+ROUTERS = (
+    accounts.router,
+    jobs.router,
+    paintings.router,
+    boards.router,
+    pictures.router,
+    shelf.router,
+    openai.router,
+    a1111.router,
+)
 
 
 def build(studio: Studio) -> FastAPI:

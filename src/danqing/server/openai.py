@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from PIL import Image
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from danqing.errors import MissingError
 from danqing.server.files import Format, flattened, opened, texts_of, written
 from danqing.server.problems import RefusalError
 from danqing.server.shelf import painter
 from danqing.server.studio import Studio
-from danqing.server.wire import Example, Identifier, Name, PainterOut, Seed, Text, Wire, WishIn
+from danqing.server.wire import Example, Foreign, Identifier, Name, PainterOut, Seed, Text, Wire, WishIn
 
 LARGEST = 1024
 """Pixels of the longest side that this dialect speaks of."""
@@ -27,8 +27,8 @@ MOST = 10
 WHITE = "#ffffff"
 
 
-class AskedIn(Wire):
-    """What every request for pictures may hold. Fields that are null count as left out; unknown ones are errors."""
+class AskedIn(Foreign):
+    """What every request for pictures may hold. Unknown fields are errors."""
 
     prompt: Text
     model: Name = Field(default="emoji", description="The name of a painter.")
@@ -57,11 +57,6 @@ class AskedIn(Wire):
     conditions: dict[Name, Text] = Field(default_factory=dict, max_length=16, description="Others that the painter heeds.")
     strength: float | None = Field(default=None, gt=0, le=1, description="How little of the start picture is kept.")
     keep_colours: bool = False
-
-    @model_validator(mode="before")
-    @classmethod
-    def _given(cls, facts: Any) -> Any:
-        return {name: value for name, value in facts.items() if value is not None} if isinstance(facts, dict) else facts
 
     @field_validator("size")
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from danqing.store.queue import Progress
 from danqing.store.tables import ApiKey, Board, Job, Kept, Upload, User
@@ -22,6 +22,15 @@ class Wire(BaseModel):
     """A group of values; unknown ones are errors."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Foreign(Wire):
+    """A group of values as clients of other services send it: null counts as left out."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _given(cls, facts: Any) -> Any:
+        return {name: value for name, value in facts.items() if value is not None} if isinstance(facts, dict) else facts
 
 
 class Example(Wire):
