@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -35,7 +35,7 @@ def client(open_studio: Studio) -> TestClient:
     return local(open_studio)
 
 
-def refused(answer: httpx.Response, status: int, words: str) -> None:
+def refused(answer: httpx2.Response, status: int, words: str) -> None:
     """An error of the one shape, with a sentence."""
     assert answer.status_code == status, answer.text
     error = answer.json()["error"]

@@ -149,7 +149,12 @@ def test_a_paused_painting_goes_on_from_where_it_was_and_ends_the_same(
     client.post(f"/api/jobs/{halved}/resume")
     resumed: list[int] = []
     resume = Session.resume
-    monkeypatch.setattr(Session, "resume", lambda self, path: resumed.append(1) or resume(self, path))
+
+    def counted(self: Session, path: Path) -> Work:
+        resumed.append(1)
+        return resume(self, path)
+
+    monkeypatch.setattr(Session, "resume", counted)
     worker.turn()
     assert resumed == [1]
     assert np.array_equal(images(client, whole)[0], images(client, halved)[0])

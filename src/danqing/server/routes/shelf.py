@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import PlainTextResponse, Response
 
 from danqing.data.picture_set import names, place_of
 from danqing.errors import DataError, MissingError
@@ -31,10 +31,10 @@ def one_painter(name: str, studio: Open, who: Viewer) -> PainterOut:
     return painter(studio, name)
 
 
-@router.get("/painters/{name}/card", response_class=PlainTextResponse)
-def card(name: str, studio: Open, who: Viewer) -> str:
+@router.get("/painters/{name}/card", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+def card(name: str, studio: Open, who: Viewer) -> Response:
     """A painter's card, Markdown: what it is, what it learnt from, what it can and cannot do."""
-    return _read(painter(studio, name).name, "README.md")
+    return PlainTextResponse(_read(painter(studio, name).name, "README.md"))
 
 
 @router.get("/painters/{name}/scores")

@@ -1,0 +1,49 @@
+"""The API against its own schema: whatever is sent, no answer is a failure of the studio's, and all are as described."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from fastapi.routing import APIRoute
+from hypothesis import HealthCheck, given, settings
+from schemathesis import Case
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
+
+from danqing.server.app import ROUTERS, build
+from studios import local, painted, studio, uploaded
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+ENDLESS = "/api/events"
+"""A stream, which has tests of its own."""
+WAITING = ("/v1/images/generations", "/v1/images/edits", "/sdapi/v1/txt2img", "/sdapi/v1/img2img")
+"""What answers when a worker has painted; here there is none."""
+OPERATIONS = [
+    (route.path, method)
+    for router in ROUTERS
+    for route in router.routes
+    if isinstance(route, APIRoute) and route.path != ENDLESS and route.path not in WAITING
+    for method in sorted(route.methods or ())
+]
+
+
+@pytest.fixture(scope="module")
+def schema(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    found = studio(tmp_path_factory.mktemp("studio"), names=("testserver", "localhost"))
+    client = local(found)
+    painted(found, client, count=3)
+    uploaded(client)
+    client.post("/api/boards", json={"name": "b"})
+    yield schemathesis.openapi.from_asgi("/docs/openapi.json", build(found))
+    found.database.close()
+
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_no_answer_is_a_failure(schema: Any, path: str, method: str) -> None:
+    @given(case=schema[path][method].as_strategy())
+    @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    def holds(case: Case) -> None:
+        case.call_and_validate(checks=CHECKS)
+
+    holds()
