@@ -1,0 +1,100 @@
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { api, StudioError, told } from "./client";
+import type { Role } from "./types";
+
+/** Who uses the page; `null` where somebody has to log in. */
+export function useMe() {
+  return useQuery({
+    queryKey: ["me"],
+    queryFn: async () => {
+      try {
+        return await told(api.GET("/api/me"));
+      } catch (error) {
+        if (error instanceof StudioError && error.status === 401) return null;
+        throw error;
+      }
+    },
+    staleTime: Infinity,
+    retry: true,
+    retryDelay: 1500,
+    meta: { quiet: true },
+  });
+}
+
+const RANKS: Role[] = ["viewer", "maker", "admin"];
+
+/** Whether who uses the page may do what needs a role. */
+export function useMay(role: Role): boolean {
+  const me = useMe().data;
+  return me != null && RANKS.indexOf(me.role as Role) >= RANKS.indexOf(role);
+}
+
+export function useLogin() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (asked: { name: string; password: string }) => told(api.POST("/api/login", { body: asked })),
+    onSuccess: (me) => {
+      client.clear();
+      client.setQueryData(["me"], me);
+    },
+    meta: { quiet: true },
+  });
+}
+
+export function useLogout() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => told(api.POST("/api/logout")),
+    onSuccess: () => {
+      client.clear();
+      client.setQueryData(["me"], null);
+    },
+  });
+}
+
+export function useHealth() {
+  return useQuery({ queryKey: ["health"], queryFn: () => told(api.GET("/api/health")) });
+}
+
+export function useUsers() {
+  return useQuery({ queryKey: ["users"], queryFn: () => told(api.GET("/api/users")) });
+}
+
+export function useAddUser() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (asked: { name: string; password: string; role: Role }) => told(api.POST("/api/users", { body: asked })),
+    onSuccess: () => client.invalidateQueries(),
+    meta: { quiet: true },
+  });
+}
+
+export function useChangeUser() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ id, ...change }: { id: string; role?: Role; active?: boolean; password?: string }) =>
+      told(api.PATCH("/api/users/{user_id}", { params: { path: { user_id: id } }, body: change })),
+    onSettled: () => client.invalidateQueries({ queryKey: ["users"] }),
+  });
+}
+
+export function useKeys() {
+  return useQuery({ queryKey: ["keys"], queryFn: () => told(api.GET("/api/keys")) });
+}
+
+export function useAddKey() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (name: string) => told(api.POST("/api/keys", { body: { name } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: ["keys"] }),
+    meta: { quiet: true },
+  });
+}
+
+export function useRemoveKey() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (id: string) => told(api.DELETE("/api/keys/{key_id}", { params: { path: { key_id: id } } })),
+    onSettled: () => client.invalidateQueries({ queryKey: ["keys"] }),
+  });
+}

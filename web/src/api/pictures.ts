@@ -1,0 +1,28 @@
+import { refusal, api, StudioError, told } from "./client";
+import type { Palette, Picture } from "./types";
+
+/** Give the studio a picture. Sent as a form, which the typed client cannot describe. */
+export async function upload(picture: Blob, name: string): Promise<Picture> {
+  const form = new FormData();
+  form.append("picture", picture, name);
+  let response: Response;
+  try {
+    response = await fetch("/api/pictures", { method: "POST", body: form });
+  } catch (error) {
+    throw new StudioError(0, String(error));
+  }
+  const body: unknown = await response.json().catch(() => undefined);
+  if (!response.ok) throw refusal(response.status, body);
+  return body as Picture;
+}
+
+/** The picture at an address, fetched by the studio. */
+export function fetched(address: string): Promise<Picture> {
+  return told(api.POST("/api/pictures/fetch", { body: { address } }));
+}
+
+export function palette(id: string): Promise<Palette> {
+  return told(api.GET("/api/pictures/{picture_id}/palette", { params: { path: { picture_id: id } } }));
+}
+
+export const shown = (id: string) => `/api/pictures/${id}`;

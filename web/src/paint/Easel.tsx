@@ -1,0 +1,74 @@
+import { Anchor, Group, Stack, Text, Title } from "@mantine/core";
+import { useTranslation } from "react-i18next";
+import { Link } from "wouter";
+import { unfinished, useJobs } from "../api/jobs";
+import { useNewest } from "../api/paintings";
+import type { Job } from "../api/types";
+import { useDetail } from "../gallery/useDetail";
+import { Trouble } from "../parts/say";
+import { JobCard } from "../queue/JobCard";
+import classes from "./Easel.module.css";
+import { Grids } from "./Grids";
+import { Result } from "./Result";
+
+const RESULTS = 24;
+const RECENT = 10 * 60_000;
+
+/** What is being painted, and what was painted last. */
+export function Easel() {
+  const { t } = useTranslation();
+  const jobs = useJobs();
+  const newest = useNewest(RESULTS);
+  const { detail, show } = useDetail(newest.data?.paintings ?? []);
+  const shown = (jobs.data?.jobs ?? []).filter((job) => unfinished(job) || failedJustNow(job));
+  const paintings = newest.data?.paintings ?? [];
+  return (
+    <Stack gap="xl">
+      {shown.length > 0 && (
+        <section aria-labelledby="under-way">
+          <Title order={2} id="under-way" mb="sm">
+            {t("easel.underWay")}
+          </Title>
+          <Stack gap="sm">
+            {shown.map((job, i) => (
+              <JobCard key={job.id} job={job} above={shown[i - 1]} below={shown[i + 1]} after={shown[i + 2]} />
+            ))}
+          </Stack>
+        </section>
+      )}
+      <Trouble error={jobs.error ?? newest.error} />
+      <Grids onShow={show} />
+      <section aria-labelledby="newest">
+        <Group justify="space-between" mb="sm">
+          <Title order={2} id="newest">
+            {t("easel.newest")}
+          </Title>
+          {paintings.length > 0 && (
+            <Anchor component={Link} href="/gallery">
+              {t("easel.all", { count: newest.data?.total ?? 0 })}
+            </Anchor>
+          )}
+        </Group>
+        {newest.isSuccess && paintings.length === 0 && (
+          <div className={classes.empty}>
+            <Text size="lg">{t("easel.empty")}</Text>
+            <Text c="dimmed">{t("easel.emptyWhy")}</Text>
+          </div>
+        )}
+        <ul className={classes.results}>
+          {paintings.map((painting) => (
+            <li key={painting.id}>
+              <Result painting={painting} onShow={() => show(painting.id)} />
+            </li>
+          ))}
+        </ul>
+      </section>
+      {detail}
+    </Stack>
+  );
+}
+
+/** Whatever went wrong stays on the page for a while; the queue has it for good. */
+function failedJustNow(job: Job): boolean {
+  return job.state === "failed" && job.finished !== null && Date.now() - Date.parse(job.finished) < RECENT;
+}

@@ -1,0 +1,151 @@
+import { Group, NumberInput, NativeSelect, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
+import { useTranslation } from "react-i18next";
+import { heeds } from "../api/painters";
+import type { Painter } from "../api/types";
+import { useStore } from "../parts/store";
+import { change, form } from "./form";
+
+const SIDES = [32, 64, 128, 256, 512, 1024];
+const MOST_SEED = Number.MAX_SAFE_INTEGER;
+
+const orNull = (value: string | number) => (value === "" ? null : Number(value));
+
+/** Size, seed and how it is painted; only what the painter heeds. */
+export function Technique({ painter }: { painter: Painter }) {
+  const { t } = useTranslation();
+  const asked = useStore(form);
+  const own = (value: number | string | null) => (value === null ? t("technique.own") : t("technique.ownIs", { value }));
+  return (
+    <Stack gap="md">
+      <Size painter={painter} />
+      <Stack gap={4}>
+        <Text size="sm" fw={500} id="seed-label">
+          {t("technique.seed")}
+        </Text>
+        <Group wrap="nowrap">
+          <SegmentedControl
+            aria-labelledby="seed-label"
+            value={asked.seed === null ? "random" : "fixed"}
+            data={[
+              { value: "random", label: t("technique.random") },
+              { value: "fixed", label: t("technique.fixed") },
+            ]}
+            onChange={(value) => change({ seed: value === "random" ? null : (asked.seed ?? 1) })}
+          />
+          {asked.seed !== null && (
+            <NumberInput
+              flex={1}
+              aria-label={t("technique.seedNumber")}
+              min={0}
+              max={MOST_SEED}
+              allowDecimal={false}
+              value={asked.seed}
+              onChange={(value) => change({ seed: orNull(value) ?? 0 })}
+            />
+          )}
+        </Group>
+      </Stack>
+      <Group grow align="flex-start">
+        {heeds(painter, "steps") && (
+          <NumberInput
+            label={t("technique.steps")}
+            description={t("technique.stepsWhy")}
+            placeholder={own(painter.steps)}
+            min={1}
+            max={1000}
+            allowDecimal={false}
+            value={asked.steps ?? ""}
+            onChange={(value) => change({ steps: orNull(value) })}
+          />
+        )}
+        {heeds(painter, "guidance") && (
+          <NumberInput
+            label={t("technique.guidance")}
+            description={t("technique.guidanceWhy")}
+            placeholder={own(painter.guidance)}
+            min={0}
+            max={100}
+            step={0.5}
+            value={asked.guidance ?? ""}
+            onChange={(value) => change({ guidance: orNull(value) })}
+          />
+        )}
+      </Group>
+      {heeds(painter, "sampler") && (
+        <TextInput
+          label={t("technique.sampler")}
+          description={t("technique.samplerWhy")}
+          placeholder={own(painter.sampler)}
+          value={asked.sampler}
+          onChange={(event) => change({ sampler: event.currentTarget.value.trim() })}
+        />
+      )}
+      <NumberInput
+        label={t("technique.priority")}
+        description={t("technique.priorityWhy")}
+        min={-100}
+        max={100}
+        allowDecimal={false}
+        value={asked.priority}
+        onChange={(value) => change({ priority: orNull(value) ?? 0 })}
+      />
+    </Stack>
+  );
+}
+
+function Size({ painter }: { painter: Painter }) {
+  const { t } = useTranslation();
+  const { size } = useStore(form);
+  const own = `${painter.shown[0]} × ${painter.shown[1]}`;
+  const ratio = painter.height / painter.width;
+  // A painter that is `sized` paints the shape it learnt only.
+  const offered = [...new Set([painter.width, painter.shown[0], ...SIDES])]
+    .filter((side) => side <= painter.largest)
+    .sort((a, b) => a - b)
+    .map((side) => [side, Math.round(side * ratio)] as [number, number]);
+  const value = size === null ? "" : size.join("x");
+  const known = size === null || offered.some((each) => each.join("x") === value);
+  return (
+    <Group align="flex-end" wrap="nowrap">
+      <NativeSelect
+        flex={1}
+        label={t("technique.size")}
+        value={value}
+        data={[
+          { value: "", label: painter.starts ? t("technique.asStart") : t("technique.ownIs", { value: own }) },
+          ...offered.map(([width, height]) => ({ value: `${width}x${height}`, label: `${width} × ${height}` })),
+          ...(known ? [] : [{ value, label: value.replace("x", " × ") }]),
+        ]}
+        onChange={(event) => {
+          const [width, height] = event.currentTarget.value.split("x").map(Number);
+          change({ size: width && height ? [width, height] : null });
+        }}
+      />
+      {size !== null && !painter.sized && (
+        <>
+          <Side label={t("technique.width")} at={0} most={painter.largest} />
+          <Side label={t("technique.height")} at={1} most={painter.largest} />
+        </>
+      )}
+    </Group>
+  );
+}
+
+function Side({ label, at, most }: { label: string; at: 0 | 1; most: number }) {
+  const { size } = useStore(form);
+  if (size === null) return null;
+  return (
+    <NumberInput
+      w={90}
+      label={label}
+      min={1}
+      max={most}
+      allowDecimal={false}
+      value={size[at]}
+      onChange={(value) => {
+        const side = Math.max(1, Number(value) || 1);
+        change({ size: at === 0 ? [side, size[1]] : [size[0], side] });
+      }}
+    />
+  );
+}

@@ -1,0 +1,93 @@
+/** What is being asked for. It is kept as it is typed, so a reload loses nothing. */
+import type { Example, Picture } from "../api/types";
+import type { Drawing } from "../canvas/drawing";
+import { EMPTY } from "../canvas/drawing";
+import { savedStore } from "../parts/store";
+
+export interface Style {
+  name: string;
+  weight: number;
+}
+
+export interface Shade {
+  colour: string;
+  share: number;
+}
+
+export interface Axis {
+  setting: string;
+  /** One value a line. */
+  values: string;
+}
+
+export type Given = Pick<Picture, "id" | "name" | "width" | "height">;
+
+export interface Form {
+  painter: string;
+  words: string;
+  negative: string;
+  styles: Style[];
+  palette: Shade[];
+  /** Conditions the page knows nothing about, as text. */
+  conditions: Record<string, string>;
+  /** Pictures for conditions that are asked for by pictures. */
+  examples: Record<string, Example[]>;
+  start: Given | null;
+  strength: number | null;
+  keepColours: boolean;
+  mask: Drawing;
+  size: [number, number] | null;
+  count: number;
+  seed: number | null;
+  steps: number | null;
+  sampler: string;
+  guidance: number | null;
+  priority: number;
+  grid: boolean;
+  across: Axis;
+  down: Axis;
+}
+
+export const BUNDLED = "emoji";
+
+const FIRST: Form = {
+  painter: BUNDLED,
+  words: "a red apple",
+  negative: "",
+  styles: [],
+  palette: [],
+  conditions: {},
+  examples: {},
+  start: null,
+  strength: null,
+  keepColours: false,
+  mask: EMPTY,
+  size: null,
+  count: 4,
+  seed: null,
+  steps: null,
+  sampler: "",
+  guidance: null,
+  priority: 0,
+  grid: false,
+  across: { setting: "guidance", values: "1\n2\n4" },
+  down: { setting: "steps", values: "8\n24" },
+};
+
+export function fresh(language: string): Form {
+  return { ...FIRST, words: language.startsWith("zh") ? "红苹果" : FIRST.words };
+}
+
+export const form = savedStore<Form>("form", (kept) => {
+  const first = fresh(navigator.language.toLowerCase());
+  if (typeof kept !== "object" || kept === null) return first;
+  const known = Object.entries(kept).filter(([name, value]) => {
+    const usual = first[name as keyof Form];
+    return name in first && (usual === null || value === null || typeof value === typeof usual);
+  });
+  return { ...first, ...Object.fromEntries(known) };
+});
+
+export function change(some: Partial<Form>): void {
+  form.set((old) => ({ ...old, ...some }));
+}

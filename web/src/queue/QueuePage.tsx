@@ -1,0 +1,47 @@
+import { Anchor, Stack, Text, Title } from "@mantine/core";
+import { useTranslation } from "react-i18next";
+import { Link } from "wouter";
+import { unfinished, useJobs } from "../api/jobs";
+import { Trouble } from "../parts/say";
+import { JobCard } from "./JobCard";
+
+export default function QueuePage() {
+  const { t } = useTranslation();
+  const found = useJobs();
+  const jobs = found.data?.jobs ?? [];
+  const open = jobs.filter(unfinished);
+  const ended = jobs.filter((job) => !unfinished(job));
+  return (
+    <Stack gap="xl" maw={860} mx="auto">
+      <Title order={1}>{t("nav.queue")}</Title>
+      <Trouble error={found.error} />
+      <section aria-labelledby="open">
+        <Title order={2} id="open" mb="sm">
+          {t("queue.open")}
+        </Title>
+        <Stack gap="sm">
+          {found.isSuccess && open.length === 0 && (
+            <Text c="dimmed">
+              {t("queue.none")} <Anchor component={Link} href="/" underline="always">{t("queue.order")}</Anchor>
+            </Text>
+          )}
+          {open.map((job, i) => (
+            <JobCard key={job.id} job={job} above={open[i - 1]} below={open[i + 1]} after={open[i + 2]} />
+          ))}
+        </Stack>
+      </section>
+      {ended.length > 0 && (
+        <section aria-labelledby="ended">
+          <Title order={2} id="ended" mb="sm">
+            {t("queue.ended")}
+          </Title>
+          <Stack gap="sm">
+            {ended.map((job) => (
+              <JobCard key={job.id} job={job} />
+            ))}
+          </Stack>
+        </section>
+      )}
+    </Stack>
+  );
+}
