@@ -266,7 +266,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"s_churn": 0.3}, "s_churn"),
     ({"script_name": "x/y plot"}, "script_name"),
     ({"alwayson_scripts": {"controlnet": {"args": []}}}, "alwayson_scripts"),
-    ({"override_settings": {"CLIP_stop_at_last_layers": 2}}, "override_settings"),
+    ({"override_settings": {"CLIP_stop_at_last_layers": 2}}, "override_settings.CLIP_stop_at_last_layers"),
     ({"override_settings_restore_afterwards": False}, "override_settings_restore_afterwards"),
     ({"sampler_name": "PLMS"}, "sampler_name"),
     ({"scheduler": "karras"}, "scheduler"),
@@ -298,6 +298,27 @@ def test_what_is_refused_otherwise(api: Any, address: str) -> None:
     for sent in unknown:
         answer = requests.post(f"{address}/sdapi/v1/txt2img", json={"prompt": "a cat", **sent}, timeout=10)
         assert (answer.status_code, answer.json()["error"]["param"]) == (400, next(iter(sent)))
+
+
+@pytest.mark.parametrize("path", ["txt2img", "img2img", "options", "png-info"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"\\ud800": 1}',  # half a letter
+        b'{"sd_model_checkpoint": "\\ud800", "image": "\\ud800", "prompt": "\\ud800"}',
+        b'{"tiling": "\\ud800", "samples_format": "\\ud800", "image": [1]}',
+        b'{"override_settings": {"sd_model_checkpoint": "\\ud800"}}',
+        b'{"hr_prompt": "\\ud800", "mask_round": "\\ud800"}',
+        b'{"subseed": ' + b"[" * 900 + b"]" * 900 + b"}",
+        b"[" * 100_000,
+        b'{"width": NaN, "eta": NaN, "tiling": NaN, "samples_save": NaN}',
+    ],
+)
+def test_nonsense_is_refused_as_nonsense(address: str, path: str, body: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = requests.post(f"{address}/sdapi/v1/{path}", data=body, headers=headers, timeout=10)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["type"] == "invalid_request_error"
 
 
 def test_starts_that_are_no_pictures_are_refused(api: Any) -> None:

@@ -19,6 +19,7 @@ from serving import answering, serving
 from studios import PASSWORD, studio
 
 from danqing.paint import load
+from danqing.server import waiting
 from danqing.store import queue
 
 QUICK = {"seed": 7, "steps": 3}
@@ -372,6 +373,27 @@ def test_who_goes_away_still_gets_a_painting(painting: openai.OpenAI, address: s
             return
         time.sleep(0.05)
     pytest.fail("it was not painted")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_nobody_waits_for_who_went_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: bool) -> None:
+    monkeypatch.setattr(waiting, "PULSE", 0.1)
+    found = studio(tmp_path)
+    with answering(found) as address:
+        with client(address).with_options(timeout=0.5) as other:
+            if stream:
+                other.images.generate(prompt="a red apple", stream=True).close()
+            else:
+                with pytest.raises(openai.APITimeoutError):
+                    other.images.generate(prompt="a red apple")
+        for _ in range(100):
+            if not found.watch._listeners:
+                break
+            time.sleep(0.05)
+        else:
+            pytest.fail("the request is still being waited with")
+        (job,) = httpx2.get(f"{address}/api/jobs", trust_env=False).json()["jobs"]
+        assert job["state"] == "queued"
 
 
 def test_cancelled_jobs_are_conflicts_that_are_not_tried_again(idle: str) -> None:

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from danqing.errors import choices
 from danqing.records.a1111 import NAMES
-from danqing.server.wire import Foreign, PainterOut, Side, Text, Wire, WishIn
+from danqing.server.wire import Foreign, Name, PainterOut, Side, Text, Wire, WishIn
 
 MOST = 64
 """Pictures of one request."""
@@ -22,6 +22,10 @@ DRAWING = ("ancestral", "ddpm")
 """Samplers that draw noise at every step, whose η is 1; that of the others is 0."""
 USUAL: dict[str, tuple[Any, ...]] = {"steps": (20, 50), "guidance": (7.0,), "sampler": ("ancestral", "euler")}
 """What A1111 and its clients send where nobody chose: left out for painters that have no such thing."""
+
+
+Plain = Text | int | float | bool | None
+"""What is told back to the client as it came."""
 
 
 def quiet(*allowed: Any) -> Any:
@@ -34,7 +38,40 @@ def unread(why: str) -> Any:
     return Field(default=None, description=why)
 
 
-class AskedIn(Foreign):
+class Lenient(Foreign):
+    """A group of values, some of which may only ask for nothing (see `quiet`)."""
+
+    @field_validator("*")
+    @classmethod
+    def _asks_for_nothing(cls, value: Any, info: ValidationInfo) -> Any:
+        extra = cls.model_fields[str(info.field_name)].json_schema_extra
+        allowed = extra.get("enum") if isinstance(extra, dict) else None
+        if isinstance(allowed, list) and value not in allowed:
+            raise ValueError(
+                f"{str(value)[:40]!r} was given, and this cannot be done here: leave it out, or give {allowed[0]!r}"
+            )
+        return value
+
+
+class OptionsIn(Lenient):
+    """What can be set: the painter. The rest is so anyway; clients send back what they were given."""
+
+    sd_model_checkpoint: Name | None = None
+    samples_format: Any = quiet("png")
+    samples_save: Any = quiet(True)
+    grid_save: Any = quiet(False)
+
+
+class OptionsOut(Wire):
+    """What is set."""
+
+    sd_model_checkpoint: str
+    samples_format: str = "png"
+    samples_save: bool = True
+    grid_save: bool = False
+
+
+class AskedIn(Lenient):
     """What every request for pictures may hold."""
 
     prompt: Text = ""
@@ -50,15 +87,13 @@ class AskedIn(Foreign):
     sampler_index: str | None = Field(default=None, max_length=200, description="The same, where 'sampler_name' is left out.")
     scheduler: str | None = Field(default=None, max_length=200, description="'automatic' only: painters have one each.")
     eta: float | None = Field(default=None, description="What the sampler has anyway: 1 where it draws noise, else 0 or 1.")
-    override_settings: dict[str, Any] = Field(
-        default_factory=dict, max_length=16, description="'sd_model_checkpoint' only: the painter of this request."
-    )
+    override_settings: OptionsIn = Field(default_factory=OptionsIn, description="Of this request.")
     send_images: bool = True
-    save_images: Any = unread("The studio keeps every painting.")
-    do_not_save_grid: Any = unread("No grids are made.")
-    subseed: Any = unread("Of 'subseed_strength'.")
-    disable_extra_networks: Any = unread("There are none.")
-    refiner_switch_at: Any = unread("Of 'refiner_checkpoint'.")
+    save_images: Plain = unread("The studio keeps every painting.")
+    do_not_save_grid: Plain = unread("No grids are made.")
+    subseed: Plain = unread("Of 'subseed_strength'.")
+    disable_extra_networks: Plain = unread("There are none.")
+    refiner_switch_at: Plain = unread("Of 'refiner_checkpoint'.")
     alwayson_scripts: Any = quiet({})
     comments: Any = quiet(None, {})
     do_not_save_samples: Any = quiet(False)
@@ -80,17 +115,6 @@ class AskedIn(Foreign):
     subseed_strength: Any = quiet(0)
     tiling: Any = quiet(False)
 
-    @field_validator("*")
-    @classmethod
-    def _asks_for_nothing(cls, value: Any, info: ValidationInfo) -> Any:
-        extra = cls.model_fields[str(info.field_name)].json_schema_extra
-        allowed = extra.get("enum") if isinstance(extra, dict) else None
-        if isinstance(allowed, list) and value not in allowed:
-            raise ValueError(
-                f"{str(value)[:40]!r} was given, and this cannot be done here: leave it out, or give {allowed[0]!r}"
-            )
-        return value
-
     @field_validator("sampler_name", "sampler_index")
     @classmethod
     def _sampler(cls, name: str | None) -> str | None:
@@ -104,14 +128,6 @@ class AskedIn(Foreign):
         if name is not None and name.lower() not in DEFAULT:
             raise ValueError(f"{name[:40]!r} was given, and painters have a schedule each: leave it out, or give 'automatic'")
         return name
-
-    @field_validator("override_settings")
-    @classmethod
-    def _settings(cls, facts: dict[str, Any]) -> dict[str, Any]:
-        for name, value in facts.items():
-            if name != "sd_model_checkpoint" or not isinstance(value, str):
-                raise ValueError(f"{name[:40]!r} cannot be overridden: give 'sd_model_checkpoint' with a painter's name")
-        return facts
 
     @model_validator(mode="after")
     def _together(self) -> AskedIn:
@@ -129,26 +145,26 @@ class AskedIn(Foreign):
     @property
     def painter(self) -> str | None:
         """Who is to paint, where the request says it."""
-        return self.override_settings.get("sd_model_checkpoint")
+        return self.override_settings.sd_model_checkpoint
 
 
 class TextIn(AskedIn):
     """A request for pictures from words."""
 
     enable_hr: Any = quiet(False)
-    denoising_strength: Any = unread("Of 'enable_hr'.")
-    firstphase_height: Any = unread("Of 'enable_hr'.")
-    firstphase_width: Any = unread("Of 'enable_hr'.")
-    hr_checkpoint_name: Any = unread("Of 'enable_hr'.")
-    hr_negative_prompt: Any = unread("Of 'enable_hr'.")
-    hr_prompt: Any = unread("Of 'enable_hr'.")
-    hr_resize_x: Any = unread("Of 'enable_hr'.")
-    hr_resize_y: Any = unread("Of 'enable_hr'.")
-    hr_sampler_name: Any = unread("Of 'enable_hr'.")
-    hr_scale: Any = unread("Of 'enable_hr'.")
-    hr_scheduler: Any = unread("Of 'enable_hr'.")
-    hr_second_pass_steps: Any = unread("Of 'enable_hr'.")
-    hr_upscaler: Any = unread("Of 'enable_hr'.")
+    denoising_strength: Plain = unread("Of 'enable_hr'.")
+    firstphase_height: Plain = unread("Of 'enable_hr'.")
+    firstphase_width: Plain = unread("Of 'enable_hr'.")
+    hr_checkpoint_name: Plain = unread("Of 'enable_hr'.")
+    hr_negative_prompt: Plain = unread("Of 'enable_hr'.")
+    hr_prompt: Plain = unread("Of 'enable_hr'.")
+    hr_resize_x: Plain = unread("Of 'enable_hr'.")
+    hr_resize_y: Plain = unread("Of 'enable_hr'.")
+    hr_sampler_name: Plain = unread("Of 'enable_hr'.")
+    hr_scale: Plain = unread("Of 'enable_hr'.")
+    hr_scheduler: Plain = unread("Of 'enable_hr'.")
+    hr_second_pass_steps: Plain = unread("Of 'enable_hr'.")
+    hr_upscaler: Plain = unread("Of 'enable_hr'.")
     firstpass_image: Any = quiet(None)
 
 
@@ -164,13 +180,13 @@ class ImageIn(AskedIn):
     image_cfg_scale: Any = quiet(None, 0, 1.5)
     initial_noise_multiplier: Any = quiet(None, 1)
     inpaint_full_res: Any = quiet(True, False)
-    inpaint_full_res_padding: Any = unread("Of 'inpaint_full_res'.")
+    inpaint_full_res_padding: Plain = unread("Of 'inpaint_full_res'.")
     inpainting_fill: Any = quiet(0, 1)
     latent_mask: Any = quiet(None)
     mask_blur: Any = quiet(4, 0)
     mask_blur_x: Any = quiet(4, 0)
     mask_blur_y: Any = quiet(4, 0)
-    mask_round: Any = unread("Masks are black and white.")
+    mask_round: Plain = unread("Masks are black and white.")
 
 
 class InfoIn(Foreign):

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import Any
 
 from danqing.files import write_atomically
 from danqing.painters.shelf import names
-from danqing.server.problems import RefusalError
 from danqing.server.shelf import painter
 from danqing.server.studio import Studio
 from danqing.server.wire import WishIn
@@ -18,29 +16,15 @@ _CHANGING = threading.Lock()
 _DEFAULT: str = WishIn.model_fields["painter"].default
 
 
-def options(studio: Studio, who: Who) -> dict[str, Any]:
-    """All there are, with their values."""
-    return {"sd_model_checkpoint": chosen(studio, who), "samples_format": "png", "samples_save": True, "grid_save": False}
-
-
-def change(studio: Studio, who: Who, wanted: dict[str, Any]) -> None:
-    """Set some; what is as wanted already may be among them, since clients send back what they were given.
+def choose(studio: Studio, who: Who, name: str) -> None:
+    """Let a painter be a user's.
 
     Raises:
-        RefusalError, MissingError: one cannot be set so; then none is.
+        MissingError: there is no such painter.
     """
-    known = options(studio, who)
-    for name, value in wanted.items():
-        if name not in known:
-            raise _wrong(name, f"there is no option '{name[:40]}': there are {', '.join(known)}")
-        if name == "sd_model_checkpoint" and isinstance(value, str):
-            painter(studio, value)
-        elif value != known[name]:
-            raise _wrong(name, f"'{name}' is always {known[name]!r} here: leave it out")
-    if "sd_model_checkpoint" in wanted:
-        with _CHANGING:
-            facts = {**_kept(studio), who.id: wanted["sd_model_checkpoint"]}
-            write_atomically(studio.folder / "a1111.json", json.dumps(facts, indent=1).encode())
+    painter(studio, name)
+    with _CHANGING:
+        write_atomically(studio.folder / "a1111.json", json.dumps({**_kept(studio), who.id: name}, indent=1).encode())
 
 
 def chosen(studio: Studio, who: Who) -> str:
@@ -55,7 +39,3 @@ def _kept(studio: Studio) -> dict[str, str]:
     except (OSError, ValueError):
         return {}
     return found
-
-
-def _wrong(name: str, message: str) -> RefusalError:
-    return RefusalError(400, message, "invalid_value", name)

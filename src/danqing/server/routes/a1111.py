@@ -18,19 +18,21 @@ from danqing.data.resample import fitted
 from danqing.errors import ConflictError
 from danqing.records.a1111 import NAMES
 from danqing.server import a1111_answers as answers
-from danqing.server import a1111_options
 from danqing.server.a1111 import (
     AskedIn,
     CheckpointOut,
     ImageIn,
     InfoIn,
     InfoOut,
+    OptionsIn,
+    OptionsOut,
     PicturesOut,
     ProgressOut,
     SamplerOut,
     TextIn,
     wish,
 )
+from danqing.server.a1111_options import choose, chosen
 from danqing.server.access import Maker, Viewer
 from danqing.server.orders import accept
 from danqing.server.problems import RefusalError
@@ -85,15 +87,16 @@ def png_info(asked: InfoIn, studio: Open, who: Viewer) -> InfoOut:
 
 
 @router.get("/options")
-def options(studio: Open, who: Viewer) -> dict[str, Any]:
+def options(studio: Open, who: Viewer) -> OptionsOut:
     """What is set: the painter is `sd_model_checkpoint`."""
-    return a1111_options.options(studio, who)
+    return OptionsOut(sd_model_checkpoint=chosen(studio, who))
 
 
 @router.post("/options")
-def set_options(wanted: dict[str, Any], studio: Open, who: Maker) -> dict[str, str]:
+def set_options(wanted: OptionsIn, studio: Open, who: Maker) -> dict[str, str]:
     """Choose a painter, for you."""
-    a1111_options.change(studio, who, wanted)
+    if wanted.sd_model_checkpoint is not None:
+        choose(studio, who, wanted.sd_model_checkpoint)
     return {}
 
 
@@ -148,7 +151,7 @@ def nothing(studio: Open, who: Viewer) -> list[str]:
 
 async def _painted(asked: AskedIn, request: Request, studio: Studio, who: Who) -> PicturesOut:
     def order() -> Job:
-        found = painter(studio, asked.painter or a1111_options.chosen(studio, who))
+        found = painter(studio, asked.painter or chosen(studio, who))
         starts = _starts(studio, who, asked) if isinstance(asked, ImageIn) else {}
         return accept(studio, who, wish(asked, found, **starts))
 
