@@ -140,6 +140,16 @@ def test_logging_out_and_a_new_password_end_what_a_cookie_opens(tmp_path: Path) 
     assert remote(found).post("/api/login", json={"name": "maker", "password": PASSWORD}).status_code == 401
 
 
+def test_somebody_changes_their_own_password_by_the_one_before(tmp_path: Path) -> None:
+    found = shared(tmp_path)
+    browser = logged_in(found, "viewer")
+    assert browser.post("/api/password", json={"old": "a guess", "new": "a longer secret"}).status_code == 401
+    assert browser.post("/api/password", json={"old": PASSWORD, "new": "short"}).status_code == 400
+    assert browser.post("/api/password", json={"old": PASSWORD, "new": "a longer secret"}).status_code == 204
+    assert browser.get("/api/me").status_code == 401
+    assert remote(found).post("/api/login", json={"name": "viewer", "password": "a longer secret"}).status_code == 200
+
+
 def test_who_is_locked_out_is_out_and_the_last_admin_stays(tmp_path: Path) -> None:
     found = shared(tmp_path)
     admin, maker = logged_in(found, "admin"), logged_in(found, "maker")

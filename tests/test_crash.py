@@ -19,6 +19,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from danqing.store.database import Database
+from danqing.store.files import Files
+from danqing.store.sweep import sweep
+
 WORDS = ("a red apple", "rocket", "猫", "a blue fish", "umbrella")
 PATIENCE = 240.0
 """Seconds after which a test gives up."""
@@ -130,9 +134,12 @@ def crash(home: Path, wishes: int, clients: int, kills: int, pause: tuple[float,
             image.load()
             sizes[image.size] += 1
     house.stop()
-    with sqlite3.connect(home / "studio" / "studio.db") as database:
-        [[sound]] = database.execute("PRAGMA integrity_check").fetchall()
-        states = Counter(state for (state,) in database.execute("SELECT state FROM tasks"))
+    database = Database(home / "studio")
+    sweep(database, Files(database.folder), young=0.0)
+    database.close()
+    with sqlite3.connect(home / "studio" / "studio.db") as connection:
+        [[sound]] = connection.execute("PRAGMA integrity_check").fetchall()
+        states = Counter(state for (state,) in connection.execute("SELECT state FROM tasks"))
     return {
         "seeds": sorted(painting["seed"] for painting in found),
         "sizes": dict(sizes),
@@ -140,6 +147,7 @@ def crash(home: Path, wishes: int, clients: int, kills: int, pause: tuple[float,
         "killed": dict(killed),
         "seconds": seconds,
         "database": sound,
+        "files": len(list((home / "studio" / "files").rglob("*.*"))),
         "left": sorted(path.name for folder in ("canvases", "previews") for path in (home / "studio" / folder).glob("*")),
     }
 
@@ -152,6 +160,7 @@ def check(found: dict[str, Any], wishes: int, kills: int) -> None:
     assert sum(found["killed"].values()) >= kills
     assert set(found["killed"]) == {"web", "worker"}
     assert found["left"] == []
+    assert found["files"] <= wishes, "what nobody has was not swept away"
 
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds workers through /proc")

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import Case
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
+from studios import local, painted, studio, uploaded
 
 from danqing.server.app import ROUTERS, build
-from studios import local, painted, studio, uploaded
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 ENDLESS = "/api/events"
@@ -43,7 +43,7 @@ def schema(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 def test_no_answer_is_a_failure(schema: Any, path: str, method: str) -> None:
     @given(case=schema[path][method].as_strategy())
     @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), database=None)
-    def holds(case: Case) -> None:
+    def holds(case: Case[Any]) -> None:
         case.call_and_validate(checks=CHECKS)
 
     holds()

@@ -22,6 +22,7 @@ from danqing.server.app import build
 from danqing.server.studio import Studio
 from danqing.server.watch import Watch
 from danqing.store.database import Database
+from danqing.store.sweep import sweep
 from danqing.store.tables import Base, Event
 
 
@@ -432,3 +433,28 @@ def test_painters_and_sets_are_listed(client: TestClient) -> None:
     assert client.get("/api/painters/emoji/scores").json()
     refused(client.get("/api/painters/x4/scores"), 404, "evaluate it first")
     assert client.get("/api/sets").json() == []
+
+
+def test_what_nobody_has_is_swept_away_and_nothing_else(open_studio: Studio, client: TestClient) -> None:
+    [kept] = painted(open_studio, client)
+    given = uploaded(client)
+    dropped = uploaded(client, picture(seed=1))
+    assert client.post("/api/jobs", json={"words": "x", "init": dropped}).status_code == 202
+    with open_studio.database.write() as session:
+        session.connection().exec_driver_sql("DELETE FROM uploads WHERE id = ?", (dropped,))
+    open_studio.files.put(b"an orphan")
+    for folder, name in (("canvases", "c.safetensors"), ("previews", "t0.webp"), ("previews", ".t1.webp.0.partial")):
+        (open_studio.folder / folder).mkdir(exist_ok=True)
+        (open_studio.folder / folder / name).write_bytes(b"")
+    assert sweep(open_studio.database, open_studio.files) == 0, "it may just be written"
+    assert sweep(open_studio.database, open_studio.files, young=-1.0) == 4
+    assert client.get(f"/api/paintings/{kept}/file").status_code == 200
+    assert client.get(f"/api/pictures/{given}").status_code == 200
+    assert open_studio.files.path(next(iter(open_studio.queue.claim("w")[0].wish["files"].values())))
+
+
+def test_a_picture_that_is_deleted_is_gone(open_studio: Studio, client: TestClient) -> None:
+    name = uploaded(client)
+    assert client.delete(f"/api/pictures/{name}").status_code == 204
+    refused(client.get(f"/api/pictures/{name}"), 404, "upload it")
+    assert not list(open_studio.folder.glob("files/*/*"))

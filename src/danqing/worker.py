@@ -159,7 +159,9 @@ class Worker:
             if paused:
                 self._save(work, {task: held[task] for task in paused}, "")
                 self.queue.release(self.name, paused)
-            held = {task: row for task, row in held.items() if task in states and task not in paused}
+            for gone in [task for task in held if task not in states or task in paused]:
+                self._preview(gone).unlink(missing_ok=True)
+                del held[gone]
             if not held:
                 return
             now = time.monotonic()

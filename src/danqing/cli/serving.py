@@ -23,6 +23,9 @@ def serve(
         int | None, typer.Option(help="Threads of a worker on a processor; by default all cores but one.")
     ] = None,
     https: Annotated[bool, typer.Option("--https", help="It stands behind a proxy that speaks https.")] = False,
+    wishes_a_minute: Annotated[
+        int, typer.Option(help="Paintings that one user may order in a minute, where there are users; 0 is no limit.")
+    ] = 240,
     open_: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Serve the studio: a page to paint on, an API, and the worker that paints."""
@@ -38,6 +41,7 @@ def serve(
             "devices": tuple(device or ()),
             "threads": threads,
             "https": https,
+            "wishes_a_minute": wishes_a_minute,
         },
         "serve",
     )

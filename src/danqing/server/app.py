@@ -20,6 +20,7 @@ from danqing.server.guard import Guard
 from danqing.server.problems import Problem
 from danqing.server.routes import a1111, accounts, boards, jobs, openai, paintings, pictures, shelf
 from danqing.server.studio import LOOPBACK, Settings, Studio
+from danqing.store.sweep import sweep
 
 ROUTERS = (
     accounts.router,
@@ -38,7 +39,8 @@ def build(studio: Studio) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def alive(app: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(studio.watch.run()), asyncio.create_task(studio.workshop.run())]
+        works = (studio.watch.run(), studio.workshop.run(), _sweeping(studio))
+        tasks = [asyncio.create_task(work) for work in works]
         try:
             yield
         finally:
@@ -64,6 +66,13 @@ def build(studio: Studio) -> FastAPI:
     names = {*studio.settings.names, *(LOOPBACK if studio.settings.local else (studio.settings.host,))}
     app.add_middleware(Guard, names=names, anywhere=not studio.settings.local)
     return app
+
+
+async def _sweeping(studio: Studio) -> None:
+    """Now and then, delete what nobody has any more."""
+    while True:
+        await asyncio.to_thread(sweep, studio.database, studio.files)
+        await asyncio.sleep(3600)
 
 
 def serve(settings: Settings, ready: Callable[[str], None], folder: Path | None = None) -> None:

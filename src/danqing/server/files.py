@@ -14,6 +14,7 @@ from PIL import Image
 from danqing.errors import WishError
 from danqing.files import png, write_atomically
 from danqing.finish import ONE, favicons, pixel_art
+from danqing.store.files import Files
 
 Format = Literal["png", "webp", "jpeg"]
 Finish = Literal["svg", "ico", "icns", "favicons", "pixels"]
@@ -96,12 +97,12 @@ def finished(image: Image.Image, form: Finish, name: str, pixels: int, colours: 
     return ONE[f".{form}"](rgba)
 
 
-def thumbnail(folder: Path, path: Path, sha256: str, side: int) -> bytes:
-    """A small WebP of a picture, made once."""
-    place = folder / "small" / sha256[:2] / f"{sha256}-{side}.webp"
+def thumbnail(files: Files, sha256: str, side: int) -> bytes:
+    """A small WebP of a picture of the store, made once."""
+    place = files.small(sha256, side)
     if place.is_file():
         return place.read_bytes()
-    image = opened(path)
+    image = opened(files.path(sha256))
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=85, method=2)

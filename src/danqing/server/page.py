@@ -38,7 +38,7 @@ def install(app: FastAPI) -> None:
     @app.get("/", include_in_schema=False)
     @app.get("/{where:path}", include_in_schema=False)
     def page(where: str = "") -> Response:
-        if where.startswith(("api/", "v1/", "sdapi/", "docs/")):
+        if where.startswith(("api/", "v1/", "sdapi/", "docs/", "assets/")):
             raise MissingError(f"there is nothing at '/{where}': /docs/openapi.json says what there is")
         place = built()
         if place is None:

@@ -323,6 +323,13 @@ class LoginIn(Wire):
     password: Annotated[str, Field(max_length=200)]
 
 
+class PasswordIn(Wire):
+    """A new password, and the one before."""
+
+    old: Annotated[str, Field(max_length=200)]
+    new: Annotated[str, Field(max_length=200)]
+
+
 class Me(Wire):
     """Who asks. `local`: nobody needs to log in."""
 

@@ -49,6 +49,12 @@ class Files:
             raise ValueError(f"'{name}' is no SHA-256; a mistake of the caller")
         return f"files/{name[:2]}/{name}.png"
 
+    def small(self, name: str, side: int) -> Path:
+        """Where a small one of it lies, if it was made."""
+        return self.root / "small" / name[:2] / f"{name}-{side}.webp"
+
     def drop(self, name: str) -> None:
-        """Delete it."""
+        """Delete it, and the small ones of it."""
+        for small in (self.root / "small" / name[:2]).glob(f"{name}-*.webp"):
+            small.unlink(missing_ok=True)
         (self.root / self.relative(name)).unlink(missing_ok=True)

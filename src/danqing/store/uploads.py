@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from PIL import Image
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from danqing.errors import MissingError
 from danqing.files import png
@@ -50,6 +50,20 @@ class Uploads:
             if found is None or found.user_id != user:
                 raise MissingError(f"there is no picture '{upload_id}': upload it first")
             return found
+
+    def remove(self, user: str, upload_id: str) -> None:
+        """Delete a picture that a user gave.
+
+        Raises:
+            MissingError: there is none, or it is another user's.
+        """
+        name = self.get(user, upload_id).sha256
+        with self.database.write() as session:
+            session.execute(delete(Upload).where(Upload.id == upload_id))
+            still = session.scalar(select(Upload.id).where(Upload.sha256 == name).limit(1))
+            still = still or session.scalar(select(Kept.id).where(Kept.sha256 == name).limit(1))
+        if still is None:
+            self.files.drop(name)
 
     def sha256(self, user: str, picture_id: str) -> str:
         """Of the file of an upload or a painting.

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from danqing import __version__
 from danqing.server.access import COOKIE, Admin, Viewer
 from danqing.server.studio import Open
-from danqing.server.wire import Health, Identifier, KeyIn, KeyOut, LoginIn, Me, UserChange, UserIn, UserOut
+from danqing.server.wire import Health, Identifier, KeyIn, KeyOut, LoginIn, Me, PasswordIn, UserChange, UserIn, UserOut
 from danqing.store.tables import LOCAL
 from danqing.store.users import STAYS
 
@@ -38,6 +38,14 @@ def log_in(asked: LoginIn, request: Request, response: Response, studio: Open) -
     who, token = studio.users.log_in(asked.name, asked.password)
     response.set_cookie(COOKIE, token, max_age=int(STAYS), httponly=True, samesite="strict", secure=studio.settings.https)
     return Me(id=who.id, name=who.name, role=who.role, local=False)
+
+
+@router.post("/password", status_code=204)
+def change_password(asked: PasswordIn, studio: Open, who: Viewer) -> None:
+    """Give yourself another password. Every browser has to log in again."""
+    studio.limits.take(f"login of {who.name.lower()}", TRIES, "tries")
+    studio.users.log_in(who.name, asked.old)
+    studio.users.change(who.id, password=asked.new)
 
 
 @router.post("/logout", status_code=204)

@@ -145,7 +145,7 @@ def finish(
 def small(painting_id: Identifier, studio: Open, who: Viewer, side: Literal["64", "128", "256", "512"] = "256") -> Response:
     """A small WebP of it."""
     kept, _ = studio.gallery.get(who.id, painting_id)
-    content = thumbnail(studio.folder, studio.files.path(kept.sha256), kept.sha256, int(side))
+    content = thumbnail(studio.files, kept.sha256, int(side))
     return _answer(content, "image/webp", "", False)
 
 

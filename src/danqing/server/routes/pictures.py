@@ -47,6 +47,12 @@ def picture(picture_id: Identifier, studio: Open, who: Viewer) -> FileResponse:
     return FileResponse(studio.files.path(studio.uploads.sha256(who.id, picture_id)), media_type="image/png")
 
 
+@router.delete("/{picture_id}", status_code=204)
+def remove(picture_id: Identifier, studio: Open, who: Maker) -> None:
+    """Delete a picture that was given. Orders that still wait for it fail."""
+    studio.uploads.remove(who.id, picture_id)
+
+
 @router.get("/{picture_id}/palette")
 def palette(picture_id: Identifier, studio: Open, who: Viewer) -> PaletteOut:
     """The colours of a picture or painting, to ask for in another."""

@@ -1,0 +1,54 @@
+"""What nobody has any more: files of paintings that were not delivered, canvases and previews of work that ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from sqlalchemy import select
+
+from danqing.store.database import Database
+from danqing.store.files import Files
+from danqing.store.tables import Job, Kept, Task, Upload
+
+YOUNG = 3600.0
+"""Seconds for which a file is left alone: it may just be written, and its row come next."""
+
+
+def sweep(database: Database, files: Files, young: float = YOUNG) -> int:
+    """Delete what nobody has; gives how many files.
+
+    Args:
+        database: the studio's.
+        files: likewise.
+        young: files that were changed within so many seconds are left alone.
+    """
+    with database.read() as session:
+        had = set(session.scalars(select(Kept.sha256))) | set(session.scalars(select(Upload.sha256)))
+        unfinished = select(Job.wish).where(Job.state.in_(("queued", "running", "paused")))
+        for wish in session.scalars(unfinished):
+            had |= set(wish.get("files", {}).values())
+        canvases = set(session.scalars(select(Task.canvas).where(Task.canvas.is_not(None))))
+        running = set(session.scalars(select(Task.id).where(Task.state == "running")))
+    before = time.time() - young
+    pictures = [path for path in (files.root / "files").glob("*/*.png") if path.stem not in had and _older(path, before)]
+    for path in pictures:
+        files.drop(path.stem)
+    others = [path for path in (files.root / "files").glob("*/.*.partial") if _older(path, before)]
+    others += [path for path in _all(files.root / "canvases") if path.stem not in canvases and _older(path, before)]
+    others += [path for path in _all(files.root / "previews") if path.stem not in running and _older(path, before)]
+    for path in others:
+        path.unlink(missing_ok=True)
+    return len(pictures) + len(others)
+
+
+def _all(folder: Path) -> Iterable[Path]:
+    return folder.iterdir() if folder.is_dir() else ()
+
+
+def _older(path: Path, than: float) -> bool:
+    try:
+        return path.stat().st_mtime < than
+    except FileNotFoundError:
+        return False
