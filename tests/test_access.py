@@ -9,7 +9,9 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from studios import LOCAL, PASSWORD, local, logged_in, painted, remote, shared, studio, uploaded
+from typer.testing import CliRunner
 
+from danqing.cli import app
 from danqing.server.app import ROUTERS, build
 from danqing.server.studio import Studio
 from danqing.store.tables import ROLES
@@ -277,3 +279,16 @@ def test_orders_of_one_user_are_counted(tmp_path: Path) -> None:
     answer = client.post("/api/jobs", json={"words": "x", "count": 4})
     assert answer.status_code == 429
     assert answer.json()["error"]["type"] == "rate_limit_error"
+
+
+def test_users_are_added_and_changed_at_the_command_line(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(*command: str, said: str = "") -> tuple[int, str]:
+        found = CliRunner().invoke(app, ["users", *command], input=said)
+        return found.exit_code, found.output
+
+    assert run("add", "ann", "--role", "admin", said=f"{PASSWORD}\n") == (0, "ann\n")
+    assert run("add", "bo", said=f"{PASSWORD}\n")[0] == 0
+    assert run("change", "bo", "--role", "viewer", "--inactive") == (0, "bo changed\n")
+    assert run("list") == (0, "ann\tadmin\nbo\tviewer (may not log in)\n")
+    assert run("change", "ann", "--role", "maker")[0] == 1
+    assert run("add", "cy", said="short\n")[0] == 1

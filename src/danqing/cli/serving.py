@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import webbrowser
 from typing import Annotated
 
@@ -60,13 +61,13 @@ def serve(
 def users_add(
     name: Annotated[str, typer.Argument(help="Name of the new user.")],
     role: Annotated[str, typer.Option(help="viewer, maker or admin.")] = "maker",
-    password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="Asked for.")] = "",
 ) -> None:
-    """Add a user. The first takes over what was painted before there were users, and must be an admin."""
+    """Add a user; asks for a password, or reads it from standard input. The first user is an admin, and takes over what was
+    painted before there were any."""
     from danqing.store.database import Database
     from danqing.store.users import Users
 
-    say(Users(Database()).add(name, password, role).name)
+    say(Users(Database()).add(name, _password(), role).name)
 
 
 @app.command("list")
@@ -94,7 +95,15 @@ def users_change(
     from danqing.store.database import Database
     from danqing.store.users import Users
 
-    password = typer.prompt("Password", hide_input=True, confirmation_prompt=True) if new_password else None
+    password = _password() if new_password else None
     users = Users(Database())
     users.change(users.named(name).id, role, active, password)
     say(f"{name} changed")
+
+
+def _password() -> str:
+    """Typed twice without being shown; a program writes it to standard input."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    asked: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return asked
