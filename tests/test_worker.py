@@ -285,3 +285,18 @@ def test_a_worker_ends_when_whoever_started_it_is_gone(place: Studio) -> None:
     assert process.stdin is not None
     process.stdin.close()
     assert process.wait(60) == 0
+
+
+def test_reasons_name_no_place_of_this_machine(place: Studio, worker: Worker, client: TestClient, home: Path) -> None:
+    broken = home / "painters" / "broken"
+    broken.mkdir(parents=True)
+    for name in ("config.json", "weights.safetensors"):
+        (broken / name).write_bytes(b"{")
+    answer = client.get("/api/painters/broken")
+    assert answer.status_code == 404
+    job, _ = place.queue.accept(LOCAL, Order("broken", {"words": "x"}, 7, 1, "s"))
+    worker.turn()
+    reason = client.get(f"/api/jobs/{job.id}").json()["reason"]
+    for said in (answer.text, reason):
+        assert "damaged" in said
+        assert str(home) not in said

@@ -18,6 +18,13 @@ def home() -> Path:
     return Path(given) if given else Path(platformdirs.user_data_dir("danqing", appauthor=False))
 
 
+def unplaced(sentence: str) -> str:
+    """A sentence for somebody elsewhere: no folder of this machine is named in it."""
+    for place, name in ((home(), "the studio's home"), (Path(__file__).parent, "danqing")):
+        sentence = sentence.replace(str(place), name).replace(str(place.resolve()), name)
+    return sentence
+
+
 def write_atomically(path: Path, content: bytes) -> Path:
     """Write `content` beside `path`, flush it to disk, then rename: a reader sees the old file or the new, never half.
 

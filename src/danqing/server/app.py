@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import filelock
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy.exc import DatabaseError
 
 from danqing import __version__
 from danqing.errors import ConfigError, OutputError
@@ -32,6 +34,8 @@ ROUTERS = (
     openai.router,
     a1111.router,
 )
+
+log = logging.getLogger("danqing.server")
 
 
 def build(studio: Studio) -> FastAPI:
@@ -71,7 +75,10 @@ def build(studio: Studio) -> FastAPI:
 async def _sweeping(studio: Studio) -> None:
     """Now and then, delete what nobody has any more."""
     while True:
-        await asyncio.to_thread(sweep, studio.database, studio.files)
+        try:
+            await asyncio.to_thread(sweep, studio.database, studio.files)
+        except (DatabaseError, OSError):
+            log.exception("what nobody has could not be swept away; trying again in an hour")
         await asyncio.sleep(3600)
 
 

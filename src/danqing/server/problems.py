@@ -26,6 +26,7 @@ from danqing.errors import (
     RightsError,
     WishError,
 )
+from danqing.files import unplaced
 
 STATUS: Mapping[type[DanqingError], int] = {
     PictureError: 400,
@@ -111,7 +112,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(DanqingError)
     async def _known(request: Request, error: Exception) -> JSONResponse:
-        return problem(status_of(type(error)), str(error), type(error).__name__)
+        return problem(status_of(type(error)), unplaced(str(error)), type(error).__name__)
 
     @app.exception_handler(RefusalError)
     async def _refused(request: Request, error: Exception) -> JSONResponse:

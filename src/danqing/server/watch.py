@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from sqlalchemy import text
+from sqlalchemy.exc import DatabaseError
 
 from danqing.store.database import Database
-from danqing.store.events import forget, newest, oldest, since
+from danqing.store.events import newest, oldest, since
 from danqing.store.tables import Event
 
 LOOK = 0.05
@@ -20,7 +22,8 @@ PULSE = 15.0
 """Seconds after which a silent stream says that it lives."""
 BEHIND = 2000
 """Events that a listener may be behind before it is told to look anew."""
-FORGET = 3600.0
+
+log = logging.getLogger("danqing.server")
 
 
 class Watch:
@@ -32,25 +35,32 @@ class Watch:
 
     async def run(self) -> None:
         """Look for events until cancelled."""
-        with self.database.engine.connect() as connection:
-            seen, version, last = self.newest(), -1, 0.0
-            while True:
-                now = asyncio.get_running_loop().time()
-                if now - last > FORGET:
-                    last = now
-                    with self.database.write() as session:
-                        forget(session)
-                found = int(connection.execute(text("PRAGMA data_version")).scalar() or 0)
-                if found != version:
-                    version = found
-                    with self.database.read() as session:
-                        events = since(session, seen)
-                    for event in events:
-                        seen = event.id
-                        self._tell(event)
-                    if len(events) >= BEHIND // 2:
-                        continue
-                await asyncio.sleep(LOOK)
+        seen = self.newest()
+        while True:
+            try:
+                with self.database.engine.connect() as connection:
+                    version = -1
+                    while True:
+                        found = int(connection.execute(text("PRAGMA data_version")).scalar() or 0)
+                        if found != version:
+                            version = found
+                            seen = await self._pass_on(seen)
+                        await asyncio.sleep(LOOK)
+            except DatabaseError:  # a disk that is full now need not be so for ever
+                log.exception("events could not be read; trying again")
+                await asyncio.sleep(1.0)
+
+    async def _pass_on(self, seen: int) -> int:
+        """Tell what came after an event; gives the last one."""
+        while True:
+            with self.database.read() as session:
+                events = since(session, seen)
+            if not events:
+                return seen
+            for event in events:
+                self._tell(event)
+            seen = events[-1].id
+            await asyncio.sleep(0)
 
     def newest(self) -> int:
         """The number of the last event."""

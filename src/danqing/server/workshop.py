@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sqlalchemy.exc import DatabaseError
+
 from danqing.store.queue import Queue
 
 BRIEF = 10.0
@@ -76,7 +78,10 @@ class Workshop:
                 await asyncio.sleep(0.1)
             self._running.pop(name, None)
             log.warning("worker %s ended (%s); what it was at is given to the next", name, process.returncode)
-            await asyncio.to_thread(self.queue.release, name)
+            try:
+                await asyncio.to_thread(self.queue.release, name)
+            except DatabaseError:  # then its leases run out by themselves
+                log.exception("what worker %s was at could not be given back", name)
             lived = asyncio.get_running_loop().time() - begun
             pause = 0.2 if lived > BRIEF else min(2 * pause, LONGEST)
             await asyncio.sleep(pause)

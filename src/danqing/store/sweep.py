@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from danqing.store.database import Database
+from danqing.store.events import forget
 from danqing.store.files import Files
 from danqing.store.tables import Job, Kept, Task, Upload
 
@@ -17,13 +18,15 @@ YOUNG = 3600.0
 
 
 def sweep(database: Database, files: Files, young: float = YOUNG) -> int:
-    """Delete what nobody has; gives how many files.
+    """Delete what nobody has, and events of long ago; gives how many files.
 
     Args:
         database: the studio's.
         files: likewise.
         young: files that were changed within so many seconds are left alone.
     """
+    with database.write() as session:
+        forget(session)
     with database.read() as session:
         had = set(session.scalars(select(Kept.sha256))) | set(session.scalars(select(Upload.sha256)))
         unfinished = select(Job.wish).where(Job.state.in_(("queued", "running", "paused")))

@@ -44,13 +44,16 @@ class Users:
     def __init__(self, database: Database) -> None:
         self.database = database
         # Checked for names that do not exist, so that time tells nobody which do.
+        self._local = False
         self._nobody = _HASHER.hash(secrets.token_hex(16))
 
     def local(self) -> Who:
         """The one user of a studio that only its own machine reaches."""
-        with self.database.write() as session:
-            if session.get(User, LOCAL) is None:
-                session.add(User(id=LOCAL, name=LOCAL, password="", role="admin", active=False, created=time.time()))
+        if not self._local:
+            with self.database.write() as session:
+                if session.get(User, LOCAL) is None:
+                    session.add(User(id=LOCAL, name=LOCAL, password="", role="admin", active=False, created=time.time()))
+            self._local = True
         return Who(LOCAL, LOCAL, "admin")
 
     def any(self) -> bool:
