@@ -7,12 +7,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import numpy as np
 import openai
 import pytest
-from openai.types import Image as Item
 from openai.types import ImagesResponse
 from PIL import Image
 from serving import answering, serving
@@ -21,14 +21,15 @@ from studios import PASSWORD, studio
 from danqing.paint import load
 from danqing.server import waiting
 from danqing.store import queue
+from danqing.store.queue import Finished
 
 QUICK = {"seed": 7, "steps": 3}
 
 
-def client(address: str, **others: object) -> openai.OpenAI:
+def client(address: str, **others: Any) -> openai.OpenAI:
     transport = openai.DefaultHttpxClient(trust_env=False)
-    given: dict[str, object] = {"api_key": "any", "max_retries": 0, "timeout": 60.0, **others}
-    return openai.OpenAI(base_url=f"{address}/v1", http_client=transport, **given)  # type: ignore[arg-type]
+    given: dict[str, Any] = {"api_key": "any", "max_retries": 0, "timeout": 60.0, **others}
+    return openai.OpenAI(base_url=f"{address}/v1", http_client=transport, **given)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def idle(tmp_path: Path) -> Iterator[str]:
         yield found
 
 
-def opened(item: Item, form: str = "PNG") -> Image.Image:
+def opened(item: Any, form: str = "PNG") -> Image.Image:
     assert item.b64_json
     with Image.open(io.BytesIO(base64.b64decode(item.b64_json)), formats=[form]) as image:
         image.load()
@@ -100,10 +101,10 @@ def test_paints_what_the_library_paints(painting: openai.OpenAI) -> None:
 
 
 def test_everything_beyond_openai_goes_through(painting: openai.OpenAI) -> None:
-    more = {"negative_prompt": "green", "guidance": 3.0, "sampler": "euler", "style": "noto:0.7", "palette": "#c0392b"}
+    more = {"negative_prompt": "green", "guidance": 3.0, "sampler": "heun", "style": "noto:0.7", "palette": "#c0392b"}
     answer = painting.images.generate(prompt="an apple", size="32x32", extra_body={**QUICK, **more})
     conditions = {"style": "noto:0.7", "palette": "#c0392b"}
-    wish = {"seed": 7, "steps": 3, "negative": "green", "guidance": 3.0, "sampler": "euler", "conditions": conditions}
+    wish = {"seed": 7, "steps": 3, "negative": "green", "guidance": 3.0, "sampler": "heun", "conditions": conditions}
     wanted = load("emoji", "cpu").paint("an apple", size=(32, 32), **wish).image
     assert np.abs(pixels(pictures(answer)[0]) - pixels(wanted)).max() <= 1
     other = painting.images.generate(
@@ -181,6 +182,32 @@ def test_streams_previews_and_then_the_picture(painting: openai.OpenAI, form: st
     assert partial[0].b64_json != last.b64_json
 
 
+def test_previews_are_spread_over_the_steps(tmp_path: Path) -> None:
+    found = studio(tmp_path)
+    seen: list[int] = []
+
+    def ask(address: str) -> None:
+        for event in client(address).images.generate(prompt="a sun", stream=True, partial_images=3):
+            seen.append(int(pixels(opened(event))[0, 0, 0]))
+
+    with answering(found) as address:
+        thread = threading.Thread(target=ask, args=(address,))
+        thread.start()
+        while not (claimed := found.queue.claim("test")):
+            time.sleep(0.02)
+        (task,) = claimed
+        (found.folder / "previews").mkdir()
+        for step in range(1, 21):
+            shade = Image.new("RGB", (8, 8), (step, step, step))
+            shade.save(found.folder / "previews" / f"{task.id}.webp", lossless=True)
+            found.queue.progress("test", [task.id], step, 20)
+            time.sleep(0.15)  # for the studio to look, since what it finds then is the newest preview
+        sha256 = found.files.put(png(Image.new("RGB", (8, 8), "white")))
+        found.queue.deliver("test", task.id, Finished("a sun", 1, 8, 8, {}, {}, sha256, []))
+        thread.join(10)
+    assert seen == [1, 7, 14, 255]
+
+
 def test_streams_every_picture_of_several(painting: openai.OpenAI) -> None:
     events = list(painting.images.generate(prompt="a sun", size="32x32", n=3, stream=True, extra_body=QUICK))
     assert [event.type for event in events] == ["image_generation.completed"] * 3
@@ -244,7 +271,7 @@ def test_edits_start_from_the_picture(painting: openai.OpenAI) -> None:
         )
         (event,) = list(stream)
         assert event.type == "image_edit.completed"
-        shown[strength] = np.abs(pixels(opened(event)) - pixels(given)).mean()  # type: ignore[arg-type]
+        shown[strength] = np.abs(pixels(opened(event)) - pixels(given)).mean()
     assert shown[0.1] < shown[1.0]
 
 

@@ -73,7 +73,7 @@ async def stream(studio: Studio, asked: AskedIn, wanted: Look, job: Job, kind: s
                 elif event.kind == "step":
                     task, step, steps = (event.facts[name] for name in ("task", "step", "steps"))
                     number = shown.get(task, 0)
-                    due = number < asked.partial_images and step * (asked.partial_images + 1) >= steps * number
+                    due = number < asked.partial_images and step * asked.partial_images >= steps * number
                     path = studio.folder / "previews" / f"{task}.webp"
                     content = await run_in_threadpool(wanted.preview, path) if due else None
                     if content is not None:
