@@ -11,6 +11,7 @@ from typing import Any
 from fastapi.concurrency import run_in_threadpool
 
 from danqing.errors import DanqingError
+from danqing.files import unplaced
 from danqing.painters.shelf import find
 from danqing.server.openai import AskedIn, ImageOut, ImagesOut, Look, ModelOut
 from danqing.server.problems import RefusalError, problem, status_of
@@ -89,7 +90,7 @@ async def stream(studio: Studio, asked: AskedIn, wanted: Look, job: Job, kind: s
     except RefusalError as error:
         yield _failed(bytes(error.answer().body))
     except DanqingError as error:
-        yield _failed(bytes(problem(status_of(type(error)), str(error), type(error).__name__).body))
+        yield _failed(bytes(problem(status_of(type(error)), unplaced(str(error)), type(error).__name__).body))
 
 
 async def _completed(studio: Studio, wanted: Look, job: Job, kind: str, sent: set[str]) -> AsyncIterator[bytes]:
