@@ -300,3 +300,10 @@ def test_reasons_name_no_place_of_this_machine(place: Studio, worker: Worker, cl
     for said in (answer.text, reason):
         assert "damaged" in said
         assert str(home) not in said
+
+
+def test_what_a_painter_does_not_heed_is_said(worker: Worker, client: TestClient) -> None:
+    job = ordered(client, words="zxqv", size=[48, 32])
+    worker.turn()
+    [note, *_] = client.get(f"/api/jobs/{job}").json()["notes"]
+    assert "learnt 32×32 pixels" in note or "zxqv" in note

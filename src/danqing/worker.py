@@ -103,11 +103,17 @@ class Worker:
     def _begin(self, session: Session, claimed: Sequence[Claimed]) -> None:
         """Paint from the start; whose wish cannot be painted fails alone."""
         wishes: dict[str, Wish] = {}
+        notes: dict[str, list[str]] = {}
         for task in claimed:
             try:
                 wishes[task.id] = session.resolve(self._wish(session, task))
+                if task.job_id not in notes:
+                    notes[task.job_id] = session.unheeded(wishes[task.id])
             except DanqingError as error:
                 self._fail([task], error)
+        for job, found in notes.items():
+            if found:
+                self.queue.note(job, found)
         able = [task for task in claimed if task.id in wishes]
         most = min(self.most, session.at_once(wishes[able[0].id])) if able else 1
         self.queue.release(self.name, [task.id for task in able[most:]])

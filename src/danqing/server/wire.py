@@ -81,6 +81,7 @@ class JobOut(Wire):
     steps: int
     error: str | None
     reason: str | None
+    notes: list[str] = Field(description="What of the wish its painter does not do as asked, once it has looked.")
     created: datetime.datetime
     started: datetime.datetime | None
     finished: datetime.datetime | None
@@ -106,6 +107,7 @@ class JobOut(Wire):
             steps=found.steps,
             error=job.error,
             reason=job.reason,
+            notes=job.notes,
             created=when(job.created),
             started=when(job.started) if job.started else None,
             finished=when(job.finished) if job.finished else None,

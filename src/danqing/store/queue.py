@@ -308,6 +308,14 @@ class Queue:
             )
             return dict(rows.all())
 
+    def note(self, job_id: str, notes: Sequence[str]) -> None:
+        """Say what of a job's wish its painter will not do as asked, or will do badly."""
+        with self.database.write() as session:
+            job = _job(session, job_id)
+            if job.notes != list(notes):
+                job.notes = list(notes)
+                _announce(session, job)
+
     def progress(self, worker: str, tasks: Sequence[str], step: int, steps: int) -> None:
         """Say how far tasks are; those who watch are told."""
         with self.database.write() as session:

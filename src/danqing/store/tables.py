@@ -36,7 +36,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map: ClassVar = {dict[str, Any]: JSON, str: String}
+    type_annotation_map: ClassVar = {dict[str, Any]: JSON, list[str]: JSON, str: String}
 
 
 class User(Base):
@@ -91,7 +91,7 @@ class Upload(Base):
 class Job(Base):
     """What somebody ordered: one wish, painted so many times with seeds in a row.
 
-    `key` and `digest`: whoever sends the same order with the same key again gets this job. `place`: its order among jobs
+    `notes` says what of the wish its painter does not do as asked. `key` and `digest`: whoever sends the same order with the same key again gets this job. `place`: its order among jobs
     of equal priority.
     """
 
@@ -107,6 +107,7 @@ class Job(Base):
     place: Mapped[float]
     error: Mapped[str | None]
     reason: Mapped[str | None]
+    notes: Mapped[list[str]] = mapped_column(default=list)
     key: Mapped[str | None]
     digest: Mapped[str]
     created: Mapped[float]

@@ -72,6 +72,7 @@ def upgrade() -> None:
         sa.Column("place", sa.Double(), nullable=False),
         sa.Column("error", sa.String(), nullable=True),
         sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("notes", sa.JSON(), nullable=False),
         sa.Column("key", sa.String(), nullable=True),
         sa.Column("digest", sa.String(), nullable=False),
         sa.Column("created", sa.Double(), nullable=False),
