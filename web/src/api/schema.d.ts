@@ -666,6 +666,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change Password
+         * @description Give yourself another password. Every browser has to log in again.
+         */
+        post: operations["change_password_api_password_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/pictures": {
         parameters: {
             query?: never;
@@ -720,7 +740,11 @@ export interface paths {
         get: operations["picture_api_pictures__picture_id__get"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Remove
+         * @description Delete a picture that was given. Orders that still wait for it fail.
+         */
+        delete: operations["remove_api_pictures__picture_id__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -850,6 +874,492 @@ export interface paths {
         patch: operations["change_user_api_users__user_id__patch"];
         trace?: never;
     };
+    "/sdapi/v1/embeddings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Embeddings
+         * @description None.
+         */
+        get: operations["embeddings_sdapi_v1_embeddings_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdapi/v1/face-restorers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Nothing
+         * @description There are none here; clients fill their menus from such lists.
+         */
+        get: operations["nothing_sdapi_v1_face_restorers_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdapi/v1/hypernetworks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Nothing
+         * @description There are none here; clients fill their menus from such lists.
+         */
+        get: operations["nothing_sdapi_v1_hypernetworks_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdapi/v1/img2img": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Img2Img
+         * @description Paint pictures from a picture, all of it anew or where the mask says so, and answer once they are painted.
+         */
+        post: operations["img2img_sdapi_v1_img2img_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdapi/v1/interrupt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Interrupt
+         * @description Cancel what is being painted for you; what waits stays. Its requests are answered with an error.
+         */
+        post: operations["interrupt_sdapi_v1_interrupt_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdapi/v1/latent-upscale-modes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Nothing
+         * @description There are none here; clients fill their menus from such lists.
+         */
+        get: operations["nothing_sdapi_v1_latent_upscale_modes_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdapi/v1/loras": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Nothing
+         * @description There are none here; clients fill their menus from such lists.
+         */
+        get: operations["nothing_sdapi_v1_loras_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdapi/v1/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Options
+         * @description What is set: the painter is `sd_model_checkpoint`.
+         */
+        get: operations["options_sdapi_v1_options_get"];
+        put?: never;
+        /**
+         * Set Options
+         * @description Choose a painter, for you.
+         */
+        post: operations["set_options_sdapi_v1_options_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdapi/v1/png-info": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Png Info
+         * @description What a picture's file says of itself.
+         */
+        post: operations["png_info_sdapi_v1_png_info_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdapi/v1/progress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Progress
+         * @description How far all is that you ordered, here or elsewhere.
+         */
+        get: operations["progress_sdapi_v1_progress_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdapi/v1/prompt-styles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Nothing
+         * @description There are none here; clients fill their menus from such lists.
+         */
+        get: operations["nothing_sdapi_v1_prompt_styles_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdapi/v1/realesrgan-models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Nothing
+         * @description There are none here; clients fill their menus from such lists.
+         */
+        get: operations["nothing_sdapi_v1_realesrgan_models_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdapi/v1/refresh-checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refresh
+         * @description Nothing to do: painters are looked for whenever they are asked for.
+         */
+        post: operations["refresh_sdapi_v1_refresh_checkpoints_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdapi/v1/samplers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Samplers
+         * @description Samplers by the names that A1111 gave them.
+         */
+        get: operations["samplers_sdapi_v1_samplers_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdapi/v1/schedulers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Schedulers
+         * @description One: painters have a schedule each.
+         */
+        get: operations["schedulers_sdapi_v1_schedulers_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdapi/v1/scripts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Scripts
+         * @description None. Clients ask for them before anything else.
+         */
+        get: operations["scripts_sdapi_v1_scripts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdapi/v1/sd-models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Checkpoints
+         * @description Every painter, as a checkpoint.
+         */
+        get: operations["checkpoints_sdapi_v1_sd_models_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdapi/v1/sd-vae": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Nothing
+         * @description There are none here; clients fill their menus from such lists.
+         */
+        get: operations["nothing_sdapi_v1_sd_vae_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdapi/v1/txt2img": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Txt2Img
+         * @description Paint pictures from words, and answer once they are painted.
+         */
+        post: operations["txt2img_sdapi_v1_txt2img_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdapi/v1/upscalers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Nothing
+         * @description There are none here; clients fill their menus from such lists.
+         */
+        get: operations["nothing_sdapi_v1_upscalers_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/images/edits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Edit
+         * @description Paint pictures from a picture: all of it anew, as far as `strength` says, or where the mask is transparent. With a
+         *     painter of styles, the pictures after the first are what it takes the style from.
+         */
+        post: operations["edit_v1_images_edits_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/images/generations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Generate
+         * @description Paint pictures from words, and answer once they are painted. Sent again with its `Idempotency-Key`, nothing is painted
+         *     again. A stream tells `image_generation.partial_image` and `image_generation.completed`.
+         */
+        post: operations["generate_v1_images_generations_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Models
+         * @description Every painter, as a model.
+         */
+        get: operations["models_v1_models_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One Model
+         * @description One painter, as a model.
+         */
+        get: operations["one_model_v1_models__name__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -898,6 +1408,24 @@ export interface components {
             tags?: string[] | null;
         };
         /**
+         * CheckpointOut
+         * @description A painter, as a checkpoint.
+         */
+        CheckpointOut: {
+            /** Config */
+            config?: null;
+            /** Filename */
+            filename: string;
+            /** Hash */
+            hash: string;
+            /** Model Name */
+            model_name: string;
+            /** Sha256 */
+            sha256: string;
+            /** Title */
+            title: string;
+        };
+        /**
          * Chosen
          * @description Some paintings.
          */
@@ -939,6 +1467,148 @@ export interface components {
             weight: number;
         };
         /**
+         * GenerationIn
+         * @description A request for pictures from words. Pictures to start from are named by their identifiers.
+         */
+        GenerationIn: {
+            /**
+             * Background
+             * @description 'transparent' needs a painter of four channels and PNG or WebP; 'opaque' is white.
+             * @default auto
+             * @enum {string}
+             */
+            background: "auto" | "transparent" | "opaque";
+            /**
+             * Conditions
+             * @description Others that the painter heeds.
+             */
+            conditions?: {
+                [key: string]: string;
+            };
+            /** Guidance */
+            guidance?: number | null;
+            /**
+             * Init
+             * @description A picture to start from, or a painting.
+             */
+            init?: string | null;
+            /**
+             * Keep Colours
+             * @default false
+             */
+            keep_colours: boolean;
+            /**
+             * Mask
+             * @description White where to paint, black where to keep the start picture.
+             */
+            mask?: string | null;
+            /**
+             * Model
+             * @description The name of a painter.
+             * @default emoji
+             */
+            model: string;
+            /**
+             * Moderation
+             * @default auto
+             * @constant
+             */
+            moderation: "auto";
+            /**
+             * N
+             * @default 1
+             */
+            n: number;
+            /**
+             * Negative Prompt
+             * @default
+             */
+            negative_prompt: string;
+            /**
+             * Output Compression
+             * @description The quality of WebP and JPEG, by default 100, the best.
+             */
+            output_compression?: number | null;
+            /**
+             * Output Format
+             * @default png
+             * @enum {string}
+             */
+            output_format: "png" | "webp" | "jpeg";
+            /**
+             * Palette
+             * @description Such as '#c0392b:0.6,#27ae60:0.4'.
+             */
+            palette?: string | null;
+            /**
+             * Partial Images
+             * @description Previews of each picture, at most; with 'stream' only.
+             * @default 0
+             */
+            partial_images: number;
+            /**
+             * Pictures
+             * @description Conditions that are asked for by pictures.
+             */
+            pictures?: {
+                [key: string]: components["schemas"]["Example"][];
+            };
+            /** Prompt */
+            prompt: string;
+            /**
+             * Quality
+             * @description 'auto' or 'standard'; it is 'steps' that make paintings finer here.
+             * @default auto
+             */
+            quality: string;
+            /**
+             * Response Format
+             * @default b64_json
+             * @enum {string}
+             */
+            response_format: "b64_json" | "url";
+            /**
+             * Safety Identifier
+             * @description Likewise.
+             */
+            safety_identifier?: string | null;
+            /** Sampler */
+            sampler?: string | null;
+            /**
+             * Seed
+             * @description Of the first picture; the others count on from it.
+             */
+            seed?: number | null;
+            /**
+             * Size
+             * @description 'auto', which is the painter's own, or 'WxH' up to 1024 a side.
+             * @default auto
+             */
+            size: string;
+            /** Steps */
+            steps?: number | null;
+            /**
+             * Stream
+             * @default false
+             */
+            stream: boolean;
+            /**
+             * Strength
+             * @description How little of the start picture is kept.
+             */
+            strength?: number | null;
+            /**
+             * Style
+             * @description A style that the painter knows, such as 'noto:0.7'.
+             */
+            style?: string | null;
+            /**
+             * User
+             * @description A label of the caller's own. It is not kept.
+             */
+            user?: string | null;
+        };
+        /**
          * Health
          * @description Whether the studio lives: its version, and how many workers do.
          */
@@ -947,6 +1617,362 @@ export interface components {
             version: string;
             /** Workers */
             workers: number;
+        };
+        /**
+         * ImageIn
+         * @description A request for pictures from a picture. Edges of masks are hard, and all of the picture is painted at one size.
+         */
+        ImageIn: {
+            /**
+             * Alwayson Scripts
+             * @default {}
+             * @enum {unknown}
+             */
+            alwayson_scripts: Record<string, never>;
+            /**
+             * Batch Size
+             * @default 1
+             */
+            batch_size: number;
+            /** Cfg Scale */
+            cfg_scale?: number | null;
+            /**
+             * Comments
+             * @enum {unknown}
+             */
+            comments?: null | Record<string, never>;
+            /**
+             * Denoising Strength
+             * @default 0.75
+             */
+            denoising_strength: number;
+            /**
+             * Disable Extra Networks
+             * @description There are none.
+             */
+            disable_extra_networks?: string | number | boolean | null;
+            /**
+             * Do Not Save Grid
+             * @description No grids are made.
+             */
+            do_not_save_grid?: string | number | boolean | null;
+            /**
+             * Do Not Save Samples
+             * @default false
+             * @enum {unknown}
+             */
+            do_not_save_samples: false;
+            /**
+             * Eta
+             * @description What the sampler has anyway: 1 where it draws noise, else 0 or 1.
+             */
+            eta?: number | null;
+            /**
+             * Force Task Id
+             * @enum {unknown}
+             */
+            force_task_id?: null;
+            /**
+             * Height
+             * @default 512
+             */
+            height: number;
+            /**
+             * Image Cfg Scale
+             * @enum {unknown}
+             */
+            image_cfg_scale?: null | 0 | 1.5;
+            /**
+             * Include Init Images
+             * @default false
+             */
+            include_init_images: boolean;
+            /**
+             * Infotext
+             * @enum {unknown}
+             */
+            infotext?: null;
+            /**
+             * Init Images
+             * @description One, as base64.
+             */
+            init_images: string[];
+            /**
+             * Initial Noise Multiplier
+             * @enum {unknown}
+             */
+            initial_noise_multiplier?: null | 1;
+            /**
+             * Inpaint Full Res
+             * @default true
+             * @enum {unknown}
+             */
+            inpaint_full_res: true | false;
+            /**
+             * Inpaint Full Res Padding
+             * @description Of 'inpaint_full_res'.
+             */
+            inpaint_full_res_padding?: string | number | boolean | null;
+            /**
+             * Inpainting Fill
+             * @default 0
+             * @enum {unknown}
+             */
+            inpainting_fill: 0 | 1;
+            /**
+             * Inpainting Mask Invert
+             * @default false
+             */
+            inpainting_mask_invert: boolean;
+            /**
+             * Latent Mask
+             * @enum {unknown}
+             */
+            latent_mask?: null;
+            /**
+             * Mask
+             * @description White where to paint, or opaque, where it has transparency.
+             */
+            mask?: string | null;
+            /**
+             * Mask Blur
+             * @default 4
+             * @enum {unknown}
+             */
+            mask_blur: 4 | 0;
+            /**
+             * Mask Blur X
+             * @default 4
+             * @enum {unknown}
+             */
+            mask_blur_x: 4 | 0;
+            /**
+             * Mask Blur Y
+             * @default 4
+             * @enum {unknown}
+             */
+            mask_blur_y: 4 | 0;
+            /**
+             * Mask Round
+             * @description Masks are black and white.
+             */
+            mask_round?: string | number | boolean | null;
+            /**
+             * N Iter
+             * @description Batches; the seeds count on from one picture to the next.
+             * @default 1
+             */
+            n_iter: number;
+            /**
+             * Negative Prompt
+             * @default
+             */
+            negative_prompt: string;
+            /** @description Of this request. */
+            override_settings?: components["schemas"]["OptionsIn"];
+            /**
+             * Override Settings Restore Afterwards
+             * @default true
+             * @enum {unknown}
+             */
+            override_settings_restore_afterwards: true;
+            /**
+             * Prompt
+             * @default
+             */
+            prompt: string;
+            /**
+             * Refiner Checkpoint
+             * @enum {unknown}
+             */
+            refiner_checkpoint?: null | "" | "None";
+            /**
+             * Refiner Switch At
+             * @description Of 'refiner_checkpoint'.
+             */
+            refiner_switch_at?: string | number | boolean | null;
+            /**
+             * Resize Mode
+             * @description Of a picture of another shape: 0 stretches it, 1 crops it.
+             * @default 0
+             */
+            resize_mode: number;
+            /**
+             * Restore Faces
+             * @default false
+             * @enum {unknown}
+             */
+            restore_faces: false;
+            /**
+             * S Churn
+             * @enum {unknown}
+             */
+            s_churn?: null | 0;
+            /**
+             * S Min Uncond
+             * @enum {unknown}
+             */
+            s_min_uncond?: null | 0;
+            /**
+             * S Noise
+             * @enum {unknown}
+             */
+            s_noise?: null | 1;
+            /**
+             * S Tmax
+             * @enum {unknown}
+             */
+            s_tmax?: null | 0;
+            /**
+             * S Tmin
+             * @enum {unknown}
+             */
+            s_tmin?: null | 0;
+            /**
+             * Sampler Index
+             * @description The same, where 'sampler_name' is left out.
+             */
+            sampler_index?: string | null;
+            /** Sampler Name */
+            sampler_name?: string | null;
+            /**
+             * Save Images
+             * @description The studio keeps every painting.
+             */
+            save_images?: string | number | boolean | null;
+            /**
+             * Scheduler
+             * @description 'automatic' only: painters have one each.
+             */
+            scheduler?: string | null;
+            /**
+             * Script Args
+             * @default []
+             * @enum {unknown}
+             */
+            script_args: never[];
+            /**
+             * Script Name
+             * @enum {unknown}
+             */
+            script_name?: null | "" | "None";
+            /**
+             * Seed
+             * @description -1 is any.
+             * @default -1
+             */
+            seed: number;
+            /**
+             * Seed Resize From H
+             * @default -1
+             * @enum {unknown}
+             */
+            seed_resize_from_h: -1 | 0;
+            /**
+             * Seed Resize From W
+             * @default -1
+             * @enum {unknown}
+             */
+            seed_resize_from_w: -1 | 0;
+            /**
+             * Send Images
+             * @default true
+             */
+            send_images: boolean;
+            /** Steps */
+            steps?: number | null;
+            /**
+             * Styles
+             * @default []
+             * @enum {unknown}
+             */
+            styles: never[];
+            /**
+             * Subseed
+             * @description Of 'subseed_strength'.
+             */
+            subseed?: string | number | boolean | null;
+            /**
+             * Subseed Strength
+             * @default 0
+             * @enum {unknown}
+             */
+            subseed_strength: 0;
+            /**
+             * Tiling
+             * @default false
+             * @enum {unknown}
+             */
+            tiling: false;
+            /**
+             * Width
+             * @description Painters paint at their own size; what is larger is enlarged.
+             * @default 512
+             */
+            width: number;
+        };
+        /**
+         * ImageOut
+         * @description A picture as base64 or the address of its file, and what painting it again needs: `seed`; `id` is its name here.
+         */
+        ImageOut: {
+            /** B64 Json */
+            b64_json?: string | null;
+            /** Id */
+            id: string;
+            /** Seed */
+            seed: number;
+            /** Url */
+            url?: string | null;
+        };
+        /**
+         * ImagesOut
+         * @description Pictures. OpenAI's `quality` knows no word for ours, and tokens are not counted here, so both are left out.
+         */
+        ImagesOut: {
+            /**
+             * Background
+             * @enum {string}
+             */
+            background: "transparent" | "opaque";
+            /** Created */
+            created: number;
+            /** Data */
+            data: components["schemas"]["ImageOut"][];
+            /**
+             * Output Format
+             * @enum {string}
+             */
+            output_format: "png" | "webp" | "jpeg";
+            /** Size */
+            size: string;
+        };
+        /**
+         * InfoIn
+         * @description A picture whose texts are asked for.
+         */
+        InfoIn: {
+            /**
+             * Image
+             * @description As base64.
+             */
+            image: string;
+        };
+        /**
+         * InfoOut
+         * @description Texts of a picture: A1111's, all by name, and what A1111's says, taken apart.
+         */
+        InfoOut: {
+            /** Info */
+            info: string;
+            /** Items */
+            items: {
+                [key: string]: string;
+            };
+            /** Parameters */
+            parameters: {
+                [key: string]: string;
+            };
         };
         /**
          * JobOut
@@ -1061,12 +2087,93 @@ export interface components {
             role: string;
         };
         /**
+         * ModelOut
+         * @description A painter as a model.
+         */
+        ModelOut: {
+            /** Created */
+            created: number;
+            /** Id */
+            id: string;
+            /**
+             * Object
+             * @default model
+             * @constant
+             */
+            object: "model";
+            /** Owned By */
+            owned_by: string;
+        };
+        /**
+         * ModelsOut
+         * @description All of them.
+         */
+        ModelsOut: {
+            /** Data */
+            data: components["schemas"]["ModelOut"][];
+            /**
+             * Object
+             * @default list
+             * @constant
+             */
+            object: "list";
+        };
+        /**
          * Move
          * @description Where to put a job: before another one, or behind all.
          */
         Move: {
             /** Before */
             before?: string | null;
+        };
+        /**
+         * OptionsIn
+         * @description What can be set: the painter. The rest is so anyway; clients send back what they were given.
+         */
+        OptionsIn: {
+            /**
+             * Grid Save
+             * @default false
+             * @enum {unknown}
+             */
+            grid_save: false;
+            /**
+             * Samples Format
+             * @default png
+             * @enum {unknown}
+             */
+            samples_format: "png";
+            /**
+             * Samples Save
+             * @default true
+             * @enum {unknown}
+             */
+            samples_save: true;
+            /** Sd Model Checkpoint */
+            sd_model_checkpoint?: string | null;
+        };
+        /**
+         * OptionsOut
+         * @description What is set.
+         */
+        OptionsOut: {
+            /**
+             * Grid Save
+             * @default false
+             */
+            grid_save: boolean;
+            /**
+             * Samples Format
+             * @default png
+             */
+            samples_format: string;
+            /**
+             * Samples Save
+             * @default true
+             */
+            samples_save: boolean;
+            /** Sd Model Checkpoint */
+            sd_model_checkpoint: string;
         };
         /**
          * PainterOut
@@ -1181,6 +2288,16 @@ export interface components {
             text: string;
         };
         /**
+         * PasswordIn
+         * @description A new password, and the one before.
+         */
+        PasswordIn: {
+            /** New */
+            new: string;
+            /** Old */
+            old: string;
+        };
+        /**
          * PictureOut
          * @description A picture that was uploaded.
          */
@@ -1193,6 +2310,20 @@ export interface components {
             name: string;
             /** Width */
             width: number;
+        };
+        /**
+         * PicturesOut
+         * @description Pictures as base64 of PNG, what was asked for, and what was painted, as JSON in a string.
+         */
+        PicturesOut: {
+            /** Images */
+            images: string[];
+            /** Info */
+            info: string;
+            /** Parameters */
+            parameters: {
+                [key: string]: unknown;
+            };
         };
         /**
          * Priority
@@ -1210,6 +2341,43 @@ export interface components {
             error: components["schemas"]["Trouble"];
         };
         /**
+         * ProgressOut
+         * @description How far all is that one ordered: a share, the seconds that are left, and a preview as base64 of PNG.
+         */
+        ProgressOut: {
+            /** Current Image */
+            current_image?: string | null;
+            /** Current Task */
+            current_task?: string | null;
+            /**
+             * Eta Relative
+             * @default 0
+             */
+            eta_relative: number;
+            /**
+             * Progress
+             * @default 0
+             */
+            progress: number;
+            state?: components["schemas"]["StateOut"];
+            /** Textinfo */
+            textinfo?: string | null;
+        };
+        /**
+         * SamplerOut
+         * @description A sampler.
+         */
+        SamplerOut: {
+            /** Aliases */
+            aliases: string[];
+            /** Name */
+            name: string;
+            /** Options */
+            options: {
+                [key: string]: string;
+            };
+        };
+        /**
          * SetOut
          * @description A set of pictures.
          */
@@ -1224,6 +2392,340 @@ export interface components {
             pictures: number;
             /** Source */
             source: string;
+        };
+        /**
+         * StateOut
+         * @description Where a painting is.
+         */
+        StateOut: {
+            /**
+             * Interrupted
+             * @default false
+             */
+            interrupted: boolean;
+            /**
+             * Job
+             * @default
+             */
+            job: string;
+            /**
+             * Job Count
+             * @default 0
+             */
+            job_count: number;
+            /**
+             * Job No
+             * @default 0
+             */
+            job_no: number;
+            /**
+             * Job Timestamp
+             * @default 0
+             */
+            job_timestamp: string;
+            /**
+             * Sampling Step
+             * @default 0
+             */
+            sampling_step: number;
+            /**
+             * Sampling Steps
+             * @default 0
+             */
+            sampling_steps: number;
+            /**
+             * Skipped
+             * @default false
+             */
+            skipped: boolean;
+            /**
+             * Stopping Generation
+             * @default false
+             */
+            stopping_generation: boolean;
+        };
+        /**
+         * TextIn
+         * @description A request for pictures from words.
+         */
+        TextIn: {
+            /**
+             * Alwayson Scripts
+             * @default {}
+             * @enum {unknown}
+             */
+            alwayson_scripts: Record<string, never>;
+            /**
+             * Batch Size
+             * @default 1
+             */
+            batch_size: number;
+            /** Cfg Scale */
+            cfg_scale?: number | null;
+            /**
+             * Comments
+             * @enum {unknown}
+             */
+            comments?: null | Record<string, never>;
+            /**
+             * Denoising Strength
+             * @description Of 'enable_hr'.
+             */
+            denoising_strength?: string | number | boolean | null;
+            /**
+             * Disable Extra Networks
+             * @description There are none.
+             */
+            disable_extra_networks?: string | number | boolean | null;
+            /**
+             * Do Not Save Grid
+             * @description No grids are made.
+             */
+            do_not_save_grid?: string | number | boolean | null;
+            /**
+             * Do Not Save Samples
+             * @default false
+             * @enum {unknown}
+             */
+            do_not_save_samples: false;
+            /**
+             * Enable Hr
+             * @default false
+             * @enum {unknown}
+             */
+            enable_hr: false;
+            /**
+             * Eta
+             * @description What the sampler has anyway: 1 where it draws noise, else 0 or 1.
+             */
+            eta?: number | null;
+            /**
+             * Firstpass Image
+             * @enum {unknown}
+             */
+            firstpass_image?: null;
+            /**
+             * Firstphase Height
+             * @description Of 'enable_hr'.
+             */
+            firstphase_height?: string | number | boolean | null;
+            /**
+             * Firstphase Width
+             * @description Of 'enable_hr'.
+             */
+            firstphase_width?: string | number | boolean | null;
+            /**
+             * Force Task Id
+             * @enum {unknown}
+             */
+            force_task_id?: null;
+            /**
+             * Height
+             * @default 512
+             */
+            height: number;
+            /**
+             * Hr Checkpoint Name
+             * @description Of 'enable_hr'.
+             */
+            hr_checkpoint_name?: string | number | boolean | null;
+            /**
+             * Hr Negative Prompt
+             * @description Of 'enable_hr'.
+             */
+            hr_negative_prompt?: string | number | boolean | null;
+            /**
+             * Hr Prompt
+             * @description Of 'enable_hr'.
+             */
+            hr_prompt?: string | number | boolean | null;
+            /**
+             * Hr Resize X
+             * @description Of 'enable_hr'.
+             */
+            hr_resize_x?: string | number | boolean | null;
+            /**
+             * Hr Resize Y
+             * @description Of 'enable_hr'.
+             */
+            hr_resize_y?: string | number | boolean | null;
+            /**
+             * Hr Sampler Name
+             * @description Of 'enable_hr'.
+             */
+            hr_sampler_name?: string | number | boolean | null;
+            /**
+             * Hr Scale
+             * @description Of 'enable_hr'.
+             */
+            hr_scale?: string | number | boolean | null;
+            /**
+             * Hr Scheduler
+             * @description Of 'enable_hr'.
+             */
+            hr_scheduler?: string | number | boolean | null;
+            /**
+             * Hr Second Pass Steps
+             * @description Of 'enable_hr'.
+             */
+            hr_second_pass_steps?: string | number | boolean | null;
+            /**
+             * Hr Upscaler
+             * @description Of 'enable_hr'.
+             */
+            hr_upscaler?: string | number | boolean | null;
+            /**
+             * Infotext
+             * @enum {unknown}
+             */
+            infotext?: null;
+            /**
+             * N Iter
+             * @description Batches; the seeds count on from one picture to the next.
+             * @default 1
+             */
+            n_iter: number;
+            /**
+             * Negative Prompt
+             * @default
+             */
+            negative_prompt: string;
+            /** @description Of this request. */
+            override_settings?: components["schemas"]["OptionsIn"];
+            /**
+             * Override Settings Restore Afterwards
+             * @default true
+             * @enum {unknown}
+             */
+            override_settings_restore_afterwards: true;
+            /**
+             * Prompt
+             * @default
+             */
+            prompt: string;
+            /**
+             * Refiner Checkpoint
+             * @enum {unknown}
+             */
+            refiner_checkpoint?: null | "" | "None";
+            /**
+             * Refiner Switch At
+             * @description Of 'refiner_checkpoint'.
+             */
+            refiner_switch_at?: string | number | boolean | null;
+            /**
+             * Restore Faces
+             * @default false
+             * @enum {unknown}
+             */
+            restore_faces: false;
+            /**
+             * S Churn
+             * @enum {unknown}
+             */
+            s_churn?: null | 0;
+            /**
+             * S Min Uncond
+             * @enum {unknown}
+             */
+            s_min_uncond?: null | 0;
+            /**
+             * S Noise
+             * @enum {unknown}
+             */
+            s_noise?: null | 1;
+            /**
+             * S Tmax
+             * @enum {unknown}
+             */
+            s_tmax?: null | 0;
+            /**
+             * S Tmin
+             * @enum {unknown}
+             */
+            s_tmin?: null | 0;
+            /**
+             * Sampler Index
+             * @description The same, where 'sampler_name' is left out.
+             */
+            sampler_index?: string | null;
+            /** Sampler Name */
+            sampler_name?: string | null;
+            /**
+             * Save Images
+             * @description The studio keeps every painting.
+             */
+            save_images?: string | number | boolean | null;
+            /**
+             * Scheduler
+             * @description 'automatic' only: painters have one each.
+             */
+            scheduler?: string | null;
+            /**
+             * Script Args
+             * @default []
+             * @enum {unknown}
+             */
+            script_args: never[];
+            /**
+             * Script Name
+             * @enum {unknown}
+             */
+            script_name?: null | "" | "None";
+            /**
+             * Seed
+             * @description -1 is any.
+             * @default -1
+             */
+            seed: number;
+            /**
+             * Seed Resize From H
+             * @default -1
+             * @enum {unknown}
+             */
+            seed_resize_from_h: -1 | 0;
+            /**
+             * Seed Resize From W
+             * @default -1
+             * @enum {unknown}
+             */
+            seed_resize_from_w: -1 | 0;
+            /**
+             * Send Images
+             * @default true
+             */
+            send_images: boolean;
+            /** Steps */
+            steps?: number | null;
+            /**
+             * Styles
+             * @default []
+             * @enum {unknown}
+             */
+            styles: never[];
+            /**
+             * Subseed
+             * @description Of 'subseed_strength'.
+             */
+            subseed?: string | number | boolean | null;
+            /**
+             * Subseed Strength
+             * @default 0
+             * @enum {unknown}
+             */
+            subseed_strength: 0;
+            /**
+             * Tiling
+             * @default false
+             * @enum {unknown}
+             */
+            tiling: false;
+            /**
+             * Width
+             * @description Painters paint at their own size; what is larger is enlarged.
+             * @default 512
+             */
+            width: number;
         };
         /**
          * Trouble
@@ -2399,7 +3901,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/plain": string;
+                    "text/plain": unknown;
                 };
             };
             /** @description Client Error */
@@ -2408,7 +3910,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/plain": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Server Error */
@@ -2417,7 +3919,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/plain": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2734,6 +4236,8 @@ export interface operations {
                 bare?: boolean;
                 quality?: number;
                 background?: string;
+                /** @description Lay it on `background` in every format. */
+                opaque?: boolean;
                 download?: boolean;
             };
             header?: never;
@@ -2902,6 +4406,46 @@ export interface operations {
             };
         };
     };
+    change_password_api_password_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     upload_api_pictures_post: {
         parameters: {
             query?: never;
@@ -2999,6 +4543,44 @@ export interface operations {
         responses: {
             /** @description Successful Response */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_api_pictures__picture_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                picture_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3282,6 +4864,1129 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UserOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    embeddings_sdapi_v1_embeddings_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: {
+                            [key: string]: string;
+                        };
+                    };
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    nothing_sdapi_v1_face_restorers_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string[];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    nothing_sdapi_v1_hypernetworks_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string[];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    img2img_sdapi_v1_img2img_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImageIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PicturesOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    interrupt_sdapi_v1_interrupt_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: string;
+                    };
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    nothing_sdapi_v1_latent_upscale_modes_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string[];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    nothing_sdapi_v1_loras_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string[];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    options_sdapi_v1_options_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OptionsOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_options_sdapi_v1_options_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OptionsIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: string;
+                    };
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    png_info_sdapi_v1_png_info_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InfoIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InfoOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    progress_sdapi_v1_progress_get: {
+        parameters: {
+            query?: {
+                skip_current_image?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgressOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    nothing_sdapi_v1_prompt_styles_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string[];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    nothing_sdapi_v1_realesrgan_models_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string[];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    refresh_sdapi_v1_refresh_checkpoints_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: string;
+                    };
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    samplers_sdapi_v1_samplers_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SamplerOut"][];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    schedulers_sdapi_v1_schedulers_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: string;
+                    }[];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scripts_sdapi_v1_scripts_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: string[];
+                    };
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    checkpoints_sdapi_v1_sd_models_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckpointOut"][];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    nothing_sdapi_v1_sd_vae_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string[];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    txt2img_sdapi_v1_txt2img_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TextIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PicturesOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    nothing_sdapi_v1_upscalers_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string[];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edit_v1_images_edits_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /**
+                     * Background
+                     * @description 'transparent' needs a painter of four channels and PNG or WebP; 'opaque' is white.
+                     * @default auto
+                     * @enum {string}
+                     */
+                    background?: "auto" | "transparent" | "opaque";
+                    /**
+                     * Conditions
+                     * @description Others that the painter heeds.
+                     */
+                    conditions?: {
+                        [key: string]: string;
+                    };
+                    /** Guidance */
+                    guidance?: number | null;
+                    /**
+                     * Format: binary
+                     * @description To start from; send 'image[]' for several, which are then styles to paint in.
+                     */
+                    image?: string;
+                    "image[]"?: string[];
+                    /**
+                     * Keep Colours
+                     * @default false
+                     */
+                    keep_colours?: boolean;
+                    /**
+                     * Format: binary
+                     * @description Of the image's size: what is fully transparent in it is painted anew.
+                     */
+                    mask?: string;
+                    /**
+                     * Model
+                     * @description The name of a painter.
+                     * @default emoji
+                     */
+                    model?: string;
+                    /**
+                     * N
+                     * @default 1
+                     */
+                    n?: number;
+                    /**
+                     * Negative Prompt
+                     * @default
+                     */
+                    negative_prompt?: string;
+                    /**
+                     * Output Compression
+                     * @description The quality of WebP and JPEG, by default 100, the best.
+                     */
+                    output_compression?: number | null;
+                    /**
+                     * Output Format
+                     * @default png
+                     * @enum {string}
+                     */
+                    output_format?: "png" | "webp" | "jpeg";
+                    /**
+                     * Palette
+                     * @description Such as '#c0392b:0.6,#27ae60:0.4'.
+                     */
+                    palette?: string | null;
+                    /**
+                     * Partial Images
+                     * @description Previews of each picture, at most; with 'stream' only.
+                     * @default 0
+                     */
+                    partial_images?: number;
+                    /** Prompt */
+                    prompt: string;
+                    /**
+                     * Quality
+                     * @description 'auto' or 'standard'; it is 'steps' that make paintings finer here.
+                     * @default auto
+                     */
+                    quality?: string;
+                    /**
+                     * Response Format
+                     * @default b64_json
+                     * @enum {string}
+                     */
+                    response_format?: "b64_json" | "url";
+                    /**
+                     * Safety Identifier
+                     * @description Likewise.
+                     */
+                    safety_identifier?: string | null;
+                    /** Sampler */
+                    sampler?: string | null;
+                    /**
+                     * Seed
+                     * @description Of the first picture; the others count on from it.
+                     */
+                    seed?: number | null;
+                    /**
+                     * Size
+                     * @description 'auto', which is the painter's own, or 'WxH' up to 1024 a side.
+                     * @default auto
+                     */
+                    size?: string;
+                    /** Steps */
+                    steps?: number | null;
+                    /**
+                     * Stream
+                     * @default false
+                     */
+                    stream?: boolean;
+                    /**
+                     * Strength
+                     * @description How little of the start picture is kept.
+                     */
+                    strength?: number | null;
+                    /**
+                     * Style
+                     * @description A style that the painter knows, such as 'noto:0.7'.
+                     */
+                    style?: string | null;
+                    /**
+                     * User
+                     * @description A label of the caller's own. It is not kept.
+                     */
+                    user?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImagesOut"];
+                    "text/event-stream": string;
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    generate_v1_images_generations_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GenerationIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImagesOut"];
+                    "text/event-stream": string;
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    models_v1_models_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelsOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    one_model_v1_models__name__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelOut"];
                 };
             };
             /** @description Client Error */

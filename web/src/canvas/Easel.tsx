@@ -32,7 +32,9 @@ interface Point {
 export function Easel({ picture, marks, tool, size, look, width, zoom, onMark }: Props) {
   const { t } = useTranslation();
   const image = useImage(address(picture.id));
-  const [current, setCurrent] = useState<Mark | null>(null);
+  const [current, setShown] = useState<Mark | null>(null);
+  // Pointers move faster than pages are drawn, so what is being drawn is kept beside what is shown of it.
+  const live = useRef<Mark | null>(null);
   const [cursor, setCursor] = useState<Point | null>(null);
   const mask = useRef<Konva.Layer>(null);
   const scale = Math.min(width / picture.width, HIGHEST / picture.height) * zoom;
@@ -43,17 +45,21 @@ export function Easel({ picture, marks, tool, size, look, width, zoom, onMark }:
     if (canvas) canvas.style.opacity = look.mask ? String(look.opacity) : "0";
   });
 
+  const put = (mark: Mark | null) => {
+    live.current = mark;
+    setShown(mark);
+  };
   const begin = ({ x, y }: Point) =>
-    setCurrent(tool === "rectangle" ? { kind: tool, x, y, width: 0, height: 0 } : { kind: tool, size, points: [x, y] });
-  const extend = ({ x, y }: Point) =>
-    setCurrent((old) => {
-      if (old === null || old.kind === "clear" || old.kind === "invert") return old;
-      if (old.kind === "rectangle") return { ...old, width: x - old.x, height: y - old.y };
-      return { ...old, points: [...old.points, x, y] };
-    });
+    put(tool === "rectangle" ? { kind: tool, x, y, width: 0, height: 0 } : { kind: tool, size, points: [x, y] });
+  const extend = ({ x, y }: Point) => {
+    const old = live.current;
+    if (old === null || old.kind === "clear" || old.kind === "invert") return;
+    if (old.kind === "rectangle") put({ ...old, width: x - old.x, height: y - old.y });
+    else put({ ...old, points: [...old.points, x, y] });
+  };
   const end = () => {
-    if (current !== null) onMark(tidy(current));
-    setCurrent(null);
+    if (live.current !== null) onMark(tidy(live.current));
+    put(null);
   };
 
   const at = (stage: Konva.Stage | null): Point | null => {
@@ -78,10 +84,10 @@ export function Easel({ picture, marks, tool, size, look, width, zoom, onMark }:
       setCursor(next);
       extend(next);
     } else if (event.key === " ") {
-      if (current === null) begin(place);
+      if (live.current === null) begin(place);
       else end();
       setCursor(place);
-    } else if (event.key === "Escape" && current !== null) setCurrent(null);
+    } else if (event.key === "Escape" && live.current !== null) put(null);
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -107,7 +113,7 @@ export function Easel({ picture, marks, tool, size, look, width, zoom, onMark }:
         }}
         onPointerMove={(event) => {
           const place = at(event.target.getStage());
-          if (place && current) extend(place);
+          if (place) extend(place);
         }}
         onPointerUp={end}
         onPointerLeave={end}

@@ -11,7 +11,7 @@ export interface Look {
 export function Layers({ look, onChange }: { look: Look; onChange: (look: Look) => void }) {
   const { t } = useTranslation();
   return (
-    <Stack gap={8} flex={1} role="group" aria-label={t("canvas.layers")}>
+    <Stack gap={8} role="group" aria-label={t("canvas.layers")}>
       <Group wrap="nowrap">
         <Checkbox
           label={t("canvas.layer.mask")}

@@ -1,4 +1,4 @@
-import { Group, Stack } from "@mantine/core";
+import { Stack } from "@mantine/core";
 import { useElementSize } from "@mantine/hooks";
 import { useState, type KeyboardEvent } from "react";
 import { useTranslation } from "react-i18next";
@@ -69,9 +69,7 @@ export default function MaskEditor({ picture, drawing, onChange }: Props) {
           onMark={(mark) => onChange(draw(drawing, mark))}
         />
       )}
-      <Group align="flex-start" gap="md">
-        <Layers look={look} onChange={setLook} />
-      </Group>
+      <Layers look={look} onChange={setLook} />
       <Marks picture={picture} drawing={drawing} onChange={onChange} />
     </Stack>
   );

@@ -3,6 +3,7 @@ import { useHotkeys } from "@mantine/hooks";
 import { useTranslation } from "react-i18next";
 import { useMay } from "../api/accounts";
 import { useChange, usePainting, useTags, useTrash, whole } from "../api/paintings";
+import { shown } from "../api/pictures";
 import type { Painting } from "../api/types";
 import { useSettingName } from "../paint/names";
 import { Scores } from "../paint/Scores";
@@ -48,11 +49,11 @@ export default function Detail({ id, known, onClose, onBefore, onNext }: Props) 
           <Stack gap="sm">
             <Framed src={whole(id)} alt={painting.words || painting.painter} pixels={painting.width} />
             <Group justify="space-between">
-              <IconButton icon="undo" label={t("detail.before")} disabled={!onBefore} onClick={onBefore} />
+              <IconButton icon="left" label={t("detail.before")} disabled={!onBefore} onClick={onBefore} />
               <Text size="sm" c="dimmed">
                 {painting.width} × {painting.height}
               </Text>
-              <IconButton icon="redo" label={t("detail.next")} disabled={!onNext} onClick={onNext} />
+              <IconButton icon="right" label={t("detail.next")} disabled={!onNext} onClick={onNext} />
             </Group>
             <Scores scores={painting.scores} />
             <Wish painting={painting} />
@@ -80,7 +81,13 @@ function Wish({ painting }: { painting: Painting }) {
         {facts(painting).map(([name, value]) => (
           <div key={name}>
             <dt>{named(name)}</dt>
-            <dd>{value}</dd>
+            <dd>
+              {name === "init" || name === "mask" ? (
+                <img className={`checker ${classes.given}`} src={shown(value)} alt={named(name)} />
+              ) : (
+                value
+              )}
+            </dd>
           </div>
         ))}
         <div>
@@ -133,8 +140,9 @@ function Actions({ painting, onClose }: { painting: Painting; onClose: () => voi
         <Rating
           value={painting.stars}
           allowClear
-          color="cinnabar"
-          size="lg"
+          emptySymbol={<Icon name="star" size={26} />}
+          fullSymbol={<Icon name="star" size={26} filled />}
+          className={classes.stars}
           getSymbolLabel={(stars) => t("detail.starsNamed", { count: stars })}
           aria-labelledby="stars"
           onChange={(stars) => change.mutate({ paintings: [painting], stars })}

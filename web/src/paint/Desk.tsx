@@ -1,5 +1,5 @@
 import { Accordion, Badge, Button, Group, NumberInput, Select, Stack, Text, Textarea } from "@mantine/core";
-import { getHotkeyHandler, useHotkeys } from "@mantine/hooks";
+import { useHotkeys } from "@mantine/hooks";
 import { useTranslation } from "react-i18next";
 import { useMay } from "../api/accounts";
 import { heeds, knows, usePainters } from "../api/painters";
@@ -26,7 +26,6 @@ export function Desk() {
   const may = useMay("maker");
   const go = () => may && !paint.isPending && paint.mutate();
   useHotkeys([["mod+Enter", go]], []);
-  const enter = getHotkeyHandler([["mod+Enter", go]]);
   const text = painter === undefined || knows(painter, "text");
   return (
     <form
@@ -47,7 +46,6 @@ export function Desk() {
           value={asked.words}
           placeholder={t("paint.wordsExample")}
           onChange={(event) => change({ words: event.currentTarget.value })}
-          onKeyDown={enter}
         />
       )}
       <Group align="flex-end" wrap="nowrap">
@@ -60,7 +58,6 @@ export function Desk() {
             allowDecimal={false}
             value={asked.count}
             onChange={(value) => change({ count: Math.min(64, Math.max(1, Number(value) || 1)) })}
-            onKeyDown={enter}
           />
         )}
         <Button

@@ -41,7 +41,7 @@ function Table({ grid, onShow }: { grid: Grid; onShow: Show }) {
           size="xs"
           variant="default"
           onClick={() => grids.set((old) => old.filter(({ id }) => id !== grid.id))}
-          aria-label={t("common.removeNamed", { name: grid.words })}
+          aria-label={t("common.act", { what: t("grid.hide"), name: grid.words })}
         >
           {t("grid.hide")}
         </Button>

@@ -45,6 +45,7 @@ function One({ painter, onShow }: { painter: Painter; onShow: () => void }) {
   const named = useSettingName();
   const [, go] = useLocation();
   const may = useMay("maker");
+  const card = painter.scores ? t("painters.cardAndScores") : t("painters.card");
   const licences = Object.entries((painter.trained.licences ?? {}) as Record<string, number>);
   const styles = painter.conditions.find(({ name }) => name === "style")?.names ?? [];
   return (
@@ -86,7 +87,7 @@ function One({ painter, onShow }: { painter: Painter; onShow: () => void }) {
         {may && (
           <Button
             leftSection={<Icon name="brush" />}
-            aria-label={t("painters.paintWith", { name: painter.name })}
+            aria-label={t("common.act", { what: t("paint.go"), name: painter.name })}
             onClick={() => {
               change({ painter: painter.name, size: null, steps: null, sampler: "", guidance: null });
               go("/");
@@ -95,8 +96,8 @@ function One({ painter, onShow }: { painter: Painter; onShow: () => void }) {
             {t("paint.go")}
           </Button>
         )}
-        <Button variant="default" onClick={onShow} aria-label={t("painters.more", { name: painter.name })}>
-          {painter.scores ? t("painters.cardAndScores") : t("painters.card")}
+        <Button variant="default" onClick={onShow} aria-label={t("common.act", { what: card, name: painter.name })}>
+          {card}
         </Button>
       </Group>
     </article>

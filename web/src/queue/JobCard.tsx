@@ -21,10 +21,10 @@ interface Props {
 const COLOURS: Record<string, string> = {
   queued: "gray",
   running: "azurite",
-  paused: "yellow",
+  paused: "cinnabar",
   failed: "red",
   cancelled: "gray",
-  done: "green",
+  done: "gray",
 };
 const SHOWN = 16;
 const PRIORITIES = [10, 0, -10];
@@ -92,7 +92,7 @@ function Controls({ job, words, above, below, after }: Props & { words: string }
   if (!may) return null;
   const { id } = job;
   const open = unfinished(job);
-  const named = (what: string) => t("job.act", { what, words });
+  const named = (what: string) => t("common.act", { what, name: words });
   return (
     <Group gap={2} ms={-8}>
       {open && job.state !== "paused" && (

@@ -36,6 +36,7 @@ export function Frame({ children }: { children: ReactNode }) {
     document.title = `${title} · ${t("shell.name")}`;
   }, [title, t]);
   useHotkeys([
+    ["?", open],
     ["shift+?", open],
     ...PAGES.map(({ path }, i) => [`alt+${i + 1}`, () => go(path)] as [string, () => void]),
   ]);

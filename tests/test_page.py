@@ -1,0 +1,334 @@
+"""The page does what a maker wants of it: a browser paints, watches, finds again, and does it all by keyboard."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import AXE, QUICK, WEB, Studio, chromium, lacking, served, violations, visiting, waiting
+from playwright.sync_api import Browser, Page, expect
+
+from danqing.server.schema import document
+
+needs_browser = pytest.mark.skipif(lacking() is not None, reason=lacking() or "")
+PAGES = ("/", "/gallery", "/queue", "/painters", "/settings")
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    with served(tmp_path_factory.mktemp("page") / "home") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+def results(page: Page) -> Any:
+    return page.locator("section[aria-labelledby=newest] article")
+
+
+@needs_browser
+def test_the_first_visit_paints_within_one_click(browser: Browser, studio: Studio) -> None:
+    with visiting(browser, studio) as page:
+        page.goto(studio.address)
+        expect(page.get_by_text("Nothing painted yet")).to_be_visible()
+        page.get_by_role("button", name="Paint", exact=True).click()
+        expect(page.get_by_role("progressbar")).to_be_visible()
+        expect(results(page)).to_have_count(4)
+        expect(page.get_by_role("heading", name="Under way")).to_have_count(0)
+
+
+@needs_browser
+def test_a_palette_and_a_mask_are_heeded(browser: Browser, studio: Studio) -> None:
+    with visiting(browser, studio, QUICK, sections=["palette", "start"]) as page:  # type: ignore[arg-type]
+        page.goto(studio.address)
+        page.get_by_role("button", name="Add a colour").click()
+        page.get_by_label("Colour 1", exact=True).fill("#2040c0")
+        page.get_by_role("button", name="More actions").first.click()
+        page.get_by_role("menuitem", name="Use as start picture").click()
+        canvas = page.get_by_role("application")
+        canvas.scroll_into_view_if_needed()
+        box = canvas.bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + 40, box["y"] + 40)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 90, box["y"] + 60, steps=4)
+        page.mouse.up()
+        expect(page.get_by_text("Mask in words: 1 stroke")).to_be_visible()
+        page.get_by_role("button", name="Undo", exact=True).click()
+        expect(page.get_by_text("Mask in words: 0 strokes")).to_be_visible()
+        page.get_by_role("button", name="Redo", exact=True).click()
+        # The same in fields, and all of it survives a reload.
+        page.get_by_text("Mask in words").click()
+        page.get_by_role("button", name="Add this rectangle").click()
+        expect(page.get_by_text("Mask in words: 2 strokes")).to_be_visible()
+        page.wait_for_timeout(300)
+        page.reload()
+        expect(page.get_by_text("Mask in words: 2 strokes")).to_be_visible()
+        page.get_by_role("button", name="Paint", exact=True).click()
+        expect(page.get_by_text(re.compile("Palette missed by"))).to_have_count(1)
+    newest = studio.get("/api/paintings?most=1")["paintings"][0]
+    assert newest["wish"]["conditions"]["palette"] == "#2040c0:1"
+    assert newest["wish"]["init"]
+    assert newest["wish"]["mask"]
+
+
+@needs_browser
+def test_a_reload_while_painting_loses_nothing_and_paints_once(browser: Browser, studio: Studio) -> None:
+    before = studio.total
+    with visiting(browser, studio, {**QUICK, "words": "a slow snail", "steps": 300}) as page:
+        page.goto(studio.address)
+        page.get_by_role("button", name="Paint", exact=True).click()
+        job = page.get_by_role("article", name="a slow snail: 1 painting")
+        expect(job.get_by_role("img")).to_be_visible()  # a preview
+        page.reload()
+        expect(job).to_be_visible()
+        expect(results(page).get_by_text("a slow snail")).to_be_visible()
+        expect(job).to_have_count(0)
+    assert studio.total == before + 1
+
+
+@needs_browser
+def test_it_is_found_again_in_the_gallery_and_taken_back_from_the_trash(browser: Browser, studio: Studio) -> None:
+    studio.painted(3)
+    with visiting(browser, studio) as page:
+        page.goto(studio.address + "/gallery")
+        page.get_by_role("searchbox").fill("leaf")
+        expect(page.get_by_text("3 paintings", exact=True)).to_be_visible()
+        tiles = page.get_by_role("list", name="Paintings").get_by_role("button", name=re.compile("green leaf"))
+        expect(tiles).to_have_count(3)
+        tiles.nth(0).click(modifiers=["Control"])
+        tiles.nth(1).click(modifiers=["Shift"])
+        bar = page.get_by_role("toolbar", name="2 selected")
+        bar.get_by_role("button", name="Compare two").click()
+        dialog = page.get_by_role("dialog", name="Compare two")
+        expect(dialog.get_by_role("row", name=re.compile("Seed"))).to_be_visible()
+        dialog.get_by_role("button", name="Close").click()
+        bar.get_by_role("button", name="Star").click()
+        expect(page.get_by_role("list", name="Paintings").get_by_label("1 star")).to_have_count(2)
+        bar.get_by_role("button", name="To the trash").click()
+        expect(page.get_by_text("1 painting", exact=True)).to_be_visible()
+        page.get_by_role("button", name="Undo").click()
+        expect(page.get_by_text("3 paintings", exact=True)).to_be_visible()
+        tiles.nth(2).click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Tags").fill("kept")
+        dialog.get_by_label("Tags").press("Enter")
+        dialog.get_by_label("Kind of file").select_option("svg")
+        with page.expect_download() as saved:
+            dialog.get_by_role("button", name="Download").click()
+        assert saved.value.suggested_filename.endswith(".svg")
+    assert studio.get("/api/tags") == {"kept": 1}
+
+
+@needs_browser
+def test_two_settings_make_a_table(browser: Browser, studio: Studio) -> None:
+    grid = {
+        "grid": True,
+        "across": {"setting": "guidance", "values": "1\n3"},
+        "down": {"setting": "style", "values": "noto\ntwemoji"},
+    }
+    with visiting(browser, studio, {**QUICK, **grid}) as page:
+        page.goto(studio.address)
+        page.get_by_role("button", name="Paint the grid").click()
+        table = page.get_by_role("table")
+        expect(table.get_by_role("columnheader")).to_have_text(["1", "3"])
+        expect(table.get_by_role("rowheader")).to_have_text(["noto", "twemoji"])
+        expect(table.get_by_role("img")).to_have_count(4)
+    cells = studio.get("/api/paintings?most=4")["paintings"]
+    assert len({cell["seed"] for cell in cells}) == 1
+    assert {(cell["wish"]["guidance"], cell["wish"]["conditions"]["style"]) for cell in cells} == {
+        (guidance, style) for guidance in (1, 3) for style in ("noto", "twemoji")
+    }
+
+
+@needs_browser
+def test_everything_of_a_painting_by_keyboard(browser: Browser, studio: Studio) -> None:
+    with visiting(browser, studio, {**QUICK, "words": ""}, sections=["start"]) as page:  # type: ignore[arg-type]
+        page.goto(studio.address)
+        expect(page.get_by_role("button", name="Paint", exact=True)).to_be_enabled()
+        keys = page.keyboard
+        keys.press("Tab")
+        expect(page.get_by_text("Skip to the content")).to_be_focused()
+        keys.press("Enter")
+        keys.press("Tab")
+        expect(page.get_by_role("textbox", name="What shall be painted?")).to_be_focused()
+        keys.type("a blue fish")
+        keys.press("Control+Enter")
+        expect(results(page).get_by_text("a blue fish")).to_be_visible()
+        keys.press("Control+Home")
+        page.evaluate("document.activeElement.blur()")
+        keys.press("?")
+        expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+        keys.press("Escape")
+        keys.press("Alt+2")
+        expect(page.get_by_role("heading", name="Gallery")).to_be_visible()
+        newest = page.get_by_role("button", name=re.compile("Open a blue fish")).first
+        newest.wait_for()
+        keys.press("/")
+        expect(page.get_by_role("searchbox")).to_be_focused()
+        for _ in range(20):
+            keys.press("Tab")
+            if "blue fish" in (page.evaluate("document.activeElement.ariaLabel") or ""):
+                break
+        expect(newest).to_be_focused()
+        keys.press("x")
+        expect(page.get_by_role("toolbar", name="1 selected")).to_be_visible()
+        keys.press("Escape")
+        keys.press("s")
+        waiting(lambda: studio.get("/api/paintings?most=1")["paintings"][0]["stars"] == 1)
+        keys.press("ArrowRight")
+        expect(newest).not_to_be_focused()
+        keys.press("ArrowLeft")
+        keys.press("Enter")
+        expect(page.get_by_role("dialog")).to_be_visible()
+        keys.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        newest.focus()
+        keys.press("Delete")
+        expect(page.get_by_text("1 painting is in the trash")).to_be_visible()
+        page.get_by_role("button", name="Undo").focus()
+        keys.press("Enter")
+        waiting(lambda: studio.get("/api/paintings?trashed=true")["total"] == 0)
+        # The mask is drawn with arrows and space.
+        keys.press("Alt+1")
+        page.get_by_role("button", name="More actions").first.focus()
+        keys.press("Enter")
+        page.get_by_role("menuitem", name="Use as start picture").focus()
+        keys.press("Enter")
+        page.get_by_role("application").focus()
+        keys.press("Space")
+        keys.press("ArrowRight")
+        keys.press("Space")
+        expect(page.get_by_text("Mask in words: 1 stroke")).to_be_visible()
+        keys.press("Control+z")
+        expect(page.get_by_text("Mask in words: 0 strokes")).to_be_visible()
+
+
+@needs_browser
+def test_chinese_and_dark_are_kept(browser: Browser, studio: Studio) -> None:
+    with visiting(browser, studio) as page:
+        page.goto(studio.address + "/settings")
+        page.get_by_role("button", name="中文").click()
+        expect(page.get_by_role("heading", name="设置")).to_be_visible()
+        page.get_by_role("button", name="深色").click()
+        page.wait_for_timeout(300)
+        page.reload()
+        expect(page.get_by_role("heading", name="设置")).to_be_visible()
+        assert page.evaluate("document.documentElement.lang") == "zh-Hans"
+        assert page.evaluate("document.documentElement.dataset.mantineColorScheme") == "dark"
+    with visiting(browser, studio, locale="zh-CN") as page:
+        page.goto(studio.address)
+        expect(page.get_by_role("textbox", name="想画什么？")).to_have_value("红苹果")
+
+
+@needs_browser
+@pytest.mark.skipif(not AXE.is_file(), reason="axe is not installed: 'make web' installs it")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_everybody_can_use_every_page(browser: Browser, studio: Studio, language: str, scheme: str) -> None:
+    found: dict[str, list[str]] = {}
+    with visiting(browser, studio, None, language=language, scheme=scheme) as page:
+        for path in PAGES:
+            page.goto(studio.address + path)
+            page.get_by_role("heading", level=1).wait_for()
+            page.wait_for_load_state("networkidle")
+            if path == "/":
+                for section in page.locator(".mantine-Accordion-control").all():
+                    section.click()
+            found[path] = violations(page)
+            if path == "/gallery":
+                page.locator("[data-at='0']").click()
+                page.get_by_role("dialog").wait_for()
+                found["detail"] = violations(page)
+        page.set_viewport_size({"width": 375, "height": 812})
+        for path in PAGES:
+            page.goto(studio.address + path)
+            page.get_by_role("heading", level=1).wait_for()
+            assert page.evaluate("document.documentElement.scrollWidth") <= 375, f"{path} is wider than a phone"
+    assert not any(found.values()), {path: each for path, each in found.items() if each}
+
+
+@needs_browser
+def test_whoever_has_to_log_in_can(browser: Browser, studio: Studio) -> None:
+    refused = {"error": {"message": "nobody is logged in", "type": "authentication_error", "param": None, "code": None}}
+    context = browser.new_context(locale="en-GB")
+    try:
+        page = context.new_page()
+        page.route("**/api/me", lambda route: route.fulfill(status=401, json=refused))
+        page.goto(studio.address + "/gallery")
+        page.get_by_label("Name").fill("nobody")
+        page.get_by_role("textbox", name="Password").fill("wrong password")
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("alert")).to_contain_text("name and password do not fit")
+        assert not violations(page)
+    finally:
+        context.close()
+
+
+def flat(tree: dict[str, Any], path: str = "") -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in tree.items():
+        found |= flat(value, f"{path}{name}.") if isinstance(value, dict) else {f"{path}{name}": value}
+    return found
+
+
+def test_both_languages_say_everything_and_nothing_else() -> None:
+    english, chinese = (
+        flat(json.loads((WEB / "src/i18n" / f"{name}.json").read_text(encoding="utf8"))) for name in ("en", "zh")
+    )
+    assert english.keys() == chinese.keys()
+    assert {name for name, text in (english | chinese).items() if not text.strip()} <= {"scores.unit.style"}
+    for name in english:
+        fields = re.compile(r"\{\{(\w+)\}\}")
+        assert set(fields.findall(english[name])) == set(fields.findall(chinese[name])), name
+    known = {re.sub(r"_(one|other)$", "", name) for name in english}
+    sources = "\n".join(path.read_text(encoding="utf8") for path in sorted((WEB / "src").rglob("*.ts*")))
+    said = set(re.findall(r'\bt\(\s*"([\w.]+)"', sources)) | set(re.findall(r'\? "([a-z]+\.\w+)" : "', sources))
+    begun = set(re.findall(r"\bt\(\s*`([\w.]+\.)\$\{", sources))
+    assert said <= known, said - known
+    assert all(any(name.startswith(each) for name in known) for each in begun)
+    unused = {name for name in known if name not in said and not name.startswith(tuple(begun))}
+    assert not unused, unused
+    assert len(known) > 300
+
+
+def test_the_types_of_the_page_fit_the_studio() -> None:
+    kept = json.loads((WEB / "openapi.json").read_text(encoding="utf8"))
+    now = json.loads(json.dumps(document()))
+
+    def of_the_page(told: dict[str, Any]) -> dict[str, Any]:
+        return {path: facts for path, facts in told["paths"].items() if path.startswith("/api/")}
+
+    assert of_the_page(kept) == of_the_page(now), (
+        "run 'python -m danqing.server.schema > web/openapi.json', then 'npm run types'"
+    )
+
+
+def test_nothing_of_the_page_comes_from_elsewhere() -> None:
+    lock = json.loads((WEB / "package-lock.json").read_text(encoding="utf8"))
+    named = json.loads((WEB / "package.json").read_text(encoding="utf8"))
+    assert all(
+        re.fullmatch(r"\d+\.\d+\.\d+", version) for version in (named["dependencies"] | named["devDependencies"]).values()
+    )
+    assert not [name for name, facts in lock["packages"].items() if "resolved" in facts]
+    licences = {facts.get("license", "") for facts in lock["packages"].values()}
+    assert not [licence for licence in licences if re.search(r"GPL|NC", licence)], licences
+    page = (WEB / "index.html").read_text(encoding="utf8")
+    assert not re.search(r"(?:src|href)=\"(?:https?:)?//", page)
+
+
+def test_source_files_hold_one_idea() -> None:
+    long = {
+        str(path.relative_to(WEB)): lines
+        for path in Path(WEB / "src").rglob("*.ts*")
+        if (lines := path.read_text(encoding="utf8").count("\n")) > 300
+    }
+    assert set(long) <= {"src/api/schema.d.ts"}, long
