@@ -1,6 +1,6 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient, type QueryClient } from "@tanstack/react-query";
 import { api, StudioError, told } from "./client";
-import type { Role } from "./types";
+import type { Me, Role } from "./types";
 
 /** Who uses the page; `null` where somebody has to log in. */
 export function useMe() {
@@ -29,13 +29,18 @@ export function useMay(role: Role): boolean {
   return me != null && RANKS.indexOf(me.role as Role) >= RANKS.indexOf(role);
 }
 
+/** Somebody else uses the page now: what the last one saw is forgotten. */
+function become(client: QueryClient, me: Me | null): void {
+  client.setQueryData(["me"], me);
+  client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== "me" });
+}
+
 export function useLogin() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (asked: { name: string; password: string }) => told(api.POST("/api/login", { body: asked })),
     onSuccess: (me) => {
-      client.clear();
-      client.setQueryData(["me"], me);
+      become(client, me);
     },
     meta: { quiet: true },
   });
@@ -46,8 +51,7 @@ export function useLogout() {
   return useMutation({
     mutationFn: () => told(api.POST("/api/logout")),
     onSuccess: () => {
-      client.clear();
-      client.setQueryData(["me"], null);
+      become(client, null);
     },
   });
 }

@@ -77,6 +77,8 @@ function heard(client: QueryClient, kind: string, number: number, facts: Facts):
   } else {
     void client.invalidateQueries({ queryKey: ["jobs"] });
   }
+  // Why a job failed, and what of it could not be done as asked, is not in the event.
+  if (facts.state === "failed" || facts.state === "done") void client.invalidateQueries({ queryKey: ["jobs"] });
   if (kind !== "step") void client.invalidateQueries({ queryKey: ["job", facts.job] });
 }
 

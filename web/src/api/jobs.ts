@@ -13,6 +13,16 @@ export function useJobs() {
   });
 }
 
+/** Everybody's jobs, for admins. What others do makes no events here, so it is asked for again and again. */
+export function useEverybodysJobs(wanted: boolean) {
+  return useQuery({
+    queryKey: ["jobs", "everybody"],
+    queryFn: () => told(api.GET("/api/jobs", { params: { query: { most: MOST, everybody: true } } })),
+    enabled: wanted,
+    refetchInterval: 3000,
+  });
+}
+
 export function useJob(id: string) {
   return useQuery({
     queryKey: ["job", id],
@@ -45,7 +55,8 @@ export async function order(wish: Wish): Promise<Job> {
   }
 }
 
-export function useOrder() {
+/** Order, and put the job on the list at once. `quiet` where whoever orders shows errors in their place. */
+export function useOrder(quiet = false) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: order,
@@ -56,6 +67,7 @@ export function useOrder() {
       // Its place among the others is the studio's to say.
       void client.invalidateQueries({ queryKey: ["jobs"] });
     },
+    meta: { quiet },
   });
 }
 

@@ -1998,6 +1998,11 @@ export interface components {
             finished: string | null;
             /** Id */
             id: string;
+            /**
+             * Notes
+             * @description What of the wish its painter does not do as asked, once it has looked.
+             */
+            notes: string[];
             /** Painter */
             painter: string;
             /** Paintings */

@@ -65,15 +65,7 @@ export function Tools({ tool, size, largest, drawing, onTool, onSize, onZoom, on
           <Text size="sm" id="brush-size">
             {t("canvas.size")}
           </Text>
-          <Slider
-            flex={1}
-            min={1}
-            max={largest}
-            value={size}
-            color="azurite"
-            thumbLabel={t("canvas.size")}
-            onChange={onSize}
-          />
+          <Slider flex={1} min={1} max={largest} value={size} color="azurite" thumbLabel={t("canvas.size")} onChange={onSize} />
           <Text size="sm" w={48}>
             {size} px
           </Text>

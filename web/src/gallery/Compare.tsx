@@ -13,7 +13,10 @@ export function Compare({ one, other, onClose }: { one: Painting; other: Paintin
   const named = useSettingName();
   const [at, setAt] = useState(50);
   const [left, right] = [new Map(facts(one)), new Map(facts(other))];
-  for (const [side, painting] of [[left, one], [right, other]] as const) {
+  for (const [side, painting] of [
+    [left, one],
+    [right, other],
+  ] as const) {
     for (const [name, value] of Object.entries(painting.scores)) {
       side.set(t("compare.score", { name: named(name) }), value.toFixed(2));
     }

@@ -1,5 +1,5 @@
 import { Button, Group, Modal, Rating, Stack, TagsInput, Text, Title } from "@mantine/core";
-import { useHotkeys } from "@mantine/hooks";
+import { useHotkeys, useMediaQuery } from "@mantine/hooks";
 import { useTranslation } from "react-i18next";
 import { useMay } from "../api/accounts";
 import { useChange, usePainting, useTags, useTrash, whole } from "../api/paintings";
@@ -31,6 +31,7 @@ export default function Detail({ id, known, onClose, onBefore, onNext }: Props) 
   const { t } = useTranslation();
   const found = usePainting(id);
   const painting = found.data ?? known;
+  const phone = useMediaQuery("(max-width: 48em)");
   useHotkeys([
     ["ArrowLeft", () => onBefore?.()],
     ["ArrowRight", () => onNext?.()],
@@ -40,6 +41,7 @@ export default function Detail({ id, known, onClose, onBefore, onNext }: Props) 
       opened
       onClose={onClose}
       size="min(1040px, 96vw)"
+      fullScreen={phone}
       title={painting?.words || painting?.painter || t("common.waiting")}
       closeButtonProps={{ "aria-label": t("common.close") }}
     >

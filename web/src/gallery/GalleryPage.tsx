@@ -45,7 +45,9 @@ export default function GalleryPage() {
       </Text>
       {found.isSuccess && total === 0 && (
         <Stack align="center" py={64} gap="sm">
-          <Text size="lg">{search.trashed ? t("gallery.trashEmpty") : narrowed ? t("gallery.nothing") : t("gallery.empty")}</Text>
+          <Text size="lg">
+            {search.trashed ? t("gallery.trashEmpty") : narrowed ? t("gallery.nothing") : t("gallery.empty")}
+          </Text>
           {narrowed && !search.trashed && (
             <Button variant="default" onClick={() => change(EVERYTHING)}>
               {t("gallery.showAll")}

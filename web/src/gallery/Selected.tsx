@@ -56,7 +56,10 @@ export function Selected({ selection, trashed, board, onCompare }: Props) {
             </Button>
             <BoardPicker paintings={ids} />
             {board !== null && (
-              <Button variant="default" onClick={() => direct({ what: "unpin", id: board, paintings: ids }, { onSuccess: clear })}>
+              <Button
+                variant="default"
+                onClick={() => direct({ what: "unpin", id: board, paintings: ids }, { onSuccess: clear })}
+              >
                 {t("gallery.unpin")}
               </Button>
             )}

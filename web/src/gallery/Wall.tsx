@@ -1,6 +1,6 @@
 import { useElementSize, useMergedRef } from "@mantine/hooks";
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useRef, useState, type KeyboardEvent } from "react";
+import { useEffect, useRef, useState, type FocusEvent, type KeyboardEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { useMay } from "../api/accounts";
 import { useChange } from "../api/paintings";
@@ -46,9 +46,23 @@ export function Wall({ paintings, total, selection, trashed, more, onShow }: Pro
   useEffect(() => {
     if (more && rows > 0 && last >= rows - AHEAD) more();
   }, [more, last, rows]);
-  const { focus, keys } = useKeys({ paintings, columns, selection, trashed, onShow, to: (row) => virtual.scrollToIndex(row) });
+  const { focus, keys, left } = useKeys({
+    paintings,
+    columns,
+    selection,
+    trashed,
+    onShow,
+    to: (row) => virtual.scrollToIndex(row),
+  });
   return (
-    <ul ref={ref} className={classes.wall} onKeyDown={keys} style={{ height: virtual.getTotalSize() }} aria-label={t("gallery.wall")}>
+    <ul
+      ref={ref}
+      className={classes.wall}
+      onKeyDown={keys}
+      onBlur={left}
+      style={{ height: virtual.getTotalSize() }}
+      aria-label={t("gallery.wall")}
+    >
       {shown.flatMap((row) =>
         paintings.slice(row.index * columns, (row.index + 1) * columns).map((painting, column) => {
           const at = row.index * columns + column;
@@ -98,6 +112,15 @@ function useKeys({ paintings, columns, selection, trashed, onShow, to }: Keys) {
     requestAnimationFrame(() => document.querySelector<HTMLElement>(`[data-at="${at}"]`)?.focus());
     wanted.current = null;
   }, [focus]);
+  // Where the painting that had the focus went away, the one in its place gets it.
+  const inside = useRef(false);
+  useEffect(() => {
+    if (!inside.current || document.activeElement !== document.body) return;
+    document.querySelector<HTMLElement>(`[data-at="${Math.min(focus, paintings.length - 1)}"]`)?.focus();
+  }, [paintings, focus]);
+  const left = (event: FocusEvent) => {
+    inside.current = event.relatedTarget === null;
+  };
   const go = (at: number) => {
     const next = Math.min(paintings.length - 1, Math.max(0, at));
     wanted.current = next;
@@ -108,6 +131,7 @@ function useKeys({ paintings, columns, selection, trashed, onShow, to }: Keys) {
     const at = Number((event.target as HTMLElement).closest("[data-tile]")?.getAttribute("data-tile") ?? focus);
     const painting = paintings[at];
     if (painting === undefined) return;
+    inside.current = true;
     const chosen = selection.paintings.length ? selection.paintings : [painting];
     const steps: Record<string, number> = {
       ArrowLeft: -1,
@@ -125,13 +149,15 @@ function useKeys({ paintings, columns, selection, trashed, onShow, to }: Keys) {
     else if (event.ctrlKey || event.metaKey) return;
     else if (key === "x") (event.shiftKey ? selection.extend : selection.toggle)(painting.id);
     else if (key === "escape") selection.clear();
-    else if (key === "s" && may && !trashed) change.mutate({ paintings: chosen, stars: chosen.every((each) => each.stars > 0) ? 0 : 1 });
+    else if (key === "s" && may && !trashed)
+      change.mutate({ paintings: chosen, stars: chosen.every((each) => each.stars > 0) ? 0 : 1 });
     else if (key === "delete" && may && !trashed) {
+      setFocus(at);
       remove(chosen.map(({ id }) => id));
       selection.clear();
     } else if (key === "enter" && event.target instanceof HTMLInputElement) onShow(painting.id);
     else return;
     event.preventDefault();
   };
-  return { focus, keys };
+  return { focus, keys, left };
 }

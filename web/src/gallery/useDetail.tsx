@@ -13,9 +13,7 @@ export function useDetail(among: Painting[]): { detail: ReactNode; show: (id: st
   };
   const detail = (
     <Suspense>
-      {shown !== null && (
-        <Detail id={shown} known={among[at]} onClose={() => show(null)} onBefore={to(-1)} onNext={to(1)} />
-      )}
+      {shown !== null && <Detail id={shown} known={among[at]} onClose={() => show(null)} onBefore={to(-1)} onNext={to(1)} />}
     </Suspense>
   );
   return { detail, show };

@@ -165,9 +165,7 @@ export function Examples({ name }: { name: string }) {
             max={100}
             step={0.1}
             value={weight}
-            onChange={(value) =>
-              set(given.map((each, at) => (at === i ? { ...each, weight: Number(value) || 1 } : each)))
-            }
+            onChange={(value) => set(given.map((each, at) => (at === i ? { ...each, weight: Number(value) || 1 } : each)))}
           />
           <IconButton
             icon="stop"

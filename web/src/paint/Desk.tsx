@@ -1,14 +1,13 @@
 import { Accordion, Badge, Button, Group, NumberInput, Select, Stack, Text, Textarea } from "@mantine/core";
 import { useHotkeys } from "@mantine/hooks";
 import { useTranslation } from "react-i18next";
-import { useMay } from "../api/accounts";
 import { heeds, knows, usePainters } from "../api/painters";
 import { Icon } from "../parts/icons";
 import { Trouble } from "../parts/say";
 import { savedStore, useStore } from "../parts/store";
 import { Examples, Others, Palette, Styles } from "./Conditions";
 import classes from "./Desk.module.css";
-import { change, form, fresh } from "./form";
+import { change, choose, form, fresh } from "./form";
 import { GridField } from "./GridField";
 import { useSettingName } from "./names";
 import { StartField } from "./StartField";
@@ -23,8 +22,10 @@ export function Desk() {
   const { t, i18n } = useTranslation();
   const asked = useStore(form);
   const { painter, paint } = usePaint();
-  const may = useMay("maker");
-  const go = () => may && !paint.isPending && paint.mutate();
+  const go = () => {
+    if (painter === undefined || paint.isPending) return;
+    paint.mutate(undefined, { onSuccess: showEasel });
+  };
   useHotkeys([["mod+Enter", go]], []);
   const text = painter === undefined || knows(painter, "text");
   return (
@@ -66,12 +67,11 @@ export function Desk() {
           flex={1}
           leftSection={<Icon name="brush" size={22} />}
           loading={paint.isPending}
-          disabled={painter === undefined || !may}
+          disabled={painter === undefined}
         >
           {asked.grid ? t("paint.goGrid") : t("paint.go")}
         </Button>
       </Group>
-      {!may && <Text c="dimmed">{t("paint.viewer")}</Text>}
       <Trouble error={paint.error} />
       <PainterField name={painter?.name} />
       {painter && <Sections key={painter.name} />}
@@ -80,6 +80,12 @@ export function Desk() {
       </Button>
     </form>
   );
+}
+
+/** On a phone what is being painted is below the form. */
+function showEasel(): void {
+  const easel = document.getElementById("easel");
+  if (easel && easel.getBoundingClientRect().top > window.innerHeight * 0.6) easel.scrollIntoView({ block: "start" });
 }
 
 function PainterField({ name }: { name: string | undefined }) {
@@ -95,7 +101,10 @@ function PainterField({ name }: { name: string | undefined }) {
         allowDeselect={false}
         searchable={(painters.data?.length ?? 0) > 12}
         comboboxProps={{ shadow: "md" }}
-        onChange={(value) => value && change({ painter: value, size: null, steps: null, sampler: "", guidance: null })}
+        onChange={(value) => {
+          const chosen = painters.data?.find((each) => each.name === value);
+          if (chosen) choose(chosen);
+        }}
       />
       {found && (
         <Group gap={6}>
@@ -129,9 +138,7 @@ function Sections() {
   const named = useSettingName();
   const { painter } = usePaint();
   if (painter === undefined) return null;
-  const others = painter.conditions.filter(
-    ({ name, pictures }) => !pictures && !["text", "style", "palette"].includes(name),
-  );
+  const others = painter.conditions.filter(({ name, pictures }) => !pictures && !["text", "style", "palette"].includes(name));
   const style = painter.conditions.find(({ name, pictures }) => name === "style" && !pictures);
   const sections = [
     knows(painter, "text") &&
@@ -187,7 +194,9 @@ function Sections() {
   // What a painter cannot do without is open at once.
   const needed = sections
     .map(({ name }) => name)
-    .filter((name) => (painter.starts && name === "start" && !asked.start) || (painter.examples && name.startsWith("examples")));
+    .filter(
+      (name) => (painter.starts && name === "start" && !asked.start) || (painter.examples && name.startsWith("examples")),
+    );
   return (
     <Accordion
       multiple

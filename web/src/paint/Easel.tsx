@@ -1,6 +1,7 @@
 import { Anchor, Group, Stack, Text, Title } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
+import { useMay } from "../api/accounts";
 import { unfinished, useJobs } from "../api/jobs";
 import { useNewest } from "../api/paintings";
 import type { Job } from "../api/types";
@@ -17,13 +18,14 @@ const RECENT = 10 * 60_000;
 /** What is being painted, and what was painted last. */
 export function Easel() {
   const { t } = useTranslation();
+  const may = useMay("maker");
   const jobs = useJobs();
   const newest = useNewest(RESULTS);
   const { detail, show } = useDetail(newest.data?.paintings ?? []);
-  const shown = (jobs.data?.jobs ?? []).filter((job) => unfinished(job) || failedJustNow(job));
+  const shown = (jobs.data?.jobs ?? []).filter((job) => unfinished(job) || toldJustNow(job));
   const paintings = newest.data?.paintings ?? [];
   return (
-    <Stack gap="xl">
+    <Stack gap="xl" id="easel" className={classes.easel}>
       {shown.length > 0 && (
         <section aria-labelledby="under-way">
           <Title order={2} id="under-way" mb="sm">
@@ -52,7 +54,7 @@ export function Easel() {
         {newest.isSuccess && paintings.length === 0 && (
           <div className={classes.empty}>
             <Text size="lg">{t("easel.empty")}</Text>
-            <Text c="dimmed">{t("easel.emptyWhy")}</Text>
+            {may && <Text c="dimmed">{t("easel.emptyWhy")}</Text>}
           </div>
         )}
         <ul className={classes.results}>
@@ -68,7 +70,8 @@ export function Easel() {
   );
 }
 
-/** Whatever went wrong stays on the page for a while; the queue has it for good. */
-function failedJustNow(job: Job): boolean {
-  return job.state === "failed" && job.finished !== null && Date.now() - Date.parse(job.finished) < RECENT;
+/** What went wrong or was not done as asked stays on the page for a while; the queue has it for good. */
+function toldJustNow(job: Job): boolean {
+  const told = job.state === "failed" || job.notes.length > 0;
+  return told && job.finished !== null && Date.now() - Date.parse(job.finished) < RECENT;
 }

@@ -18,19 +18,10 @@ export function GridField({ painter }: { painter: Painter }) {
       <Text size="sm" c="dimmed">
         {t("grid.why")}
       </Text>
-      <Switch
-        label={t("grid.on")}
-        checked={asked.grid}
-        onChange={(event) => change({ grid: event.currentTarget.checked })}
-      />
+      <Switch label={t("grid.on")} checked={asked.grid} onChange={(event) => change({ grid: event.currentTarget.checked })} />
       {asked.grid && (
         <Group grow align="flex-start">
-          <AxisField
-            label={t("grid.across")}
-            axis={asked.across}
-            offered={offered}
-            onChange={(across) => change({ across })}
-          />
+          <AxisField label={t("grid.across")} axis={asked.across} offered={offered} onChange={(across) => change({ across })} />
           <AxisField label={t("grid.down")} axis={asked.down} offered={offered} onChange={(down) => change({ down })} />
         </Group>
       )}

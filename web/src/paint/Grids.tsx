@@ -5,7 +5,7 @@ import { small } from "../api/paintings";
 import { Framed } from "../parts/Framed";
 import { useStore } from "../parts/store";
 import classes from "./Grids.module.css";
-import { grids, type Grid } from "./grid";
+import { drop, grids, ordering, type Grid } from "./grid";
 import { useSettingName } from "./names";
 
 type Show = (id: string) => void;
@@ -40,7 +40,7 @@ function Table({ grid, onShow }: { grid: Grid; onShow: Show }) {
         <Button
           size="xs"
           variant="default"
-          onClick={() => grids.set((old) => old.filter(({ id }) => id !== grid.id))}
+          onClick={() => drop(grid.id)}
           aria-label={t("common.act", { what: t("grid.hide"), name: grid.words })}
         >
           {t("grid.hide")}
@@ -67,6 +67,7 @@ function Table({ grid, onShow }: { grid: Grid; onShow: Show }) {
                   <td key={other}>
                     <Cell
                       job={grid.cells[row]?.[column] ?? null}
+                      coming={ordering.has(grid.id)}
                       label={`${across} ${other}, ${down} ${value}`}
                       onShow={onShow}
                     />
@@ -81,8 +82,15 @@ function Table({ grid, onShow }: { grid: Grid; onShow: Show }) {
   );
 }
 
-function Cell({ job, label, onShow }: { job: string | null; label: string; onShow: Show }) {
-  return job === null ? <Waiting state="queued" /> : <Ordered job={job} label={label} onShow={onShow} />;
+interface CellProps {
+  job: string | null;
+  coming: boolean;
+  label: string;
+  onShow: Show;
+}
+
+function Cell({ job, coming, label, onShow }: CellProps) {
+  return job === null ? <Waiting state={coming ? "queued" : "gone"} /> : <Ordered job={job} label={label} onShow={onShow} />;
 }
 
 function Ordered({ job, label, onShow }: { job: string; label: string; onShow: Show }) {

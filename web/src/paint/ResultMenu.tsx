@@ -29,7 +29,10 @@ export function ResultMenu({ painting, onShow }: { painting: Painting; onShow: (
         <Menu.Item leftSection={<Icon name="tag" />} onClick={onShow}>
           {t("result.tagIt")}
         </Menu.Item>
-        <Menu.Item leftSection={<Icon name="download" />} onClick={() => save(`${whole(painting.id)}?download=true`).catch((error: unknown) => tell(error, t))}>
+        <Menu.Item
+          leftSection={<Icon name="download" />}
+          onClick={() => save(`${whole(painting.id)}?download=true`).catch((error: unknown) => tell(error, t))}
+        >
           {t("result.download")}
         </Menu.Item>
         <Menu.Divider />

@@ -16,7 +16,7 @@ export function Scores({ scores }: { scores: Record<string, number> }) {
         const text = t("scores.missed", { name: named(name), value: value.toFixed(value < 1 ? 3 : 1), unit });
         return (
           <Tooltip key={name} label={why} multiline w={260} events={{ hover: true, focus: true, touch: true }}>
-            <Text span size="sm" c="dimmed" tabIndex={0} aria-label={`${text}. ${why}`} role="note">
+            <Text span size="xs" c="dimmed" tabIndex={0} aria-label={`${text}. ${why}`} role="note">
               {text}
             </Text>
           </Tooltip>

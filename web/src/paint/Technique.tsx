@@ -14,7 +14,7 @@ const orNull = (value: string | number) => (value === "" ? null : Number(value))
 export function Technique({ painter }: { painter: Painter }) {
   const { t } = useTranslation();
   const asked = useStore(form);
-  const own = (value: number | string | null) => (value === null ? t("technique.own") : t("technique.ownIs", { value }));
+  const own = (value: number | string | null) => (value === null ? t("technique.own") : String(value));
   return (
     <Stack gap="md">
       <Size painter={painter} />

@@ -1,5 +1,5 @@
 /** What is being asked for. It is kept as it is typed, so a reload loses nothing. */
-import type { Example, Picture } from "../api/types";
+import type { Example, Painter, Picture } from "../api/types";
 import type { Drawing } from "../canvas/drawing";
 import { EMPTY } from "../canvas/drawing";
 import { savedStore } from "../parts/store";
@@ -87,6 +87,21 @@ export const form = savedStore<Form>("form", (kept) => {
   });
   return { ...first, ...Object.fromEntries(known) };
 });
+
+/** Take another painter: what belonged to the last one's technique goes, and styles that this one does not know. */
+export function choose(painter: Painter): void {
+  const known = painter.conditions.find(({ name }) => name === "style")?.names ?? [];
+  form.set((old) => ({
+    ...old,
+    painter: painter.name,
+    styles: old.styles.filter(({ name }) => known.length === 0 || known.includes(name)),
+    size: null,
+    steps: null,
+    sampler: "",
+    guidance: null,
+    strength: null,
+  }));
+}
 
 export function change(some: Partial<Form>): void {
   form.set((old) => ({ ...old, ...some }));

@@ -13,6 +13,9 @@ export interface Grid {
   cells: (string | null)[][];
 }
 
+/** Grids whose cells are still being ordered; one that a reload broke off gets no more. */
+export const ordering = new Set<string>();
+
 const KEPT = 8;
 export const LARGEST = 64;
 
@@ -22,8 +25,19 @@ export function keep(grid: Grid): void {
   grids.set((old) => [grid, ...old.filter(({ id }) => id !== grid.id)].slice(0, KEPT));
 }
 
+export function drop(id: string): void {
+  grids.set((old) => old.filter((grid) => grid.id !== id));
+}
+
 export function valuesOf(axis: Axis): string[] {
-  return [...new Set(axis.values.split("\n").map((line) => line.trim()).filter(Boolean))];
+  return [
+    ...new Set(
+      axis.values
+        .split("\n")
+        .map((line) => line.trim())
+        .filter(Boolean),
+    ),
+  ];
 }
 
 const NUMBERS: Record<string, (value: number) => boolean> = {

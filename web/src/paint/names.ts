@@ -1,8 +1,23 @@
 import { useTranslation } from "react-i18next";
 
 const KNOWN = [
-  "painter", "words", "negative", "style", "palette", "size", "seed", "steps", "sampler", "guidance", "init", "strength", "mask",
-  "keep_colours", "pictures", "conditions", "priority",
+  "painter",
+  "words",
+  "negative",
+  "style",
+  "palette",
+  "size",
+  "seed",
+  "steps",
+  "sampler",
+  "guidance",
+  "init",
+  "strength",
+  "mask",
+  "keep_colours",
+  "pictures",
+  "conditions",
+  "priority",
 ];
 
 /** What a setting is called; a condition that the page does not know has its own name. */

@@ -19,7 +19,11 @@ export function useAfter(painting: Painting) {
   const { t } = useTranslation();
   const ready = () => {
     go("/");
-    notifications.show({ message: t("result.inForm"), color: "azurite", closeButtonProps: { "aria-label": t("common.close") } });
+    notifications.show({
+      message: t("result.inForm"),
+      color: "azurite",
+      closeButtonProps: { "aria-label": t("common.close") },
+    });
   };
   return {
     repeat: (count: number) => order.mutate(again(painting, count)),

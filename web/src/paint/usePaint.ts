@@ -8,7 +8,7 @@ import type { Painter } from "../api/types";
 import { maskOf } from "../canvas/drawing";
 import { useStore } from "../parts/store";
 import { form, type Form } from "./form";
-import { at, fits, keep, LARGEST, valuesOf, type Grid } from "./grid";
+import { at, drop, fits, keep, LARGEST, ordering, valuesOf, type Grid } from "./grid";
 import { drawn, wishOf } from "./wish";
 
 /** The painter of the form; another where that one is gone. */
@@ -22,7 +22,7 @@ export function usePainter(): Painter | undefined {
 export function usePaint() {
   const { t } = useTranslation();
   const painter = usePainter();
-  const { mutateAsync } = useOrder();
+  const { mutateAsync } = useOrder(true);
   const paint = useMutation({
     mutationFn: async () => {
       if (painter === undefined) return;
@@ -35,15 +35,23 @@ export function usePaint() {
       const grid = planned(asked);
       if (typeof grid === "string") throw new StudioError(400, t(`grid.wrong.${grid}`));
       keep(grid);
+      ordering.add(grid.id);
       // With one seed for all, only the two settings differ.
       const one = { ...wish, count: 1, seed: wish.seed ?? drawn() };
-      for (const [row, down] of grid.down.values.entries()) {
-        for (const [column, across] of grid.across.values.entries()) {
-          const job = await mutateAsync(at(at(one, grid.down.setting, down), grid.across.setting, across));
-          const cells = grid.cells[row];
-          if (cells) cells[column] = job.id;
-          keep({ ...grid, cells: grid.cells.map((each) => [...each]) });
+      try {
+        for (const [row, down] of grid.down.values.entries()) {
+          for (const [column, across] of grid.across.values.entries()) {
+            const job = await mutateAsync(at(at(one, grid.down.setting, down), grid.across.setting, across));
+            const cells = grid.cells[row];
+            if (cells) cells[column] = job.id;
+            keep({ ...grid, cells: grid.cells.map((each) => [...each]) });
+          }
         }
+      } finally {
+        ordering.delete(grid.id);
+        // Where nothing could be ordered there is no table to show.
+        if (grid.cells.flat().some((job) => job !== null)) keep({ ...grid });
+        else drop(grid.id);
       }
     },
     meta: { quiet: true },

@@ -23,7 +23,8 @@ export function wishOf(form: Form, painter: Painter, mask: string | null): Wish 
       if (examples.length) pictures[name] = examples;
       continue;
     }
-    const text = name === "style" ? styleText(form.styles) : name === "palette" ? paletteText(form.palette) : form.conditions[name];
+    const text =
+      name === "style" ? styleText(form.styles) : name === "palette" ? paletteText(form.palette) : form.conditions[name];
     if (text?.trim()) conditions[name] = text.trim();
   }
   const starts = form.start !== null && heeds(painter, "init");
@@ -48,7 +49,18 @@ export function wishOf(form: Form, painter: Painter, mask: string | null): Wish 
 }
 
 const ASKED = [
-  "words", "negative", "conditions", "pictures", "size", "steps", "sampler", "guidance", "init", "strength", "mask", "keep_colours",
+  "words",
+  "negative",
+  "conditions",
+  "pictures",
+  "size",
+  "steps",
+  "sampler",
+  "guidance",
+  "init",
+  "strength",
+  "mask",
+  "keep_colours",
 ] as const;
 
 /** The wish of a painting as an order of new ones. */

@@ -108,9 +108,24 @@ function blocks(text: string): Block[] {
       at++;
       found.push({ kind: "code", text: take((each) => !each.startsWith("```")).join("\n") });
       at++;
+    } else if (line.startsWith("    ")) {
+      found.push({
+        kind: "code",
+        text: take((each) => each.startsWith("    "))
+          .map((each) => each.slice(4))
+          .join("\n"),
+      });
     } else if (line.startsWith("|")) {
       const rows = take((each) => each.startsWith("|")).filter((each) => !/^\|[\s:|-]+\|?\s*$/.test(each));
-      found.push({ kind: "table", rows: rows.map((row) => row.replace(/^\||\|\s*$/g, "").split("|").map((cell) => cell.trim())) });
+      found.push({
+        kind: "table",
+        rows: rows.map((row) =>
+          row
+            .replace(/^\||\|\s*$/g, "")
+            .split("|")
+            .map((cell) => cell.trim()),
+        ),
+      });
     } else if (ITEM.test(line)) {
       const taken = take((each) => ITEM.test(each) || /^\s{2,}\S/.test(each));
       const items: string[] = [];

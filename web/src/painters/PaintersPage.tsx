@@ -6,7 +6,7 @@ import { useMay } from "../api/accounts";
 import { usePainters } from "../api/painters";
 import type { Painter } from "../api/types";
 import { Learnt } from "../paint/Desk";
-import { change } from "../paint/form";
+import { choose } from "../paint/form";
 import { useSettingName } from "../paint/names";
 import { Icon } from "../parts/icons";
 import { Trouble } from "../parts/say";
@@ -63,8 +63,9 @@ function One({ painter, onShow }: { painter: Painter; onShow: () => void }) {
       <dl className={classes.facts}>
         <dt>{t("painters.asks")}</dt>
         <dd>
-          {painter.conditions.map(({ name, pictures }) => (pictures ? t("painters.byPictures", { name: named(name) }) : named(name))).join(", ") ||
-            t("painters.nothing")}
+          {painter.conditions
+            .map(({ name, pictures }) => (pictures ? t("painters.byPictures", { name: named(name) }) : named(name)))
+            .join(", ") || t("painters.nothing")}
         </dd>
         {styles.length > 0 && (
           <>
@@ -89,7 +90,7 @@ function One({ painter, onShow }: { painter: Painter; onShow: () => void }) {
             leftSection={<Icon name="brush" />}
             aria-label={t("common.act", { what: t("paint.go"), name: painter.name })}
             onClick={() => {
-              change({ painter: painter.name, size: null, steps: null, sampler: "", guidance: null });
+              choose(painter);
               go("/");
             }}
           >

@@ -68,6 +68,11 @@ export function JobCard({ job, above, below, after }: Props) {
           {job.reason}
         </Text>
       )}
+      {job.notes.map((note) => (
+        <Text key={note} size="sm" c="dimmed" role="note">
+          {note}
+        </Text>
+      ))}
       {tasks.length + paintings.length > 0 && (
         <div className={classes.pictures}>
           {tasks.map((task, i) => (

@@ -1,19 +1,34 @@
-import { Anchor, Stack, Text, Title } from "@mantine/core";
+import { Anchor, Group, Stack, Switch, Text, Title } from "@mantine/core";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
-import { unfinished, useJobs } from "../api/jobs";
+import { useMay, useMe } from "../api/accounts";
+import { unfinished, useEverybodysJobs, useJobs } from "../api/jobs";
 import { Trouble } from "../parts/say";
 import { JobCard } from "./JobCard";
 
 export default function QueuePage() {
   const { t } = useTranslation();
-  const found = useJobs();
+  const me = useMe().data;
+  const admin = useMay("admin") && me?.local === false;
+  const [everybody, setEverybody] = useState(false);
+  const [own, others] = [useJobs(), useEverybodysJobs(admin && everybody)];
+  const found = admin && everybody ? others : own;
   const jobs = found.data?.jobs ?? [];
   const open = jobs.filter(unfinished);
   const ended = jobs.filter((job) => !unfinished(job));
   return (
     <Stack gap="xl" maw={860} mx="auto">
-      <Title order={1}>{t("nav.queue")}</Title>
+      <Group justify="space-between">
+        <Title order={1}>{t("nav.queue")}</Title>
+        {admin && (
+          <Switch
+            label={t("queue.everybody")}
+            checked={everybody}
+            onChange={(event) => setEverybody(event.currentTarget.checked)}
+          />
+        )}
+      </Group>
       <Trouble error={found.error} />
       <section aria-labelledby="open">
         <Title order={2} id="open" mb="sm">
@@ -22,7 +37,10 @@ export default function QueuePage() {
         <Stack gap="sm">
           {found.isSuccess && open.length === 0 && (
             <Text c="dimmed">
-              {t("queue.none")} <Anchor component={Link} href="/" underline="always">{t("queue.order")}</Anchor>
+              {t("queue.none")}{" "}
+              <Anchor component={Link} href="/" underline="always">
+                {t("queue.order")}
+              </Anchor>
             </Text>
           )}
           {open.map((job, i) => (

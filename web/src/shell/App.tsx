@@ -1,4 +1,4 @@
-import { Center, Loader } from "@mantine/core";
+import { Center, Loader, Stack, Text } from "@mantine/core";
 import { lazy, Suspense } from "react";
 import { useTranslation } from "react-i18next";
 import { Route, Switch } from "wouter";
@@ -16,7 +16,7 @@ const SettingsPage = lazy(() => import("../settings/SettingsPage"));
 
 export function App() {
   const me = useMe();
-  if (me.isPending) return <Waiting />;
+  if (me.isPending) return <Waiting away={me.failureCount > 0} />;
   if (!me.data) return <Login />;
   return <Inside />;
 }
@@ -39,11 +39,14 @@ function Inside() {
   );
 }
 
-function Waiting() {
+function Waiting({ away = false }: { away?: boolean }) {
   const { t } = useTranslation();
   return (
     <Center mih="50vh" role="status" aria-label={t("common.waiting")}>
-      <Loader color="azurite" />
+      <Stack align="center">
+        <Loader color="azurite" />
+        {away && <Text>{t("errors.away")}</Text>}
+      </Stack>
     </Center>
   );
 }

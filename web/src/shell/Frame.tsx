@@ -1,18 +1,16 @@
-import { useMantineColorScheme, useComputedColorScheme } from "@mantine/core";
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
 import { useEffect, useRef, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useLocation } from "wouter";
 import { connection } from "../api/events";
 import { unfinished, useJobs } from "../api/jobs";
-import { language } from "../i18n";
 import { Icon, type IconName } from "../parts/icons";
-import { IconButton } from "../parts/IconButton";
 import { useStore } from "../parts/store";
 import classes from "./Frame.module.css";
 import { Help } from "./Help";
 import seal from "./seal.svg";
 import { Spoken } from "./Spoken";
+import { Tools } from "./Tools";
 
 const PAGES: { path: string; name: string; icon: IconName }[] = [
   { path: "/", name: "paint", icon: "brush" },
@@ -76,34 +74,5 @@ export function Frame({ children }: { children: ReactNode }) {
       <Spoken />
       <Help opened={help} onClose={close} />
     </>
-  );
-}
-
-function Tools({ open }: { open: () => void }) {
-  const { t } = useTranslation();
-  const { setColorScheme } = useMantineColorScheme();
-  const dark = useComputedColorScheme("light") === "dark";
-  const now = useStore(language);
-  return (
-    <div className={classes.tools}>
-      <IconButton icon="help" label={t("help.title")} onClick={open} />
-      <IconButton
-        icon={dark ? "sun" : "moon"}
-        label={dark ? t("shell.light") : t("shell.dark")}
-        onClick={() => setColorScheme(dark ? "light" : "dark")}
-      />
-      <IconLanguage now={now} />
-    </div>
-  );
-}
-
-function IconLanguage({ now }: { now: "en" | "zh" }) {
-  const other = now === "en" ? "zh" : "en";
-  // Each language is named in itself, for whoever reads no other.
-  const name = other === "zh" ? "中文" : "English";
-  return (
-    <button type="button" className={classes.language} lang={other === "zh" ? "zh-Hans" : "en"} onClick={() => language.set(other)}>
-      {name}
-    </button>
   );
 }

@@ -1,9 +1,10 @@
-import { Button, Center, Paper, PasswordInput, Stack, Text, TextInput, Title } from "@mantine/core";
+import { Button, Center, Group, Paper, PasswordInput, Stack, Text, TextInput, Title } from "@mantine/core";
 import { useState, type FormEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { useLogin } from "../api/accounts";
 import { Trouble } from "../parts/say";
 import seal from "./seal.svg";
+import { Tools } from "./Tools";
 
 export function Login() {
   const { t } = useTranslation();
@@ -18,7 +19,10 @@ export function Login() {
     <Center component="main" mih="90vh" p="md">
       <Paper component="form" onSubmit={send} withBorder p="xl" w="100%" maw={400} bg="var(--paper)">
         <Stack>
-          <img src={seal} alt="" width={48} height={48} />
+          <Group justify="space-between">
+            <img src={seal} alt="" width={48} height={48} />
+            <Tools />
+          </Group>
           <Title order={1}>{t("login.title")}</Title>
           <Text c="dimmed">{t("login.why")}</Text>
           <TextInput

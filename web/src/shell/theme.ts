@@ -2,16 +2,52 @@
 import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from "@mantine/core";
 
 const cinnabar: MantineColorsTuple = [
-  "#fdf1ee", "#f8ddd7", "#f0b9ae", "#e79384", "#de7361", "#d35a46", "#c23a2a", "#a83224", "#8c291d", "#6c1f16",
+  "#fdf1ee",
+  "#f8ddd7",
+  "#f0b9ae",
+  "#e79384",
+  "#de7361",
+  "#d35a46",
+  "#c23a2a",
+  "#a83224",
+  "#8c291d",
+  "#6c1f16",
 ];
 const azurite: MantineColorsTuple = [
-  "#edf5f8", "#d6e6ed", "#aecddb", "#82b3c8", "#5c9ab4", "#43849f", "#2f6f8f", "#265b76", "#1f4a60", "#17384a",
+  "#edf5f8",
+  "#d6e6ed",
+  "#aecddb",
+  "#82b3c8",
+  "#5c9ab4",
+  "#43849f",
+  "#2f6f8f",
+  "#265b76",
+  "#1f4a60",
+  "#17384a",
 ];
 const ink: MantineColorsTuple = [
-  "#e8e3da", "#d0cac0", "#aea89e", "#8f8a82", "#41474c", "#32383d", "#24292d", "#181c1f", "#121517", "#0c0e10",
+  "#e8e3da",
+  "#d0cac0",
+  "#aea89e",
+  "#8f8a82",
+  "#41474c",
+  "#32383d",
+  "#24292d",
+  "#181c1f",
+  "#121517",
+  "#0c0e10",
 ];
 const stone: MantineColorsTuple = [
-  "#faf7f2", "#f3eee5", "#e9e2d6", "#ddd5c8", "#cec4b5", "#aca292", "#857b6d", "#5c554c", "#433d35", "#2a2621",
+  "#faf7f2",
+  "#f3eee5",
+  "#e9e2d6",
+  "#ddd5c8",
+  "#cec4b5",
+  "#aca292",
+  "#857b6d",
+  "#5c554c",
+  "#433d35",
+  "#2a2621",
 ];
 
 export const theme = createTheme({
@@ -59,6 +95,8 @@ export const variables: CSSVariablesResolver = () => ({
     "--mantine-color-anchor": azurite[3],
     "--mantine-color-cinnabar-text": cinnabar[3],
     "--mantine-color-cinnabar-light-color": cinnabar[2],
+    "--mantine-color-azurite-light": "rgb(67 132 159 / 0.28)",
+    "--mantine-color-azurite-light-hover": "rgb(67 132 159 / 0.38)",
     "--mantine-color-azurite-text": azurite[3],
     "--mantine-color-azurite-light-color": azurite[2],
     "--mantine-color-red-text": "#ff9186",
