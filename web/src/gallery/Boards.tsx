@@ -1,10 +1,11 @@
-import { Button, Group, Menu, Modal, NativeSelect, TextInput } from "@mantine/core";
-import { useState, type FormEvent } from "react";
+import { Group, Menu, NativeSelect } from "@mantine/core";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useMay } from "../api/accounts";
 import { useBoard, useBoards } from "../api/boards";
 import { Icon } from "../parts/icons";
 import { IconButton } from "../parts/IconButton";
+import { NameBoard } from "./NameBoard";
 
 /** Which board is looked at; make, rename and remove them. */
 export function Boards({ board, onChange }: { board: string | null; onChange: (board: string | null) => void }) {
@@ -13,18 +14,10 @@ export function Boards({ board, onChange }: { board: string | null; onChange: (b
   const boards = useBoards().data ?? [];
   const { mutate } = useBoard();
   const [naming, setNaming] = useState<"add" | "rename" | null>(null);
-  const [name, setName] = useState("");
   const current = boards.find(({ id }) => id === board);
-  const ask = (what: "add" | "rename") => {
-    setName(what === "rename" ? (current?.name ?? "") : "");
-    setNaming(what);
-  };
-  const send = (event: FormEvent) => {
-    event.preventDefault();
-    const given = name.trim();
+  const name = (given: string) => {
     if (naming === "add") mutate({ what: "add", name: given });
     else if (current) mutate({ what: "rename", id: current.id, name: given });
-    setNaming(null);
   };
   return (
     <Group gap={4} align="flex-end" wrap="nowrap" flex="0 1 200px">
@@ -39,15 +32,15 @@ export function Boards({ board, onChange }: { board: string | null; onChange: (b
         onChange={(event) => onChange(event.currentTarget.value || null)}
       />
       {may && (
-        <Menu shadow="md" position="bottom-end">
+        <Menu withInitialFocusPlaceholder={false} shadow="md" position="bottom-end">
           <Menu.Target>
             <IconButton icon="board" label={t("gallery.boards")} />
           </Menu.Target>
           <Menu.Dropdown>
-            <Menu.Item leftSection={<Icon name="more" />} onClick={() => ask("add")}>
+            <Menu.Item leftSection={<Icon name="more" />} onClick={() => setNaming("add")}>
               {t("gallery.newBoard")}
             </Menu.Item>
-            <Menu.Item leftSection={<Icon name="tag" />} disabled={!current} onClick={() => ask("rename")}>
+            <Menu.Item leftSection={<Icon name="tag" />} disabled={!current} onClick={() => setNaming("rename")}>
               {t("gallery.renameBoard")}
             </Menu.Item>
             <Menu.Item
@@ -63,27 +56,14 @@ export function Boards({ board, onChange }: { board: string | null; onChange: (b
           </Menu.Dropdown>
         </Menu>
       )}
-      <Modal
-        opened={naming !== null}
-        onClose={() => setNaming(null)}
-        title={naming === "rename" ? t("gallery.renameBoard") : t("gallery.newBoard")}
-        closeButtonProps={{ "aria-label": t("common.close") }}
-      >
-        <form onSubmit={send}>
-          <Group align="flex-end">
-            <TextInput
-              flex={1}
-              data-autofocus
-              required
-              maxLength={100}
-              label={t("gallery.boardName")}
-              value={name}
-              onChange={(event) => setName(event.currentTarget.value)}
-            />
-            <Button type="submit">{t("common.save")}</Button>
-          </Group>
-        </form>
-      </Modal>
+      {naming !== null && (
+        <NameBoard
+          title={naming === "rename" ? t("gallery.renameBoard") : t("gallery.newBoard")}
+          name={naming === "rename" ? current?.name : ""}
+          onClose={() => setNaming(null)}
+          onName={name}
+        />
+      )}
     </Group>
   );
 }

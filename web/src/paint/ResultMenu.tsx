@@ -12,7 +12,7 @@ export function ResultMenu({ painting, onShow }: { painting: Painting; onShow: (
   const { t } = useTranslation();
   const { useAsStart, useSeed, useAll, trash } = useAfter(painting);
   return (
-    <Menu position="bottom-end" shadow="md" withinPortal>
+    <Menu withInitialFocusPlaceholder={false} position="bottom-end" shadow="md" withinPortal>
       <Menu.Target>
         <IconButton icon="dots" label={t("result.others")} />
       </Menu.Target>
@@ -36,7 +36,7 @@ export function ResultMenu({ painting, onShow }: { painting: Painting; onShow: (
           {t("result.download")}
         </Menu.Item>
         <Menu.Divider />
-        <Menu.Item leftSection={<Icon name="trash" />} color="red" onClick={trash}>
+        <Menu.Item leftSection={<Icon name="trash" />} c="var(--mantine-color-error)" onClick={trash}>
           {t("result.trash")}
         </Menu.Item>
       </Menu.Dropdown>

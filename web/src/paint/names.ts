@@ -2,6 +2,7 @@ import { useTranslation } from "react-i18next";
 
 const KNOWN = [
   "painter",
+  "text",
   "words",
   "negative",
   "style",

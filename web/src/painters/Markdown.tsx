@@ -48,11 +48,15 @@ function Rows({ rows: [head = [], ...rows] }: { rows: string[][] }) {
       <Table>
         <Table.Thead>
           <Table.Tr>
-            {head.map((cell, i) => (
-              <Table.Th key={i} scope="col">
-                {inline(cell)}
-              </Table.Th>
-            ))}
+            {head.map((cell, i) =>
+              cell ? (
+                <Table.Th key={i} scope="col">
+                  {inline(cell)}
+                </Table.Th>
+              ) : (
+                <Table.Td key={i} />
+              ),
+            )}
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>

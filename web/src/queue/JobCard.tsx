@@ -97,6 +97,7 @@ function Controls({ job, words, above, below, after }: Props & { words: string }
   if (!may) return null;
   const { id } = job;
   const open = unfinished(job);
+  if (!open && job.failed + job.cancelled === 0) return null;
   const named = (what: string) => t("common.act", { what, name: words });
   return (
     <Group gap={2} ms={-8}>
@@ -107,9 +108,7 @@ function Controls({ job, words, above, below, after }: Props & { words: string }
         <IconButton icon="play" label={named(t("job.resume"))} onClick={() => mutate({ id, what: "resume" })} />
       )}
       {open && <IconButton icon="stop" label={named(t("job.cancel"))} onClick={() => mutate({ id, what: "cancel" })} />}
-      {!open && job.failed + job.cancelled > 0 && (
-        <IconButton icon="again" label={named(t("job.retry"))} onClick={() => mutate({ id, what: "retry" })} />
-      )}
+      {!open && <IconButton icon="again" label={named(t("job.retry"))} onClick={() => mutate({ id, what: "retry" })} />}
       {open && above && unfinished(above) && (
         <IconButton icon="up" label={named(t("job.up"))} onClick={() => mutate({ id, what: "move", before: above.id })} />
       )}
@@ -121,7 +120,7 @@ function Controls({ job, words, above, below, after }: Props & { words: string }
         />
       )}
       {open && (
-        <Menu shadow="md">
+        <Menu withInitialFocusPlaceholder={false} shadow="md">
           <Menu.Target>
             <IconButton icon="queue" label={named(t("job.prioritise"))} />
           </Menu.Target>

@@ -49,9 +49,22 @@ const stone: MantineColorsTuple = [
   "#433d35",
   "#2a2621",
 ];
+/** For what cannot be taken back; deeper than cinnabar, which is for what may be done. */
+const warning: MantineColorsTuple = [
+  "#fdecea",
+  "#f9cfca",
+  "#f2a59d",
+  "#e97a6f",
+  "#df5547",
+  "#d13a2b",
+  "#b8261a",
+  "#9c1d13",
+  "#7d160e",
+  "#5e100a",
+];
 
 export const theme = createTheme({
-  colors: { cinnabar, azurite, gray: stone, dark: ink },
+  colors: { cinnabar, azurite, red: warning, gray: stone, dark: ink },
   primaryColor: "cinnabar",
   primaryShade: 6,
   defaultRadius: "md",
