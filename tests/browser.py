@@ -92,10 +92,15 @@ def served(home: Path) -> Iterator[Studio]:
     """A studio in a home of its own, whose worker is ready."""
     environment = os.environ | {"DANQING_HOME": str(home), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "danqing.cli", "serve", "--port", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+    home.mkdir(parents=True, exist_ok=True)
+    log = home / "serve.log"
+    with log.open("w") as said:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True, env=environment)
     try:
         assert process.stdout is not None
-        studio = Studio(process.stdout.readline().strip().rstrip("/"))
+        address = process.stdout.readline().strip()
+        assert address, log.read_text(encoding="utf8")
+        studio = Studio(address.rstrip("/"))
         waiting(lambda: all(painter["heeds"] is not None for painter in studio.get("/api/painters")))
         yield studio
     finally:

@@ -56,6 +56,16 @@ export function useLogout() {
   });
 }
 
+/** Another password of one's own; everybody with the old one has to log in again. */
+export function useChangePassword() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (asked: { old: string; new: string }) => told(api.POST("/api/password", { body: asked })),
+    onSuccess: () => become(client, null),
+    meta: { quiet: true },
+  });
+}
+
 export function useHealth() {
   return useQuery({ queryKey: ["health"], queryFn: () => told(api.GET("/api/health")) });
 }

@@ -1,5 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api, told } from "./client";
+import { inPortions } from "./portions";
 
 export function useBoards() {
   return useQuery({ queryKey: ["boards"], queryFn: () => told(api.GET("/api/boards")) });
@@ -25,7 +26,11 @@ export function useBoard() {
       if (step.what === "rename") await told(api.PATCH("/api/boards/{board_id}", { params, body: { name: step.name } }));
       else if (step.what === "remove") await told(api.DELETE("/api/boards/{board_id}", { params }));
       else if (step.what === "pin") await pin(step.id, step.paintings);
-      else await told(api.POST("/api/boards/{board_id}/remove", { params, body: { paintings: step.paintings } }));
+      else {
+        await inPortions(step.paintings, (paintings) =>
+          told(api.POST("/api/boards/{board_id}/remove", { params, body: { paintings } })),
+        );
+      }
     },
     onSettled: () => {
       void client.invalidateQueries({ queryKey: ["boards"] });
@@ -34,6 +39,7 @@ export function useBoard() {
   });
 }
 
-function pin(board: string, paintings: string[]) {
-  return told(api.POST("/api/boards/{board_id}/add", { params: { path: { board_id: board } }, body: { paintings } }));
+async function pin(board: string, all: string[]): Promise<void> {
+  const params = { path: { board_id: board } };
+  await inPortions(all, (paintings) => told(api.POST("/api/boards/{board_id}/add", { params, body: { paintings } })));
 }

@@ -1,5 +1,6 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api, told } from "./client";
+import { inPortions } from "./portions";
 import type { Painting } from "./types";
 
 /** What the gallery is searched for. */
@@ -104,8 +105,11 @@ export function useChange() {
 export function useTrash() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: ({ paintings, back }: { paintings: string[]; back?: boolean }) =>
-      told(api.POST(back ? "/api/paintings/restore" : "/api/paintings/trash", { body: { paintings } })),
+    mutationFn: async ({ paintings, back }: { paintings: string[]; back?: boolean }) => {
+      const path = back ? "/api/paintings/restore" : "/api/paintings/trash";
+      const moved = await inPortions(paintings, (portion) => told(api.POST(path, { body: { paintings: portion } })));
+      return { count: moved.reduce((sum, { count }) => sum + count, 0) };
+    },
     onSettled: () => looked(client),
   });
 }
@@ -114,8 +118,10 @@ export function useTrash() {
 export function usePurge() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (paintings: string[] | null) =>
-      told(api.POST("/api/paintings/purge", { body: paintings === null ? undefined : { paintings } })),
+    mutationFn: async (paintings: string[] | null) => {
+      if (paintings === null) await told(api.POST("/api/paintings/purge"));
+      else await inPortions(paintings, (portion) => told(api.POST("/api/paintings/purge", { body: { paintings: portion } })));
+    },
     onSettled: () => looked(client),
   });
 }

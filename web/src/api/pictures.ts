@@ -1,3 +1,4 @@
+import { useQuery } from "@tanstack/react-query";
 import { refusal, api, StudioError, told } from "./client";
 import type { Palette, Picture } from "./types";
 
@@ -16,6 +17,15 @@ export async function upload(picture: Blob, name: string): Promise<Picture> {
   return body as Picture;
 }
 
+/** The pictures that were given, the newest first. */
+export function usePictures(most: number) {
+  return useQuery({
+    queryKey: ["pictures", most],
+    queryFn: () => told(api.GET("/api/pictures", { params: { query: { most } } })),
+    staleTime: 0,
+  });
+}
+
 /** The picture at an address, fetched by the studio. */
 export function fetched(address: string): Promise<Picture> {
   return told(api.POST("/api/pictures/fetch", { body: { address } }));
@@ -24,5 +34,8 @@ export function fetched(address: string): Promise<Picture> {
 export function palette(id: string): Promise<Palette> {
   return told(api.GET("/api/pictures/{picture_id}/palette", { params: { path: { picture_id: id } } }));
 }
+
+/** What masks are called, so that they are not offered where pictures are chosen. */
+export const MASK = "mask of the page.png";
 
 export const shown = (id: string) => `/api/pictures/${id}`;

@@ -677,7 +677,7 @@ export interface paths {
         put?: never;
         /**
          * Change Password
-         * @description Give yourself another password. Every browser has to log in again.
+         * @description Give yourself another password. Every browser has to log in again, and keys end.
          */
         post: operations["change_password_api_password_post"];
         delete?: never;
@@ -693,7 +693,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Pictures
+         * @description The pictures that you gave, the newest first.
+         */
+        get: operations["pictures_api_pictures_get"];
         put?: never;
         /**
          * Upload
@@ -4451,6 +4455,46 @@ export interface operations {
             };
         };
     };
+    pictures_api_pictures_get: {
+        parameters: {
+            query?: {
+                most?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PictureOut"][];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     upload_api_pictures_post: {
         parameters: {
             query?: never;
@@ -4745,7 +4789,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "image/webp": unknown;
+                };
             };
             /** @description Client Error */
             "4XX": {

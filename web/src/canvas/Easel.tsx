@@ -55,7 +55,7 @@ export function Easel({ picture, marks, tool, size, look, width, zoom, onMark }:
     const old = live.current;
     if (old === null || old.kind === "clear" || old.kind === "invert") return;
     if (old.kind === "rectangle") put({ ...old, width: x - old.x, height: y - old.y });
-    else put({ ...old, points: [...old.points, x, y] });
+    else if (far(old.points, x, y, old.size)) put({ ...old, points: [...old.points, x, y] });
   };
   const end = () => {
     if (live.current !== null) onMark(tidy(live.current));
@@ -174,6 +174,12 @@ function tidy<T extends Mark>(mark: T): T {
     width: round(Math.abs(width)),
     height: round(Math.abs(height)),
   };
+}
+
+/** Whether a point adds anything to a line as broad as this one; a mask is kept with all its points. */
+function far(points: number[], x: number, y: number, size: number): boolean {
+  const [lastX = 0, lastY = 0] = points.slice(-2);
+  return Math.hypot(x - lastX, y - lastY) >= Math.max(0.5, size / 10);
 }
 
 function round(value: number): number {

@@ -66,7 +66,7 @@ export function Tools({ tool, size, largest, drawing, onTool, onSize, onZoom, on
             {t("canvas.size")}
           </Text>
           <Slider flex={1} min={1} max={largest} value={size} color="azurite" thumbLabel={t("canvas.size")} onChange={onSize} />
-          <Text size="sm" w={48}>
+          <Text size="sm" miw={64} ta="end">
             {size} px
           </Text>
         </Group>

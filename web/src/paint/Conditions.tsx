@@ -15,6 +15,8 @@ import { paletteOf } from "./text";
 
 const COLOURS = 8;
 const STYLES = 8;
+/** Pictures that the studio takes for one condition. */
+const EXAMPLES = 8;
 const PROPOSED = ["#c23a2a", "#2f6f8f", "#e0b44c", "#2f2a26", "#4f8a5b", "#f3ede2", "#7a4b8c", "#d98a9a"];
 
 /** Styles by name, each with its weight. */
@@ -177,7 +179,7 @@ export function Examples({ name }: { name: string }) {
       <PictureChooser
         label={t("examples.add")}
         multiple
-        onChoose={(pictures) => set([...given, ...pictures.map(({ id }) => ({ picture: id, weight: 1 }))])}
+        onChoose={(pictures) => set([...given, ...pictures.map(({ id }) => ({ picture: id, weight: 1 }))].slice(0, EXAMPLES))}
       />
     </Stack>
   );

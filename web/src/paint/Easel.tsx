@@ -7,10 +7,14 @@ import { useNewest } from "../api/paintings";
 import type { Job } from "../api/types";
 import { useDetail } from "../gallery/useDetail";
 import { Trouble } from "../parts/say";
+import { store, useStore } from "../parts/store";
 import { JobCard } from "../queue/JobCard";
 import classes from "./Easel.module.css";
 import { Grids } from "./Grids";
 import { Result } from "./Result";
+
+/** Jobs that were looked at and put away. */
+const hidden = store<string[]>([]);
 
 const RESULTS = 24;
 const RECENT = 10 * 60_000;
@@ -20,9 +24,10 @@ export function Easel() {
   const { t } = useTranslation();
   const may = useMay("maker");
   const jobs = useJobs();
+  const gone = useStore(hidden);
   const newest = useNewest(RESULTS);
   const { detail, show } = useDetail(newest.data?.paintings ?? []);
-  const shown = (jobs.data?.jobs ?? []).filter((job) => unfinished(job) || toldJustNow(job));
+  const shown = (jobs.data?.jobs ?? []).filter((job) => unfinished(job) || (toldJustNow(job) && !gone.includes(job.id)));
   const paintings = newest.data?.paintings ?? [];
   return (
     <Stack gap="xl" id="easel" className={classes.easel}>
@@ -33,7 +38,14 @@ export function Easel() {
           </Title>
           <Stack gap="sm">
             {shown.map((job, i) => (
-              <JobCard key={job.id} job={job} above={shown[i - 1]} below={shown[i + 1]} after={shown[i + 2]} />
+              <JobCard
+                key={job.id}
+                job={job}
+                above={shown[i - 1]}
+                below={shown[i + 1]}
+                after={shown[i + 2]}
+                onHide={() => hidden.set([...gone, job.id])}
+              />
             ))}
           </Stack>
         </section>

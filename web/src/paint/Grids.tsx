@@ -41,9 +41,9 @@ function Table({ grid, onShow }: { grid: Grid; onShow: Show }) {
           size="xs"
           variant="default"
           onClick={() => drop(grid.id)}
-          aria-label={t("common.act", { what: t("grid.hide"), name: grid.words })}
+          aria-label={t("common.act", { what: t("common.hide"), name: grid.words })}
         >
-          {t("grid.hide")}
+          {t("common.hide")}
         </Button>
       </Group>
       <div className={classes.scroll} tabIndex={0} role="region" aria-label={t("grid.of", { across, down })}>

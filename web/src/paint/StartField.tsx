@@ -43,7 +43,7 @@ export function StartField({ painter }: { painter: Painter }) {
             <Framed src={address(start.id)} alt={t("start.picture")} />
           </div>
         )}
-        <Button variant="default" size="xs" onClick={() => change({ start: null, mask: EMPTY })}>
+        <Button flex="none" variant="default" size="xs" onClick={() => change({ start: null, mask: EMPTY })}>
           {t("start.remove")}
         </Button>
       </Group>

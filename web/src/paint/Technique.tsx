@@ -1,4 +1,4 @@
-import { Group, NumberInput, NativeSelect, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
+import { Autocomplete, Group, NumberInput, NativeSelect, SegmentedControl, Stack, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { heeds } from "../api/painters";
 import type { Painter } from "../api/types";
@@ -6,6 +6,8 @@ import { useStore } from "../parts/store";
 import { change, form } from "./form";
 
 const SIDES = [32, 64, 128, 256, 512, 1024];
+/** Proposed; the studio knows which there are. */
+const SAMPLERS = ["ddim", "heun", "dpm++2m", "ddpm"];
 const MOST_SEED = Number.MAX_SAFE_INTEGER;
 
 const orNull = (value: string | number) => (value === "" ? null : Number(value));
@@ -72,12 +74,13 @@ export function Technique({ painter }: { painter: Painter }) {
         )}
       </Group>
       {heeds(painter, "sampler") && (
-        <TextInput
+        <Autocomplete
           label={t("technique.sampler")}
           description={t("technique.samplerWhy")}
           placeholder={own(painter.sampler)}
+          data={SAMPLERS}
           value={asked.sampler}
-          onChange={(event) => change({ sampler: event.currentTarget.value.trim() })}
+          onChange={(sampler) => change({ sampler: sampler.trim() })}
         />
       )}
       <NumberInput

@@ -3,7 +3,7 @@ import { useTranslation } from "react-i18next";
 import { StudioError } from "../api/client";
 import { useOrder } from "../api/jobs";
 import { usePainters } from "../api/painters";
-import { upload } from "../api/pictures";
+import { MASK, upload } from "../api/pictures";
 import type { Painter } from "../api/types";
 import { maskOf } from "../canvas/drawing";
 import { useStore } from "../parts/store";
@@ -62,7 +62,7 @@ export function usePaint() {
 async function masked(asked: Form): Promise<string | null> {
   if (asked.start === null) return null;
   const mask = await maskOf(asked.mask, asked.start.width, asked.start.height);
-  return mask === null ? null : (await upload(mask, "mask.png")).id;
+  return mask === null ? null : (await upload(mask, MASK)).id;
 }
 
 /** The grid of a form, or what is wrong with it. */

@@ -1,9 +1,9 @@
 import { Button, FileButton, Group, Modal, SimpleGrid, Stack, Text, TextInput, UnstyledButton } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
-import { useState, type DragEvent } from "react";
+import { useState, type DragEvent, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useNewest } from "../api/paintings";
-import { fetched, upload } from "../api/pictures";
+import { fetched, MASK, shown, upload, usePictures } from "../api/pictures";
 import type { Given } from "../paint/form";
 import { Framed, smallOf } from "./Framed";
 import { Icon } from "./icons";
@@ -17,6 +17,8 @@ interface Props {
   onChoose: (pictures: Given[]) => void;
 }
 
+/** Uploads that are offered; each is loaded whole. */
+const GIVEN = 15;
 const KINDS = "image/png,image/jpeg,image/webp,image/gif,image/svg+xml,image/bmp,image/tiff";
 
 /** A picture from this device, from the gallery or from the web. */
@@ -97,6 +99,7 @@ export function PictureChooser({ label, multiple = false, onChoose }: Props) {
 function Shelf({ onChoose }: { onChoose: (picture: Given) => void }) {
   const { t } = useTranslation();
   const [address, setAddress] = useState("");
+  const given = usePictures(GIVEN).data?.filter(({ name }) => name !== MASK) ?? [];
   const newest = useNewest(48).data?.paintings ?? [];
   const take = useMutation({ mutationFn: fetched, onSuccess: onChoose, meta: { quiet: true } });
   return (
@@ -115,19 +118,45 @@ function Shelf({ onChoose }: { onChoose: (picture: Given) => void }) {
         </Button>
       </Group>
       <Trouble error={take.error} />
-      <Text fw={600}>{t("chooser.paintings")}</Text>
-      {newest.length === 0 && <Text c="dimmed">{t("chooser.none")}</Text>}
-      <SimpleGrid cols={{ base: 3, sm: 5 }} spacing="xs">
+      {given.length > 0 && (
+        <Several title={t("chooser.given")}>
+          {given.map((picture) => (
+            <Choice key={picture.id} name={picture.name} src={shown(picture.id)} onChoose={() => onChoose(picture)} />
+          ))}
+        </Several>
+      )}
+      <Several title={t("chooser.paintings")}>
         {newest.map((painting) => (
-          <UnstyledButton
+          <Choice
             key={painting.id}
-            aria-label={`${painting.words || painting.painter}, ${painting.seed}`}
-            onClick={() => onChoose({ ...painting, name: painting.words })}
-          >
-            <Framed src={smallOf(painting)} alt="" pixels={painting.width} />
-          </UnstyledButton>
+            name={`${painting.words || painting.painter}, ${painting.seed}`}
+            src={smallOf(painting)}
+            onChoose={() => onChoose({ ...painting, name: painting.words })}
+          />
         ))}
-      </SimpleGrid>
+      </Several>
+      {newest.length === 0 && <Text c="dimmed">{t("chooser.none")}</Text>}
     </Stack>
+  );
+}
+
+function Several({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <section aria-label={title}>
+      <Text fw={600} mb="xs">
+        {title}
+      </Text>
+      <SimpleGrid cols={{ base: 3, sm: 5 }} spacing="xs">
+        {children}
+      </SimpleGrid>
+    </section>
+  );
+}
+
+function Choice({ name, src, onChoose }: { name: string; src: string; onChoose: () => void }) {
+  return (
+    <UnstyledButton aria-label={name} onClick={onChoose}>
+      <Framed src={src} alt="" />
+    </UnstyledButton>
   );
 }

@@ -16,6 +16,8 @@ interface Props {
   above?: Job;
   below?: Job;
   after?: Job;
+  /** Takes it off a list that shows it for a while only. */
+  onHide?: () => void;
 }
 
 const COLOURS: Record<string, string> = {
@@ -30,7 +32,7 @@ const SHOWN = 16;
 const PRIORITIES = [10, 0, -10];
 
 /** A job: how far it is, what it looks like so far, and what can be done about it. */
-export function JobCard({ job, above, below, after }: Props) {
+export function JobCard({ job, above, below, after, onHide }: Props) {
   const { t } = useTranslation();
   const open = unfinished(job);
   const progress = useProgress(job);
@@ -85,19 +87,20 @@ export function JobCard({ job, above, below, after }: Props) {
           ))}
         </div>
       )}
-      <Controls job={job} words={words} above={above} below={below} after={after} />
+      <Controls job={job} words={words} above={above} below={below} after={after} onHide={onHide} />
     </article>
   );
 }
 
-function Controls({ job, words, above, below, after }: Props & { words: string }) {
+function Controls({ job, words, above, below, after, onHide }: Props & { words: string }) {
   const { t } = useTranslation();
   const may = useMay("maker");
   const { mutate } = useDirect();
   if (!may) return null;
   const { id } = job;
   const open = unfinished(job);
-  if (!open && job.failed + job.cancelled === 0) return null;
+  const again = !open && job.failed + job.cancelled > 0;
+  if (!open && !again && !onHide) return null;
   const named = (what: string) => t("common.act", { what, name: words });
   return (
     <Group gap={2} ms={-8}>
@@ -108,7 +111,8 @@ function Controls({ job, words, above, below, after }: Props & { words: string }
         <IconButton icon="play" label={named(t("job.resume"))} onClick={() => mutate({ id, what: "resume" })} />
       )}
       {open && <IconButton icon="stop" label={named(t("job.cancel"))} onClick={() => mutate({ id, what: "cancel" })} />}
-      {!open && <IconButton icon="again" label={named(t("job.retry"))} onClick={() => mutate({ id, what: "retry" })} />}
+      {!open && onHide && <IconButton icon="stop" label={named(t("common.hide"))} onClick={onHide} />}
+      {again && <IconButton icon="again" label={named(t("job.retry"))} onClick={() => mutate({ id, what: "retry" })} />}
       {open && above && unfinished(above) && (
         <IconButton icon="up" label={named(t("job.up"))} onClick={() => mutate({ id, what: "move", before: above.id })} />
       )}

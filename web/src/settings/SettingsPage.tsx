@@ -5,6 +5,7 @@ import { useHealth, useLogout, useMay, useMe } from "../api/accounts";
 import { language, type Language } from "../i18n";
 import { useStore } from "../parts/store";
 import { Keys } from "./Keys";
+import { Password } from "./Password";
 import classes from "./SettingsPage.module.css";
 import { Users } from "./Users";
 
@@ -56,12 +57,16 @@ export default function SettingsPage() {
         {me?.local ? (
           <Text>{t("settings.local")}</Text>
         ) : (
-          <Group justify="space-between">
-            <Text>{t("settings.who", { name: me?.name, role: t(`settings.role.${me?.role ?? "viewer"}`) })}</Text>
-            <Button variant="default" loading={logout.isPending} onClick={() => logout.mutate()}>
-              {t("settings.logout")}
-            </Button>
-          </Group>
+          <Stack>
+            {" "}
+            <Group justify="space-between">
+              <Text>{t("settings.who", { name: me?.name, role: t(`settings.role.${me?.role ?? "viewer"}`) })}</Text>
+              <Button variant="default" loading={logout.isPending} onClick={() => logout.mutate()}>
+                {t("settings.logout")}
+              </Button>
+            </Group>
+            <Password />
+          </Stack>
         )}
       </Part>
       <Part title={t("settings.keys")}>
