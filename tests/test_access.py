@@ -1,6 +1,7 @@
 """Who may do what: every route is tried as nobody, as somebody of a lower role, and as somebody else."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,11 +9,12 @@ import pytest
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
-from studios import LOCAL, PASSWORD, local, logged_in, painted, remote, shared, studio, uploaded
+from studios import LOCAL, PASSWORD, REMOTE, local, logged_in, painted, picture, remote, shared, studio, uploaded
 from typer.testing import CliRunner
 
 from danqing.cli import app
-from danqing.server.app import ROUTERS, build
+from danqing.errors import ConfigError
+from danqing.server.app import ROUTERS, build, serve
 from danqing.server.studio import Studio
 from danqing.store.tables import ROLES
 
@@ -179,6 +181,61 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(tmp_path: Path) -
     assert all(word in cookie for word in ("httponly", "samesite=strict", "secure"))
 
 
+def test_nobody_locks_anybody_else_out(tmp_path: Path) -> None:
+    found = shared(tmp_path)
+    app_ = build(found)
+    elsewhere = TestClient(app_, base_url=REMOTE, client=("192.0.2.1", 1))
+    for _ in range(12):
+        elsewhere.post("/api/login", json={"name": "admin", "password": "a wrong guess"})
+    here = TestClient(app_, base_url=REMOTE, client=("192.0.2.2", 1))
+    assert here.post("/api/login", json={"name": "admin", "password": PASSWORD}).status_code == 200
+
+
+def test_a_proxy_before_it_makes_nobody_an_admin(tmp_path: Path) -> None:
+    """A studio that has a name listens on this machine, for a proxy that everybody reaches."""
+    found = studio(tmp_path, names=("studio.example",))
+    assert remote(found).get("/api/me").status_code == 401
+    with pytest.raises(ConfigError, match="first add a user"):
+        serve(found.settings, lambda _: None, tmp_path / "other")
+
+
+def test_only_who_is_let_in_may_send_much(tmp_path: Path) -> None:
+    found = shared(tmp_path)
+    content = picture(1000)
+    assert len(content) > 2 << 20
+    assert remote(found).post("/api/pictures", files={"picture": content}).status_code == 413
+    assert logged_in(found, "maker").post("/api/pictures", files={"picture": content}).status_code == 201
+
+
+def test_a_body_of_endless_parts_is_not_taken_apart(tmp_path: Path) -> None:
+    body = '{"init_images": [' + "[]," * 60_000 + "[]]}"
+    answer = local(studio(tmp_path)).post("/sdapi/v1/img2img", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 413
+
+
+def test_a_new_password_ends_keys_and_so_does_the_first_user(tmp_path: Path) -> None:
+    found = studio(tmp_path)
+    anonymous = local(found).post("/api/keys", json={"name": "k"}).json()["key"]
+    found.users.add("admin", PASSWORD, "admin")
+    user = found.users.named("admin").id
+    _, key = found.users.add_key(user, "mine")
+    assert found.users.by_key(anonymous) is None
+    assert found.users.by_key(key) is not None
+    found.users.change(user, password="another password")
+    assert found.users.by_key(key) is None
+
+
+def test_nothing_but_the_page_and_the_description_lies_outside_the_routes(tmp_path: Path) -> None:
+    paths = Counter(getattr(route, "path", "") for route in build(studio(tmp_path)).routes)
+    assert paths.pop("", 0) in (0, len(ROUTERS)), "a router that no test knows"
+    known = {path for _, path, _ in ROUTES}
+    assert set(paths) - known == {"/docs/openapi.json", "/assets/{name}", "/", "/{where:path}"}
+
+
+def test_the_folder_is_its_owners_alone(tmp_path: Path) -> None:
+    assert studio(tmp_path / "s").folder.stat().st_mode & 0o077 == 0
+
+
 def test_secrets_are_kept_as_hashes(tmp_path: Path) -> None:
     found = shared(tmp_path)
     browser = logged_in(found, "maker")
@@ -204,6 +261,7 @@ def test_another_name_for_this_machine_is_refused(tmp_path: Path, host: str) -> 
     "headers",
     [
         {"Origin": "http://evil.example"},
+        {"Origin": "http://[bad"},
         {"Origin": "http://127.0.0.1:1"},
         {"Origin": "null"},
         {"Sec-Fetch-Site": "cross-site"},

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+import danqing
 from danqing.store.database import Database
 from danqing.store.files import Files
 from danqing.store.sweep import sweep
@@ -176,3 +177,34 @@ def test_a_few_kills_lose_nothing_and_deliver_nothing_twice(tmp_path: Path) -> N
 def test_fifty_kills_lose_nothing_and_deliver_nothing_twice(tmp_path: Path) -> None:
     found = crash(tmp_path, 200, 8, 50, (0.3, 4.0))
     check(found, 200, 50)
+
+
+@needs_proc
+@pytest.mark.long
+def test_a_long_painting_goes_on_from_its_canvas_after_a_kill(tmp_path: Path) -> None:
+    """A thousand steps; the worker is killed once the canvas was saved, and the next one does not begin anew."""
+    house = House(tmp_path)
+    give_up = time.monotonic() + PATIENCE
+    while not house.served and time.monotonic() < give_up:
+        time.sleep(0.05)
+    wish = {"words": "a red apple", "seed": 7, "size": [32, 32], "steps": 1000}
+    job = house.ask("api/jobs", wish)["id"]
+    while not list((tmp_path / "studio" / "canvases").glob("*.safetensors")) and time.monotonic() < give_up:
+        time.sleep(0.1)
+    saved = house.ask(f"api/jobs/{job}")["step"]
+    assert house.kill("worker")
+    while house.ask(f"api/jobs/{job}")["running"] and time.monotonic() < give_up:
+        time.sleep(0.05)
+    first = 0
+    while not first and time.monotonic() < give_up:
+        found = house.ask(f"api/jobs/{job}")
+        first = found["step"] if found["running"] and found["step"] != saved else 0
+    assert first >= 0.8 * saved, "it was begun anew"
+    while house.ask(f"api/jobs/{job}")["state"] != "done" and time.monotonic() < give_up:
+        time.sleep(0.2)
+    [painting] = house.ask(f"api/jobs/{job}")["paintings"]
+    content = urllib.request.urlopen(f"{house.address}api/paintings/{painting}/file", timeout=20).read()
+    house.stop()
+    whole = danqing.load("emoji", "cpu").paint("a red apple", seed=7, size=(32, 32), steps=1000).image
+    with Image.open(io.BytesIO(content)) as image:
+        assert image.tobytes() == whole.tobytes()

@@ -145,7 +145,7 @@ def test_the_time_limit_holds_although_bytes_keep_coming(root: str, path: str) -
 
 
 def test_a_private_address_is_refused_before_anything_is_sent(root: str) -> None:
-    with pytest.raises(DataError, match=r"leads to 127\.0\.0\.1, which is not on the public internet"):
+    with pytest.raises(DataError, match="leads to a network that is not on the public internet"):
         fetch(f"{root}/whole", max_bytes=1000)
     with pytest.raises(DataError, match="not on the public internet"):
         fetch(root.replace("127.0.0.1", "localhost"), max_bytes=1000)
@@ -157,9 +157,9 @@ def test_a_private_address_is_refused_before_anything_is_sent(root: str) -> None
 def test_a_redirect_to_a_private_address_is_refused(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first peer counts as public, the one redirected to does not."""
     monkeypatch.setattr(net, "is_public", lambda peer: peer == "127.0.0.1")
-    with pytest.raises(DataError, match=r"leads to 169\.254\.169\.254"):
+    with pytest.raises(DataError, match="leads to a network that is not on the public internet"):
         fetch(f"{root}/to/http://169.254.169.254/latest", max_bytes=1000)
-    with pytest.raises(DataError, match="leads to ::1"):
+    with pytest.raises(DataError, match="not on the public internet"):
         fetch(f"{root}/to/http://[::1]:9/", max_bytes=1000)
 
 
@@ -171,7 +171,7 @@ def test_what_counts_is_the_peer_of_the_socket(root: str, monkeypatch: pytest.Mo
         socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", port))]
     )
     monkeypatch.setattr(socket.socket, "connect", lambda link, place: real(link, ("127.0.0.1", place[1])))
-    with pytest.raises(DataError, match=r"leads to 127\.0\.0\.1"):
+    with pytest.raises(DataError, match="leads to a network that is not on the public internet"):
         fetch(f"http://museum.example:{port}/whole", max_bytes=1000)
 
 

@@ -148,6 +148,56 @@ def test_what_kills_its_workers_is_painted_alone_and_then_given_up(tmp_path: Pat
     assert "died 10 times" in (found.reason or "")
 
 
+def test_what_kills_its_workers_from_a_canvas_takes_no_others_along_either(tmp_path: Path) -> None:
+    queue = opened(tmp_path)
+    jobs = [queue.accept(user, order())[0].id for user in "ab"]
+    head = queue.claim("w")
+    both = head + queue.claim_alike("w", head[0], 9)
+    queue.saved("w", {task.id: row for row, task in enumerate(both)}, "canvas")
+    queue.release("w")
+    sizes = []
+    while claimed := queue.claim("w", 16):
+        sizes.append(len(claimed))
+        if len(claimed) == 1 and claimed[0].job_id == jobs[1]:
+            assert claimed[0].canvas is None
+            queue.deliver("w", claimed[0].id, PAINTED)
+        else:
+            queue.release("w")
+    assert sizes[:2] == [2, 2]
+    assert set(sizes[2:]) == {1}
+    assert job_of(queue, jobs[0]).state == "failed"
+    assert job_of(queue, jobs[1]).state == "done"
+
+
+def test_giving_back_what_was_not_begun_is_no_attempt(tmp_path: Path) -> None:
+    queue = opened(tmp_path)
+    queue.accept("a", order(count=3))
+    for _ in range(2 * ATTEMPTS):
+        assert len(queue.claim("w", 16)) == 3
+        queue.release("w", begun=False)
+
+
+def test_jobs_are_moved_as_often_as_one_likes(tmp_path: Path) -> None:
+    queue = opened(tmp_path)
+    first, second, *others = [queue.accept("a", order())[0].id for _ in range(5)]
+    for turn in range(60):
+        queue.move(others[turn % 3], second)
+    queue.move(first, None)
+    last = queue.accept("a", order())[0].id
+    line = [queue.claim("w")[0].job_id for _ in range(6)]
+    assert line == [others[0], others[1], others[2], second, first, last]
+
+
+def test_trying_again_waits_for_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = opened(tmp_path)
+    job = queue.accept("a", order(count=3))[0].id
+    queue.cancel(job)
+    queue.accept("a", order(count=3))
+    monkeypatch.setattr(queue_module, "WAITING", 4)
+    with pytest.raises(BusyError):
+        queue.retry(job)
+
+
 def test_pause_cancel_and_retry(tmp_path: Path) -> None:
     queue = opened(tmp_path)
     job, _ = queue.accept("a", order(count=3))

@@ -1,6 +1,7 @@
 """The studio's API, without a worker: orders, the gallery, pictures, events, and what people send to break it."""
 
 import asyncio
+import contextlib
 import io
 import json
 import zipfile
@@ -22,6 +23,7 @@ from danqing.server.app import build
 from danqing.server.studio import Studio
 from danqing.server.watch import Watch
 from danqing.store.database import Database
+from danqing.store.queue import Finished
 from danqing.store.sweep import sweep
 from danqing.store.tables import Base, Event
 
@@ -85,6 +87,7 @@ def test_an_order_with_its_key_is_one_job_whatever_the_seed_drawn(client: TestCl
         ({"strength": 0.5}, 400, "without a picture to start from"),
         ({"size": [0, 5]}, 422, "size"),
         ({"size": [64, 100_000]}, 422, "size"),
+        ({"pictures": {"style": [{"picture": "u0123456789abcdef"}] * 9}}, 422, "pictures"),
         ({"seed": -1}, 422, "seed"),
         ({"seed": 2**70}, 422, "seed"),
         ({"count": 0}, 422, "count"),
@@ -458,3 +461,52 @@ def test_a_picture_that_is_deleted_is_gone(open_studio: Studio, client: TestClie
     assert client.delete(f"/api/pictures/{name}").status_code == 204
     refused(client.get(f"/api/pictures/{name}"), 404, "upload it")
     assert not list(open_studio.folder.glob("files/*/*"))
+
+
+def test_a_painting_keeps_its_file_though_its_twin_is_deleted_meanwhile(open_studio: Studio, client: TestClient) -> None:
+    [twin] = painted(open_studio, client, seed=3)
+    client.post("/api/jobs", json={"words": "x", "seed": 3})
+    [task] = open_studio.queue.claim("w")
+    content = picture(32, 3)
+    sha256 = open_studio.files.put(content)
+    client.post("/api/paintings/trash", json={"paintings": [twin]})
+    client.post("/api/paintings/purge")
+    done = Finished("x", 3, 32, 32, {}, {}, sha256, [])
+    kept = open_studio.queue.deliver("w", task.id, done, lambda: open_studio.files.put(content))
+    assert client.get(f"/api/paintings/{kept}/file").content == content
+
+
+def test_colours_of_a_large_picture_are_read_and_pictures_are_listed(client: TestClient) -> None:
+    name = uploaded(client, picture(1200))
+    assert client.get(f"/api/pictures/{name}/palette").status_code == 200
+    assert [each["id"] for each in client.get("/api/pictures").json()] == [name]
+
+
+def test_much_work_of_one_user_waits_for_nobody_else(open_studio: Studio, client: TestClient) -> None:
+    content = picture()
+    with contextlib.ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(open_studio.heavy.turn("local"))
+        open_studio.heavy._users["local"] = open_studio.heavy.waiting
+        refused(client.post("/api/pictures", files={"picture": content}), 429, "being worked on")
+        open_studio.heavy._users["local"] = 2
+    assert client.post("/api/pictures", files={"picture": content}).status_code == 201
+
+
+def test_numbers_of_events_that_cannot_be_are_refused(client: TestClient) -> None:
+    refused(client.get(f"/api/events?after={2**63}"), 422, "after")
+
+
+def test_a_search_of_endless_words_is_refused(client: TestClient) -> None:
+    refused(client.get("/api/paintings", params={"words": "a " * 100}), 400, "at most 16")
+
+
+def test_a_stream_ends_with_the_right_to_it(open_studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("danqing.server.watch.PULSE", 0.05)
+    answers = [True, False]
+
+    async def read() -> int:
+        return len([piece async for piece in open_studio.watch.stream("local", None, None, lambda: answers.pop(0))])
+
+    assert asyncio.run(asyncio.wait_for(read(), 5)) >= 2
+    assert answers == []

@@ -3,9 +3,11 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
+from sqlalchemy.exc import OperationalError
 from studios import local, picture, studio, uploaded
 
 import danqing
@@ -307,3 +310,78 @@ def test_what_a_painter_does_not_heed_is_said(worker: Worker, client: TestClient
     worker.turn()
     [note, *_] = client.get(f"/api/jobs/{job}").json()["notes"]
     assert "learnt 32×32 pixels" in note or "zxqv" in note
+
+
+def test_a_painter_without_weights_takes_no_worker_along(place: Studio, worker: Worker, client: TestClient, home: Path) -> None:
+    broken = home / "painters" / "broken"
+    broken.mkdir(parents=True)
+    (broken / "config.json").write_bytes(b"{}")
+    job, _ = place.queue.accept(LOCAL, Order("broken", {"words": "x"}, 7, 1, "s"))
+    good = ordered(client)
+    while worker.turn():
+        pass
+    assert client.get(f"/api/jobs/{job.id}").json()["state"] == "failed"
+    assert len(images(client, good)) == 1
+
+
+def test_a_database_that_is_busy_is_nobodys_fault(
+    place: Studio, worker: Worker, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "PAUSE", 0.0)
+    held, failures = place.queue.held.__func__, [1]  # type: ignore[attr-defined]
+
+    def busy(self: Any, *given: Any) -> Any:
+        if failures:
+            failures.pop()
+            raise OperationalError("", {}, Exception("database is locked"))
+        worker.stop.set()
+        return held(self, *given)
+
+    monkeypatch.setattr(type(place.queue), "held", busy)
+    job = ordered(client)
+    worker.run()
+    worker.stop.clear()
+    monkeypatch.setattr(type(place.queue), "held", held)
+    while worker.turn():
+        pass
+    assert len(images(client, job)) == 1
+
+
+def test_from_a_canvas_only_the_culprit_fails(
+    place: Studio, worker: Worker, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [ordered(client, words=words) for words in ("apple", "boom")]
+    between(monkeypatch, 2, worker.stop.set)
+    worker.run()
+    worker.stop.clear()
+    painting = Session.painting
+
+    def fragile(self: Session, image: Image.Image, wish: Any, batch: int) -> Any:
+        if wish.words == "boom":
+            raise RuntimeError
+        return painting(self, image, wish, batch)
+
+    monkeypatch.setattr(Session, "painting", fragile)
+    while worker.turn():
+        pass
+    assert [client.get(f"/api/jobs/{job}").json()["state"] for job in jobs] == ["done", "failed"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_that_is_told_to_end_gives_back_what_it_was_at(place: Studio, client: TestClient, how: signal.Signals) -> None:
+    job = ordered(client, steps=1000)
+    command = [sys.executable, "-m", "danqing.worker", "--folder", str(place.folder), "--name", "w"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, env=dict(os.environ))
+    give_up = time.monotonic() + 60
+    while not client.get(f"/api/jobs/{job}").json()["step"] and time.monotonic() < give_up:
+        time.sleep(0.1)
+    process.send_signal(how)
+    if how == signal.SIGINT:
+        time.sleep(0.5)
+        assert process.poll() is None, "Ctrl-C is for whoever started it"
+        assert process.stdin is not None
+        process.stdin.close()
+    assert process.wait(60) == 0
+    found = client.get(f"/api/jobs/{job}").json()
+    assert (found["waiting"], found["running"]) == (1, 0)
+    assert len(list(place.folder.glob("canvases/*.safetensors"))) == 1

@@ -175,7 +175,8 @@ def _connected(target: _Target, deadline: float, allow_private: bool) -> socket.
 
 def _allow(peer: str, target: _Target, allow_private: bool) -> None:
     if not allow_private and not is_public(peer):
-        raise DataError(f"'{target.address}' leads to {peer}, which is not on the public internet: give a public address")
+        # Which private address a name has is not told: whoever asks may be somebody elsewhere.
+        raise DataError(f"'{target.address}' leads to a network that is not on the public internet: give a public address")
 
 
 @contextlib.contextmanager

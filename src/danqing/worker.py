@@ -7,12 +7,14 @@ the end means that whoever started it is gone, and so is the worker's reason to 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import io
 import json
 import logging
 import os
 import secrets
+import signal
 import sys
 import threading
 import time
@@ -23,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sqlalchemy.exc import SQLAlchemyError
 
 from danqing.conditions.colours import palette_of
 from danqing.errors import DanqingError, MissingError, WishError
@@ -49,6 +52,10 @@ SHOWN_EVERY = 0.5
 """Seconds between previews."""
 PREVIEW = 192
 """Pixels of a preview's longer side."""
+PAUSE = 2.0
+"""Seconds to wait where the queue cannot be reached."""
+STUCK = 1800.0
+"""Seconds without a step after which something is wrong; the slowest step known takes a few."""
 IDLE = 1.0
 """Seconds after which a worker looks for work unasked."""
 
@@ -72,6 +79,7 @@ class Worker:
         self.queue, self.files = Queue(database), Files(database.folder)
         self.device, self.stop, self.wake = device or ("cuda" if torch.cuda.is_available() else "cpu"), stop, wake
         self.most = AT_ONCE if self.device == "cpu" else AT_ONCE_FASTER
+        self._moved = time.monotonic()
         self._open: OrderedDict[tuple[str, int], Session] = OrderedDict()
 
     def run(self) -> None:
@@ -79,18 +87,28 @@ class Worker:
         threading.Thread(target=self._beat, daemon=True).start()
         while not self.stop.is_set():
             self.wake.clear()
-            if not self.turn():
-                self.wake.wait(IDLE)
+            try:
+                if not self.turn():
+                    self.wake.wait(IDLE)
+            except SQLAlchemyError:  # a disk that is full, or somebody who writes for long; the tasks are nobody's fault
+                log.exception("the queue cannot be reached; trying again")
+                self.stop.wait(PAUSE)
+                with contextlib.suppress(SQLAlchemyError):
+                    self.queue.release(self.name, begun=False)
         self.queue.release(self.name)
 
     def turn(self) -> bool:
         """Paint one batch; False where there is nothing to do."""
+        self._moved = time.monotonic()
         claimed = self.queue.claim(self.name, self.most)
         if not claimed:
             return False
         try:
             session = self._session(claimed[0].painter)
-        except DanqingError as error:
+        except SQLAlchemyError:
+            raise
+        except Exception as error:  # a painter's damaged files must not take the worker along
+            log.exception("no painter")
             self._fail(claimed, error)
             return True
         claimed += self.queue.claim_alike(self.name, claimed[0], self.most - len(claimed))
@@ -109,14 +127,17 @@ class Worker:
                 wishes[task.id] = session.resolve(self._wish(session, task))
                 if task.job_id not in notes:
                     notes[task.job_id] = session.unheeded(wishes[task.id])
-            except DanqingError as error:
+            except SQLAlchemyError:
+                raise
+            except Exception as error:  # nor may a wish
+                log.exception("no wish")
                 self._fail([task], error)
         for job, found in notes.items():
             if found:
                 self.queue.note(job, found)
         able = [task for task in claimed if task.id in wishes]
         most = min(self.most, session.at_once(wishes[able[0].id])) if able else 1
-        self.queue.release(self.name, [task.id for task in able[most:]])
+        self.queue.release(self.name, [task.id for task in able[most:]], begun=False)
         self._guarded(session, able[:most], wishes)
 
     def _guarded(self, session: Session, claimed: Sequence[Claimed], wishes: Mapping[str, Wish]) -> None:
@@ -127,6 +148,8 @@ class Worker:
             self._paint(
                 session.begin([wishes[task.id] for task in claimed]), {task.id: i for i, task in enumerate(claimed)}, claimed
             )
+        except SQLAlchemyError:
+            raise
         except Exception as error:  # whatever a painter does wrong must not take the others along
             log.exception("painting failed")
             if len(claimed) == 1:
@@ -138,19 +161,16 @@ class Worker:
 
     def _go_on(self, session: Session, claimed: Sequence[Claimed]) -> None:
         """Paint on from a saved canvas; where it is of no use any more, from the start."""
-        path = self._canvas(str(claimed[0].canvas))
+        canvas = str(claimed[0].canvas)
         try:
-            work = session.resume(path)
-        except (DanqingError, OSError) as error:
-            log.warning("a canvas is of no use (%s): begun again", error)
-            fresh = [dataclasses.replace(task, canvas=None) for task in claimed]
-            self._begin(session, fresh)
-            return
-        try:
-            self._paint(work, {task.id: task.row for task in claimed}, claimed, str(claimed[0].canvas))
-        except Exception as error:  # likewise
-            log.exception("painting failed")
-            self._fail(claimed, error)
+            work = session.resume(self._canvas(canvas))
+            self._paint(work, {task.id: task.row for task in claimed}, claimed, canvas)
+        except SQLAlchemyError:
+            raise
+        except Exception:  # the painter was trained anew, or a picture is gone, or one of them fails at its end
+            log.exception("a canvas is of no use: begun again")
+            held = self.queue.held(self.name, [task.id for task in claimed])
+            self._begin(session, [dataclasses.replace(task, canvas=None) for task in claimed if task.id in held])
 
     def _paint(self, work: Work, rows: Mapping[str, int], claimed: Sequence[Claimed], canvas: str = "") -> None:
         """Step by step to the end, looking up between steps: what was cancelled is dropped, what was paused is saved."""
@@ -159,6 +179,7 @@ class Worker:
         saved, shown = time.monotonic(), 0.0
         while not work.done:
             work = work.step()
+            self._moved = time.monotonic()
             if self.stop.is_set():
                 self._save(work, held, canvas)
                 self.queue.release(self.name, list(held))
@@ -188,7 +209,8 @@ class Worker:
         self._tidy(canvas)
 
     def _deliver(self, task: Claimed, painting: Painting) -> None:
-        sha256 = self.files.put(painting.png())
+        content = painting.png()
+        sha256 = self.files.put(content)
         palette = palette_of(from_image(painting.image))
         found = [] if palette is None else bytes_to_oklab(np.array(palette.colours, np.uint8)).tolist()
         shares = () if palette is None else palette.shares
@@ -199,13 +221,12 @@ class Worker:
         told = {**task.wish, **{name: value for name, value in resolved.items() if value is not None}}
         width, height = painting.image.size
         kept = Finished(wish.words, wish.seed, width, height, told, painting.scores, sha256, shades)
-        self.queue.deliver(self.name, task.id, kept)
+        self.queue.deliver(self.name, task.id, kept, lambda: self.files.put(content))
         self._preview(task.id).unlink(missing_ok=True)
 
     def _fail(self, claimed: Sequence[Claimed], error: Exception) -> None:
         """Say why, in a sentence; what is not meant for whoever asked stays in the log."""
         known = isinstance(error, DanqingError)
-        log.warning("not painted: %s", error)
         reason = unplaced(str(error)) if known else f"painting failed ({type(error).__name__}): the studio's log says more"
         self.queue.fail(self.name, [task.id for task in claimed], type(error).__name__ if known else "PainterError", reason)
 
@@ -273,7 +294,11 @@ class Worker:
         return self.folder / "previews" / f"{task}.webp"
 
     def _beat(self) -> None:
+        """Renew the leases while something moves. A step that never ends ends the worker; another is started."""
         while not self.stop.wait(LEASE / 4):
+            if time.monotonic() - self._moved > STUCK:
+                log.error("nothing has moved for %g seconds: this worker gives up", STUCK)
+                os._exit(1)
             try:
                 self.queue.beat(self.name)
             except Exception:  # a beat that is missed is made up for by the next
@@ -309,11 +334,18 @@ def main() -> None:
         torch.set_num_threads(given.threads)
     stop, wake = threading.Event(), threading.Event()
 
+    def end(*_: object) -> None:
+        stop.set()
+        wake.set()
+
+    # Ctrl-C is meant for whoever started this, who then ends it in good order.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, end)
+
     def listen() -> None:
         while os.read(sys.stdin.fileno(), 4096):
             wake.set()
-        stop.set()
-        wake.set()
+        end()
 
     threading.Thread(target=listen, daemon=True).start()
     write_atomically(given.folder / "families.json", json.dumps(abilities(), indent=1).encode())

@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import contextlib
 from collections.abc import Callable
+from http.cookies import CookieError, SimpleCookie
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 
 from danqing.errors import LoginError, RightsError
-from danqing.server.studio import Open
+from danqing.server.studio import Open, Studio
 from danqing.store.tables import Role
 from danqing.store.users import Who
 
@@ -18,12 +21,34 @@ COOKIE = "danqing"
 
 
 def _who(request: Request, studio: Open) -> Who:
+    """Whoever asks.
+
+    Raises:
+        LoginError: nobody.
+    """
+    return somebody(studio, request.headers, request.cookies.get(COOKIE))
+
+
+async def known(studio: Studio, headers: Headers) -> bool:
+    """Whether these headers are of somebody who is let in."""
+    cookie = SimpleCookie()
+    with contextlib.suppress(CookieError):
+        cookie.load(headers.get("cookie", ""))
+    token = cookie[COOKIE].value if COOKIE in cookie else None
+    try:
+        await run_in_threadpool(somebody, studio, headers, token)
+    except LoginError:
+        return False
+    return True
+
+
+def somebody(studio: Studio, headers: Headers, token: str | None) -> Who:
     """Whoever asks: by key, by cookie, or, where only this machine reaches the studio and it has no users, its owner.
 
     Raises:
         LoginError: nobody.
     """
-    key = _key(request.headers.get("authorization", ""))
+    key = _key(headers.get("authorization", ""))
     open_to_all = studio.settings.local and not studio.users.any()
     # Clients of other services must send some key, so where everybody may come in, none is looked at.
     if open_to_all:
@@ -33,7 +58,6 @@ def _who(request: Request, studio: Open) -> Who:
         if found is None:
             raise LoginError("the key is wrong or was removed: make one in the studio's settings")
         return found
-    token = request.cookies.get(COOKIE)
     found = studio.users.by_cookie(token) if token else None
     if found is None:
         raise LoginError("nobody is logged in: log in, or send a key as 'Authorization: Bearer KEY'")

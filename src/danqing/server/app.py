@@ -12,12 +12,12 @@ from pathlib import Path
 import filelock
 import uvicorn
 from fastapi import FastAPI
-from sqlalchemy.exc import DatabaseError
 
 from danqing import __version__
 from danqing.errors import ConfigError, OutputError
 from danqing.files import home
 from danqing.server import page, problems
+from danqing.server.access import known
 from danqing.server.guard import Guard
 from danqing.server.problems import Problem
 from danqing.server.routes import a1111, accounts, boards, jobs, openai, paintings, pictures, shelf
@@ -67,8 +67,9 @@ def build(studio: Studio) -> FastAPI:
         app.include_router(router)
     page.install(app)
     problems.install(app)
-    names = {*studio.settings.names, *(LOOPBACK if studio.settings.local else (studio.settings.host,))}
-    app.add_middleware(Guard, names=names, anywhere=not studio.settings.local)
+    here = studio.settings.host in LOOPBACK
+    names = {*studio.settings.names, *(LOOPBACK if here else (studio.settings.host,))}
+    app.add_middleware(Guard, names=names, anywhere=not here, known=lambda headers: known(studio, headers))
     return app
 
 
@@ -77,9 +78,9 @@ async def _sweeping(studio: Studio) -> None:
     while True:
         try:
             await asyncio.to_thread(sweep, studio.database, studio.files)
-        except (DatabaseError, OSError):
-            log.exception("what nobody has could not be swept away; trying again in an hour")
-        await asyncio.sleep(3600)
+        except Exception:  # nothing depends on it
+            log.exception("what nobody has could not be swept away; trying again later")
+        await asyncio.sleep(600)
 
 
 def serve(settings: Settings, ready: Callable[[str], None], folder: Path | None = None) -> None:
@@ -99,14 +100,19 @@ def serve(settings: Settings, ready: Callable[[str], None], folder: Path | None 
         studio = Studio.open(settings, folder)
         if not settings.local and not studio.users.any():
             raise ConfigError(
-                f"the studio would be open to everybody who reaches '{settings.host}': first add a user with "
-                "'danqing users add NAME --role admin'"
+                f"the studio would be open to everybody who reaches '{(settings.names or (settings.host,))[0]}': first add a "
+                "user with 'danqing users add NAME --role admin'"
             )
         listening = _listen(settings)
         port = listening.getsockname()[1]
         shown = f"[{settings.host}]" if ":" in settings.host else settings.host
         config = uvicorn.Config(
-            build(studio), log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=3
+            build(studio),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=3,
+            limit_concurrency=800,
         )
         server = _Server(config, lambda: ready(f"http://{shown}:{port}/"))
         try:

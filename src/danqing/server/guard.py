@@ -9,7 +9,7 @@ of this studio (DNS rebinding), and what changes anything must not come from ano
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -19,10 +19,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from danqing.server.problems import problem
 
 SAFE = ("GET", "HEAD", "OPTIONS")
-LARGE = ("/api/pictures", "/v1/images/edits", "/sdapi/")
+LARGE = ("/api/pictures", "/v1/images/edits", "/sdapi/v1/img2img", "/sdapi/v1/png-info")
 """Where pictures are sent to."""
 LARGEST, USUAL = 48 << 20, 1 << 20
-"""Bytes of a body there and elsewhere."""
+"""Bytes of a body there, of somebody who is let in, and elsewhere."""
+SIGNS = 50_000
+"""Brackets and commas of such a body that is JSON: pictures have none, and each costs a hundred times its byte to read."""
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -42,10 +44,13 @@ class Guard:
         app: what it stands before.
         names: host names that the studio answers to.
         anywhere: answer to every IP address too, which no site can rebind; for a studio with users.
+        known: whether headers are of somebody who is let in; only they may send large bodies, which are read before any
+            route is asked.
     """
 
-    def __init__(self, app: ASGIApp, names: Iterable[str], anywhere: bool) -> None:
+    def __init__(self, app: ASGIApp, names: Iterable[str], anywhere: bool, known: Callable[[Headers], Awaitable[bool]]) -> None:
         self.app, self.names, self.anywhere = app, frozenset(name.lower() for name in names), anywhere
+        self.known = known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer why not."""
@@ -57,8 +62,11 @@ class Guard:
         if refusal is not None:
             await problem(*refusal)(scope, receive, self._marked(send))
             return
-        limit = LARGEST if scope["path"].startswith(LARGE) else USUAL
-        await self.app(scope, _limited(receive, limit), self._marked(send))
+        limit = USUAL
+        if scope["path"].startswith(LARGE) and scope["method"] not in SAFE and await self.known(headers):
+            limit = LARGEST
+        json = headers.get("content-type", "").partition(";")[0].strip().lower().endswith("json")
+        await self.app(scope, _limited(receive, limit, SIGNS if json else limit), self._marked(send))
 
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str, str] | None:
         hosts = headers.getlist("host")
@@ -67,7 +75,7 @@ class Guard:
         if scope["method"] not in SAFE:
             origin = headers.get("origin")
             site = headers.get("sec-fetch-site", "none")
-            same = origin is None or urlsplit(origin).netloc.lower() == hosts[0].lower()
+            same = origin is None or origin.lower().partition("://")[2] == hosts[0].lower()
             if not same or site not in ("same-origin", "none"):
                 return 403, "this came from another site, and only the studio's own page may change things", "Origin"
         limit = LARGEST if scope["path"].startswith(LARGE) else USUAL
@@ -102,16 +110,18 @@ class Guard:
         return marked
 
 
-def _limited(receive: Receive, limit: int) -> Receive:
-    """Read no more than so many bytes, whatever the length that was stated."""
-    seen = 0
+def _limited(receive: Receive, limit: int, most: int) -> Receive:
+    """Read no more than so many bytes, and so many signs of JSON, whatever the length that was stated."""
+    seen = signs = 0
 
     async def limited() -> Message:
-        nonlocal seen
+        nonlocal seen, signs
         message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > limit:
-            raise HTTPException(413, f"the body is larger than {limit >> 20} MiB: send less")
+        body = message.get("body", b"")
+        seen += len(body)
+        signs += sum(body.count(sign) for sign in (b"[", b"{", b","))
+        if seen > limit or signs > most:
+            raise HTTPException(413, f"the body is larger than {limit >> 20} MiB, or has too many parts: send less")
         return message
 
     return limited

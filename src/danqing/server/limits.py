@@ -1,10 +1,15 @@
-"""How often somebody may do something: a bucket of tokens for each, refilled at an even rate (RFC 2697's idea)."""
+"""How often somebody may do something, and how much at once.
+
+How often is counted in buckets of tokens that are refilled at an even rate (RFC 2697's idea).
+"""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
 
 from danqing.errors import BusyError
 
@@ -45,3 +50,38 @@ class Limiter:
         if not enough:
             wait = (wanted - left) * 60.0 / a_minute
             raise BusyError(f"more than {a_minute} {what} in a minute: try again in {wait:.0f} seconds")
+
+
+class Heavy:
+    """Work on pictures that takes seconds, or hundreds of megabytes: little of it at once, and little of one user that waits.
+
+    Args:
+        at_once: of everybody.
+        waiting: of one user, those at work included; each holds a thread, of which there are forty.
+    """
+
+    def __init__(self, at_once: int = 2, waiting: int = 8) -> None:
+        self.waiting = waiting
+        self._turns = threading.BoundedSemaphore(at_once)
+        self._users: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def turn(self, user: str) -> Iterator[None]:
+        """Do such work when it is its turn.
+
+        Raises:
+            BusyError: too much of this user waits already.
+        """
+        with self._lock:
+            if self._users[user] >= self.waiting:
+                raise BusyError(f"{self.waiting} pictures of yours are being worked on already: try again when they are done")
+            self._users[user] += 1
+        try:
+            with self._turns:
+                yield
+        finally:
+            with self._lock:
+                self._users[user] -= 1
+                if not self._users[user]:
+                    del self._users[user]

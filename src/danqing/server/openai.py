@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from PIL import Image
 from pydantic import Field, field_validator
@@ -89,7 +89,7 @@ class GenerationIn(AskedIn):
     moderation: Literal["auto"] = "auto"
     init: Identifier | None = Field(default=None, description="A picture to start from, or a painting.")
     mask: Identifier | None = Field(default=None, description="White where to paint, black where to keep the start picture.")
-    pictures: dict[Name, list[Example]] = Field(
+    pictures: dict[Name, Annotated[list[Example], Field(max_length=8)]] = Field(
         default_factory=dict, max_length=16, description="Conditions that are asked for by pictures."
     )
 

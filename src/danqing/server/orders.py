@@ -30,7 +30,7 @@ def accept(studio: Studio, who: Who, asked: WishIn, key: str | None = None) -> J
         ConflictError, BusyError: see `Queue.accept`; too many orders in a minute.
     """
     order = order_of(studio, who, asked, key)
-    if not studio.settings.local:
+    if not studio.settings.local and not (key is not None and studio.queue.known(who.id, key)):
         studio.limits.take(f"wishes {who.id}", studio.settings.wishes_a_minute, "paintings", order.count)
     job, fresh = studio.queue.accept(who.id, order)
     if fresh:

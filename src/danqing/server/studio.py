@@ -11,7 +11,7 @@ from pydantic import Field
 
 from danqing.config import Config
 from danqing.files import home
-from danqing.server.limits import Limiter
+from danqing.server.limits import Heavy, Limiter
 from danqing.server.watch import Watch
 from danqing.server.workshop import Workshop
 from danqing.store.database import Database
@@ -49,8 +49,8 @@ class Settings(Config):
 
     @property
     def local(self) -> bool:
-        """Whether only this machine reaches it."""
-        return self.host in LOOPBACK
+        """Whether only this machine reaches it: a name of its own, or https, says that a proxy stands before it."""
+        return self.host in LOOPBACK and not self.names and not self.https
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -64,6 +64,7 @@ class Studio:
         watch: tells what happens.
         workshop: the workers.
         limits: how often who may do what.
+        heavy: work on pictures, a little at once.
     """
 
     settings: Settings
@@ -77,6 +78,7 @@ class Studio:
     watch: Watch
     workshop: Workshop
     limits: Limiter
+    heavy: Heavy
 
     @classmethod
     def open(cls, settings: Settings, folder: Path | None = None) -> Studio:
@@ -100,6 +102,7 @@ class Studio:
             Watch(database),
             Workshop(folder, queue, settings.devices if settings.workers else None, settings.threads),
             Limiter(),
+            Heavy(),
         )
 
 

@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.exc import DatabaseError
 
+from danqing.errors import BusyError
 from danqing.store.database import Database
 from danqing.store.events import newest, oldest, since
 from danqing.store.tables import Event
@@ -20,6 +20,8 @@ LOOK = 0.05
 """Seconds between looks; a look costs microseconds where nothing was written."""
 PULSE = 15.0
 """Seconds after which a silent stream says that it lives."""
+LISTENERS = 200
+"""Streams of one user at once."""
 BEHIND = 2000
 """Events that a listener may be behind before it is told to look anew."""
 
@@ -35,9 +37,10 @@ class Watch:
 
     async def run(self) -> None:
         """Look for events until cancelled."""
-        seen = self.newest()
+        seen = -1
         while True:
             try:
+                seen = self.newest() if seen < 0 else seen
                 with self.database.engine.connect() as connection:
                     version = -1
                     while True:
@@ -46,7 +49,7 @@ class Watch:
                             version = found
                             seen = await self._pass_on(seen)
                         await asyncio.sleep(LOOK)
-            except DatabaseError:  # a disk that is full now need not be so for ever
+            except Exception:  # a disk that is full now need not be so for ever, and who watches must go on
                 log.exception("events could not be read; trying again")
                 await asyncio.sleep(1.0)
 
@@ -70,6 +73,8 @@ class Watch:
     @contextlib.contextmanager
     def listen(self, user: str | None) -> Iterator[asyncio.Queue[Event | None]]:
         """A queue of the events of a user, or of all, from now on. `None` in it says that some were lost."""
+        if sum(name == user for name, _ in self._listeners) >= LISTENERS:
+            raise BusyError(f"{LISTENERS} streams of yours are open already: close some")
         listener: tuple[str | None, asyncio.Queue[Event | None]] = (user, asyncio.Queue(BEHIND))
         self._listeners.add(listener)
         try:
@@ -77,34 +82,47 @@ class Watch:
         finally:
             self._listeners.discard(listener)
 
-    async def stream(self, user: str, after: int | None, job: str | None = None) -> AsyncIterator[bytes]:
+    async def stream(
+        self, user: str, after: int | None, job: str | None = None, allowed: Callable[[], bool] = lambda: True
+    ) -> AsyncIterator[bytes]:
         """Server-sent events (WHATWG HTML, 9.2) of a user: those after one that was seen, then what happens.
 
         Args:
             user: whose.
             after: number of the last event that was seen; `None` begins now.
             job: only of this job, by identifier.
+            allowed: asked now and then; the stream ends where it says no.
         """
         with self.listen(user) as queue:
-            with self.database.read() as session:
-                last = newest(session)
-                missed = [] if after is None else since(session, after, user, BEHIND)
-                gap = after is not None and (after > last or after + 1 < oldest(session) or len(missed) >= BEHIND)
+            last, missed, gap = await asyncio.to_thread(self._missed, user, after)
             yield _frame(last if gap or after is None else after, "reset" if gap else "hello", {})
             if not gap:
                 for event in missed:
                     if job is None or event.facts.get("job") == job:
                         yield _frame(event.id, event.kind, event.facts)
+            asked = asyncio.get_running_loop().time()
             while True:
+                if asyncio.get_running_loop().time() - asked >= PULSE:
+                    asked = asyncio.get_running_loop().time()
+                    if not await asyncio.to_thread(allowed):
+                        return
                 try:
                     found = await asyncio.wait_for(queue.get(), PULSE)
                 except TimeoutError:
                     yield b": still here\n\n"
                     continue
                 if found is None:
-                    yield _frame(self.newest(), "reset", {})
+                    yield _frame(await asyncio.to_thread(self.newest), "reset", {})
                 elif found.id > last and (job is None or found.facts.get("job") == job):
                     yield _frame(found.id, found.kind, found.facts)
+
+    def _missed(self, user: str, after: int | None) -> tuple[int, list[Event], bool]:
+        """The last event, those of a user after another one, and whether some of them are forgotten."""
+        with self.database.read() as session:
+            last = newest(session)
+            missed = [] if after is None else since(session, after, user, BEHIND)
+            gap = after is not None and (after > last or after + 1 < oldest(session) or len(missed) >= BEHIND)
+            return last, missed, gap
 
     def _tell(self, event: Event) -> None:
         for user, queue in self._listeners:

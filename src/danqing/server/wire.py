@@ -47,7 +47,7 @@ class WishIn(Wire):
     words: Text = ""
     negative: Text = ""
     conditions: dict[Name, Text] = Field(default_factory=dict, max_length=16, description="Such as style or palette, as text.")
-    pictures: dict[Name, list[Example]] = Field(
+    pictures: dict[Name, Annotated[list[Example], Field(max_length=8)]] = Field(
         default_factory=dict, max_length=16, description="Conditions that are asked for by pictures."
     )
     size: tuple[Side, Side] | None = Field(default=None, description="Width and height; by default the painter's own.")
@@ -192,7 +192,7 @@ class Change(Wire):
 class Chosen(Wire):
     """Some paintings."""
 
-    paintings: list[Identifier] = Field(max_length=10_000)
+    paintings: list[Identifier] = Field(max_length=1000)
 
 
 class Count(Wire):

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import SQLAlchemyError
 
 from danqing.store.queue import Queue
 
@@ -46,11 +46,14 @@ class Workshop:
     @property
     def alive(self) -> dict[str, int]:
         """Process identifiers of the workers, by name."""
-        return {name: process.pid for name, process in self._running.items()}
+        return {name: process.pid for name, process in list(self._running.items())}
 
     async def run(self) -> None:
         """Keep the workers alive until cancelled; then let them save what they are at."""
-        await asyncio.to_thread(self.queue.release_all)
+        try:
+            await asyncio.to_thread(self.queue.release_all)
+        except SQLAlchemyError:  # then they run out by themselves
+            log.exception("what earlier workers were at could not be given back")
         keepers = [asyncio.create_task(self._keep(device)) for device in self.devices]
         try:
             await asyncio.gather(*keepers)
@@ -62,7 +65,7 @@ class Workshop:
 
     def wake(self) -> None:
         """Tell the workers that something was ordered."""
-        for process in self._running.values():
+        for process in list(self._running.values()):
             with contextlib.suppress(OSError):
                 if process.stdin is not None:
                     process.stdin.write(b".")
@@ -73,14 +76,19 @@ class Workshop:
         while True:
             name = f"{device or 'worker'}-{secrets.token_hex(4)}"
             begun = asyncio.get_running_loop().time()
-            process = await asyncio.to_thread(self._start, name, device)
+            try:
+                process = await asyncio.to_thread(self._start, name, device)
+            except OSError:
+                log.exception("no worker could be started; trying again")
+                await asyncio.sleep(LONGEST)
+                continue
             while process.poll() is None:
                 await asyncio.sleep(0.1)
             self._running.pop(name, None)
             log.warning("worker %s ended (%s); what it was at is given to the next", name, process.returncode)
             try:
                 await asyncio.to_thread(self.queue.release, name)
-            except DatabaseError:  # then its leases run out by themselves
+            except SQLAlchemyError:  # then its leases run out by themselves
                 log.exception("what worker %s was at could not be given back", name)
             lived = asyncio.get_running_loop().time() - begun
             pause = 0.2 if lived > BRIEF else min(2 * pause, LONGEST)
@@ -96,7 +104,9 @@ class Workshop:
         if place.is_file() and place.stat().st_size > LOG:
             place.replace(place.with_suffix(".old.log"))
         with place.open("ab") as said:
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said, env=environment)
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=said, stderr=said, env=environment, start_new_session=True
+            )
         self._running[name] = process
         return process
 

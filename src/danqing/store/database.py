@@ -43,6 +43,8 @@ class Database:
         self.folder = folder or home() / "studio"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            # Passwords as hashes, everybody's words and pictures: nobody else's on this machine.
+            self.folder.chmod(0o700)
             self.engine = _engine(self.folder / "studio.db")
             _bring_up_to_date(self.engine)
         except (OSError, DatabaseError, sqlite3.Error) as error:
@@ -71,7 +73,9 @@ class Database:
 
 
 def _engine(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": PATIENCE, "isolation_level": None})
+    # As many connections as the web process has threads, and some: nobody waits for one that somebody else holds.
+    settings = {"timeout": PATIENCE, "isolation_level": None}
+    engine = create_engine(f"sqlite:///{path}", connect_args=settings, pool_size=64, max_overflow=64)
 
     @event.listens_for(engine, "connect")
     def _tune(connection: Any, _: Any) -> None:

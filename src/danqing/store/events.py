@@ -12,6 +12,8 @@ from danqing.store.tables import Event
 
 KEPT = 24 * 3600.0
 """Seconds an event is kept: longer than a browser is likely to be away and still know what it saw last."""
+STEPS_KEPT = 600.0
+"""Likewise where it only tells how far a painting was, of which there are many."""
 
 
 def tell(session: Session, user: str, kind: str, **facts: Any) -> None:
@@ -38,3 +40,4 @@ def since(session: Session, number: int, user: str | None = None, most: int = 10
 def forget(session: Session) -> None:
     """Drop events that nobody will ask for any more."""
     session.execute(delete(Event).where(Event.at < time.time() - KEPT))
+    session.execute(delete(Event).where(Event.kind == "step", Event.at < time.time() - STEPS_KEPT))

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from danqing.errors import MissingError
 from danqing.files import write_atomically
+from danqing.store.tables import Kept, Upload
+
+
+def had(session: Session, name: str) -> bool:
+    """Whether somebody has the file of that SHA-256."""
+    paintings, uploads = (select(table.id).where(table.sha256 == name).limit(1) for table in (Kept, Upload))
+    return session.scalar(paintings) is not None or session.scalar(uploads) is not None
 
 
 class Files:
@@ -28,7 +39,10 @@ class Files:
         """
         name = hashlib.sha256(content).hexdigest()
         path = self.root / self.relative(name)
-        if not path.is_file():
+        try:
+            # Young again, so that it is not swept away before somebody has it.
+            os.utime(path)
+        except FileNotFoundError:
             write_atomically(path, content)
         return name
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from danqing.errors import ConflictError, MissingError
 from danqing.store.database import Database
 from danqing.store.events import tell
-from danqing.store.files import Files
+from danqing.store.files import Files, had
 from danqing.store.tables import Board, Kept, Pinned, Shade, Tag, new_id
 
 NEAR = 0.12
@@ -100,7 +100,7 @@ class Gallery:
             if tags is not None:
                 session.execute(delete(Tag).where(Tag.painting_id == kept.id))
                 session.add_all(Tag(painting_id=kept.id, tag=tag) for tag in dict.fromkeys(t.strip() for t in tags) if tag)
-            tell(session, user, "gallery", paintings=[kept.id])
+            tell(session, user, "gallery")
 
     def trash(self, user: str, paintings: Sequence[str], back: bool = False) -> int:
         """Put paintings into the trash, or take them back; gives how many moved."""
@@ -108,7 +108,7 @@ class Gallery:
             mine = [Kept.user_id == user, Kept.id.in_(paintings), Kept.trashed.is_not(None) if back else Kept.trashed.is_(None)]
             moved = list(session.scalars(select(Kept.id).where(*mine)))
             session.execute(update(Kept).where(Kept.id.in_(moved)).values(trashed=None if back else time.time()))
-            tell(session, user, "gallery", paintings=moved)
+            tell(session, user, "gallery")
             return len(moved)
 
     def purge(self, user: str, paintings: Sequence[str] | None = None) -> int:
@@ -117,13 +117,13 @@ class Gallery:
             mine = [Kept.user_id == user, Kept.trashed.is_not(None)]
             if paintings is not None:
                 mine.append(Kept.id.in_(paintings))
-            gone = list(session.scalars(select(Kept).where(*mine)))
-            session.execute(delete(Kept).where(Kept.id.in_([kept.id for kept in gone])))
-            files = {kept.sha256 for kept in gone}
-            still = set(session.scalars(select(Kept.sha256).where(Kept.sha256.in_(files))))
-            tell(session, user, "gallery", paintings=[kept.id for kept in gone])
-        for name in files - still:
-            self.files.drop(name)
+            gone = list(session.scalars(select(Kept.sha256).where(*mine)))
+            session.execute(delete(Kept).where(*mine))
+            tell(session, user, "gallery")
+            # Within the transaction, so that nobody keeps a painting of the same file meanwhile.
+            for name in set(gone):
+                if not had(session, name):
+                    self.files.drop(name)
         return len(gone)
 
     def tags(self, user: str) -> dict[str, int]:
@@ -204,13 +204,16 @@ class Gallery:
         """
         with self.database.write() as session:
             board = _board(session, user, board_id)
+            mine = set(session.scalars(select(Kept.id).where(Kept.user_id == user, Kept.id.in_(paintings))))
             for painting_id in paintings:
-                kept = _own(session, user, painting_id)
-                found = session.get(Pinned, (board.id, kept.id))
-                if off and found is not None:
-                    session.delete(found)
-                if not off and found is None:
-                    session.add(Pinned(board_id=board.id, painting_id=kept.id, added=time.time()))
+                if painting_id not in mine:
+                    raise MissingError(f"there is no painting '{painting_id}': look into the gallery")
+            there = [Pinned.board_id == board.id, Pinned.painting_id.in_(mine)]
+            pinned = set(session.scalars(select(Pinned.painting_id).where(*there)))
+            if off:
+                session.execute(delete(Pinned).where(*there))
+            else:
+                session.add_all(Pinned(board_id=board.id, painting_id=each, added=time.time()) for each in mine - pinned)
 
 
 def tags_of(session: Session, paintings: Sequence[str]) -> dict[str, list[str]]:

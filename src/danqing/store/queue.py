@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
@@ -57,7 +57,7 @@ class Order:
     @property
     def digest(self) -> str:
         """What tells two orders apart."""
-        told = json.dumps([self.painter, self.wish, self.seed, self.count], sort_keys=True, ensure_ascii=False)
+        told = json.dumps([self.painter, self.wish, self.seed, self.count, self.priority], sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(told.encode()).hexdigest()
 
 
@@ -110,6 +110,11 @@ class Queue:
     def __init__(self, database: Database) -> None:
         self.database = database
 
+    def known(self, user: str, key: str) -> bool:
+        """Whether an order of this key was accepted."""
+        with self.database.read() as session:
+            return session.scalar(select(Job.id).where(Job.user_id == user, Job.key == key)) is not None
+
     # What people do.
 
     def accept(self, user: str, order: Order) -> tuple[Job, bool]:
@@ -126,11 +131,7 @@ class Queue:
                     if known.digest != order.digest:
                         raise ConflictError(f"the key '{order.key}' was used for another order: give each a key of its own")
                     return known, False
-            waiting = session.scalar(
-                select(func.count()).select_from(Task).join(Job).where(Job.user_id == user, Task.state == "waiting")
-            )
-            if (waiting or 0) + order.count > WAITING:
-                raise BusyError(f"{waiting} paintings of yours wait already: at most {WAITING} may; wait or cancel some")
+            _check_room(session, user, order.count)
             now = time.time()
             job = Job(
                 id=new_id("j"),
@@ -190,9 +191,11 @@ class Queue:
 
         Raises:
             MissingError, ConflictError: there is none, or nothing of it failed or was cancelled.
+            BusyError: too many paintings of this user wait already.
         """
         with self.database.write() as session:
             job = _job(session, job_id)
+            _check_room(session, job.user_id, job.count)
             again = _changed(
                 session,
                 [Task.job_id == job_id, Task.state.in_(("failed", "cancelled"))],
@@ -228,18 +231,19 @@ class Queue:
         """
         with self.database.write() as session:
             job = _job(session, job_id)
-            others = select(Job).where(Job.user_id == job.user_id, Job.state.in_(UNFINISHED), Job.id != job.id)
+            mine = select(Job).where(Job.user_id == job.user_id, Job.state.in_(UNFINISHED))
             if before is None:
-                last = session.scalar(others.order_by(Job.priority, Job.place.desc()).limit(1))
-                if last is not None:
-                    job.priority, job.place = last.priority, last.place + 1.0
+                job.priority = session.scalar(mine.order_by(Job.priority).limit(1).with_only_columns(Job.priority)) or 0
             else:
-                other = _job(session, before)
-                ahead = session.scalar(
-                    others.where(Job.priority == other.priority, Job.place < other.place).order_by(Job.place.desc()).limit(1)
-                )
-                job.priority = other.priority
-                job.place = other.place - 1.0 if ahead is None else (other.place + ahead.place) / 2
+                job.priority = _job(session, before).priority
+            session.flush()
+            alike = mine.where(Job.priority == job.priority, Job.id != job.id).order_by(Job.place, Job.id)
+            line = list(session.scalars(alike))
+            line.insert(next((i for i, other in enumerate(line) if other.id == before), len(line)), job)
+            # The places they had are given out anew, so that none ever lies between two that are too close.
+            places = sorted(other.place for other in line)
+            for i, other in enumerate(line):
+                other.place = places[i] if i == 0 else max(places[i], line[i - 1].place + 1e-6)
             _announce(session, job)
             return job
 
@@ -271,12 +275,16 @@ class Queue:
             first = session.scalars(
                 select(Task).where(Task.job_id == job.id, Task.state == "waiting").order_by(Task.number).limit(1)
             ).one()
-            if first.canvas is not None:
-                rows = _claimable(session).where(Task.canvas == first.canvas)
+            if first.attempts >= ALONE:
+                # From its wish, too: its canvas is others' as well, and may be what is wrong.
+                first.canvas = None
+                rows = _claimable(session).where(Task.id == first.id)
+            elif first.canvas is not None:
+                rows = _claimable(session).where(Task.canvas == first.canvas, Task.attempts < ALONE)
             else:
-                alone = first.attempts >= ALONE
                 rows = _claimable(session).where(Task.job_id == job.id, Task.canvas.is_(None), Task.attempts < ALONE)
-                rows = _claimable(session).where(Task.id == first.id) if alone else rows.order_by(Task.number).limit(most)
+                rows = rows.order_by(Task.number).limit(most)
+            session.flush()
             session.execute(update(User).where(User.id == job.user_id).values(served=time.time()))
             return _take(session, worker, list(session.execute(rows)), lease)
 
@@ -331,10 +339,18 @@ class Queue:
             for task, row in rows.items():
                 _changed(session, [Task.id == task, Task.owner == worker], canvas=canvas, row=row, attempts=0)
 
-    def release(self, worker: str, tasks: Sequence[str] | None = None) -> None:
-        """Give tasks back that were not finished: some, or all of a worker, such as one that has died."""
+    def release(self, worker: str, tasks: Sequence[str] | None = None, begun: bool = True) -> None:
+        """Give tasks back that were not finished: some, or all of a worker, such as one that has died.
+
+        Args:
+            worker: whose.
+            tasks: some of them; by default all.
+            begun: false where it is not their fault, so that it counts as no attempt.
+        """
         with self.database.write() as session:
             mine = [Task.owner == worker] if tasks is None else [Task.owner == worker, Task.id.in_(tasks)]
+            if not begun:
+                _changed(session, [*mine, Task.state == "running"], attempts=Task.attempts - 1)
             _take_back(session, mine)
 
     def release_all(self) -> None:
@@ -342,8 +358,15 @@ class Queue:
         with self.database.write() as session:
             _take_back(session, [Task.owner.is_not(None)])
 
-    def deliver(self, worker: str, task_id: str, found: Finished) -> str | None:
-        """Keep a painting and end its task; `None` where the worker no longer holds it (it was cancelled, or is another's)."""
+    def deliver(self, worker: str, task_id: str, found: Finished, ensure: Callable[[], object] = lambda: None) -> str | None:
+        """Keep a painting and end its task; `None` where the worker no longer holds it (it was cancelled, or is another's).
+
+        Args:
+            worker: who painted it.
+            task_id: what was painted.
+            found: the painting.
+            ensure: called within the transaction, where nobody can delete files: puts its file where it is not there.
+        """
         with self.database.write() as session:
             task = session.get(Task, task_id)
             if task is None or task.owner != worker or task.state != "running":
@@ -364,6 +387,7 @@ class Queue:
                 sha256=found.sha256,
                 created=time.time(),
             )
+            ensure()
             session.add(kept)
             session.flush()
             session.add_all(
@@ -414,6 +438,14 @@ def progress_of(session: Session, jobs: Sequence[str]) -> dict[str, Progress]:
         under_way = {"step": int(step or 0), "steps": int(steps or 0)} if state == "running" else {}
         found[job] = dataclasses.replace(old, **{state: count}, **under_way)
     return found
+
+
+def _check_room(session: Session, user: str, count: int) -> None:
+    waiting = session.scalar(
+        select(func.count()).select_from(Task).join(Job).where(Job.user_id == user, Task.state == "waiting")
+    )
+    if (waiting or 0) + count > WAITING:
+        raise BusyError(f"{waiting} paintings of yours wait already: at most {WAITING} may; wait or cancel some")
 
 
 def _job(session: Session, job_id: str) -> Job:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from danqing.store.database import Database
 from danqing.store.events import forget
 from danqing.store.files import Files
+from danqing.store.queue import UNFINISHED
 from danqing.store.tables import Job, Kept, Task, Upload
 
 YOUNG = 3600.0
@@ -25,24 +26,24 @@ def sweep(database: Database, files: Files, young: float = YOUNG) -> int:
         files: likewise.
         young: files that were changed within so many seconds are left alone.
     """
+    before = time.time() - young
+    old = [path for path in (files.root / "files").glob("*/*.png") if _older(path, before)]
+    others = [path for path in (files.root / "files").glob("*/.*.partial") if _older(path, before)]
+    # In one transaction with the deletions, and each file looked at again: whoever delivers one of these waits, or was first.
     with database.write() as session:
         forget(session)
-    with database.read() as session:
-        had = set(session.scalars(select(Kept.sha256))) | set(session.scalars(select(Upload.sha256)))
-        unfinished = select(Job.wish).where(Job.state.in_(("queued", "running", "paused")))
-        for wish in session.scalars(unfinished):
-            had |= set(wish.get("files", {}).values())
+        kept = set(session.scalars(select(Kept.sha256))) | set(session.scalars(select(Upload.sha256)))
+        for wish in session.scalars(select(Job.wish).where(Job.state.in_(UNFINISHED))):
+            kept |= set(wish.get("files", {}).values())
         canvases = set(session.scalars(select(Task.canvas).where(Task.canvas.is_not(None))))
         running = set(session.scalars(select(Task.id).where(Task.state == "running")))
-    before = time.time() - young
-    pictures = [path for path in (files.root / "files").glob("*/*.png") if path.stem not in had and _older(path, before)]
-    for path in pictures:
-        files.drop(path.stem)
-    others = [path for path in (files.root / "files").glob("*/.*.partial") if _older(path, before)]
-    others += [path for path in _all(files.root / "canvases") if path.stem not in canvases and _older(path, before)]
-    others += [path for path in _all(files.root / "previews") if path.stem not in running and _older(path, before)]
-    for path in others:
-        path.unlink(missing_ok=True)
+        others += [path for path in _all(files.root / "canvases") if path.stem not in canvases and _older(path, before)]
+        others += [path for path in _all(files.root / "previews") if path.stem not in running and _older(path, before)]
+        pictures = [path for path in old if path.stem not in kept and _older(path, before)]
+        for path in pictures:
+            files.drop(path.stem)
+        for path in others:
+            path.unlink(missing_ok=True)
     return len(pictures) + len(others)
 
 

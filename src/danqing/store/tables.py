@@ -91,8 +91,8 @@ class Upload(Base):
 class Job(Base):
     """What somebody ordered: one wish, painted so many times with seeds in a row.
 
-    `notes` says what of the wish its painter does not do as asked. `key` and `digest`: whoever sends the same order with the same key again gets this job. `place`: its order among jobs
-    of equal priority.
+    `notes` says what of the wish its painter does not do as asked. `key` and `digest`: whoever sends the same order with the
+    same key again gets this job. `place`: its order among jobs of equal priority.
     """
 
     __tablename__ = "jobs"

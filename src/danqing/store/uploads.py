@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 
 from PIL import Image
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
-from danqing.errors import MissingError
+from danqing.errors import BusyError, MissingError
 from danqing.files import png
 from danqing.store.database import Database
-from danqing.store.files import Files
+from danqing.store.files import Files, had
 from danqing.store.tables import Kept, Upload, new_id
+
+MOST = 5000
+"""Pictures of one user."""
 
 
 class Uploads:
@@ -21,12 +24,21 @@ class Uploads:
         self.database, self.files = database, files
 
     def add(self, user: str, picture: Image.Image, name: str) -> Upload:
-        """Keep a picture; the same one again is the same upload."""
-        sha256 = self.files.put(png(picture))
+        """Keep a picture; the same one again is the same upload.
+
+        Raises:
+            BusyError: this user has too many already.
+        """
+        content = png(picture)
+        sha256 = self.files.put(content)
         with self.database.write() as session:
             known = session.scalar(select(Upload).where(Upload.user_id == user, Upload.sha256 == sha256))
             if known is not None:
                 return known
+            if (session.scalar(select(func.count()).select_from(Upload).where(Upload.user_id == user)) or 0) >= MOST:
+                raise BusyError(f"{MOST} pictures of yours are kept already: delete some")
+            # Within the transaction, where nobody can delete it.
+            self.files.put(content)
             upload = Upload(
                 id=new_id("u"),
                 user_id=user,
@@ -51,6 +63,11 @@ class Uploads:
                 raise MissingError(f"there is no picture '{upload_id}': upload it first")
             return found
 
+    def all(self, user: str, most: int) -> list[Upload]:
+        """The pictures that a user gave, the newest first."""
+        with self.database.read() as session:
+            return list(session.scalars(select(Upload).where(Upload.user_id == user).order_by(Upload.id.desc()).limit(most)))
+
     def remove(self, user: str, upload_id: str) -> None:
         """Delete a picture that a user gave.
 
@@ -60,10 +77,8 @@ class Uploads:
         name = self.get(user, upload_id).sha256
         with self.database.write() as session:
             session.execute(delete(Upload).where(Upload.id == upload_id))
-            still = session.scalar(select(Upload.id).where(Upload.sha256 == name).limit(1))
-            still = still or session.scalar(select(Kept.id).where(Kept.sha256 == name).limit(1))
-        if still is None:
-            self.files.drop(name)
+            if not had(session, name):
+                self.files.drop(name)
 
     def sha256(self, user: str, picture_id: str) -> str:
         """Of the file of an upload or a painting.

@@ -89,7 +89,8 @@ class Users:
             session.add(user)
             session.flush()
             if first:
-                for table in (ApiKey, Upload, Job, Kept, Board, Event):
+                session.execute(delete(ApiKey).where(ApiKey.user_id == LOCAL))
+                for table in (Upload, Job, Kept, Board, Event):
                     session.execute(update(table).where(table.user_id == LOCAL).values(user_id=user.id))
             return user
 
@@ -105,7 +106,8 @@ class Users:
         return found[name]
 
     def change(self, user_id: str, role: str | None = None, active: bool | None = None, password: str | None = None) -> User:
-        """Another role or password for a user, or none of their own any more; a new password logs them out everywhere.
+        """Another role or password for a user, or no entry any more. A new password logs them out everywhere and ends their
+        keys.
 
         Raises:
             MissingError: there is none.
@@ -127,7 +129,8 @@ class Users:
             if hashed is not None:
                 user.password = hashed
             if hashed is not None or not user.active:
-                session.execute(delete(Login).where(Login.user_id == user.id))
+                for table in (Login, ApiKey):
+                    session.execute(delete(table).where(table.user_id == user.id))
             return user
 
     def log_in(self, name: str, password: str) -> tuple[Who, str]:
@@ -154,6 +157,12 @@ class Users:
         """Forget a browser."""
         with self.database.write() as session:
             session.execute(delete(Login).where(Login.token == _digest(token)))
+
+    def active(self, user_id: str) -> bool:
+        """Whether somebody is still let in."""
+        with self.database.read() as session:
+            found = session.get(User, user_id)
+            return found is not None and (found.active or found.id == LOCAL)
 
     def by_cookie(self, token: str) -> Who | None:
         """Whose browser it is, if anybody's."""

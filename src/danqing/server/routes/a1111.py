@@ -82,8 +82,9 @@ def interrupt(studio: Open, who: Maker) -> dict[str, str]:
 def png_info(asked: InfoIn, studio: Open, who: Viewer) -> InfoOut:
     """What a picture's file says of itself."""
     content = _bytes(asked.image, "image")
-    pixels_of(content, "image")
-    return answers.info(content)
+    pixels_of(studio, who, content, "image")
+    with studio.heavy.turn(who.id):
+        return answers.info(content)
 
 
 @router.get("/options")
@@ -165,11 +166,11 @@ def _starts(studio: Studio, who: Who, asked: ImageIn) -> dict[str, Any]:
     Raises:
         RefusalError, PictureError: these will not do.
     """
-    pixels = pixels_of(_bytes(asked.init_images[0], "init_images"), "init_images")
+    pixels = pixels_of(studio, who, _bytes(asked.init_images[0], "init_images"), "init_images")
     starts: dict[str, Any] = {"init": add(studio, who, _shaped(pixels, asked), "picture").id}
     starts["strength"] = asked.denoising_strength
     if asked.mask is not None:
-        mask = pixels_of(_bytes(asked.mask, "mask"), "mask")
+        mask = pixels_of(studio, who, _bytes(asked.mask, "mask"), "mask")
         if mask.shape[0] * pixels.shape[1] != mask.shape[1] * pixels.shape[0]:
             raise RefusalError(400, "the mask has another shape than the picture: make them equal", "invalid_value", "mask")
         where = mask[..., 3:] if mask.shape[2] == 4 else fitted(mask, mask.shape[:2], 1)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -106,15 +108,19 @@ def prioritise(job_id: Identifier, asked: Priority, studio: Open, who: Maker) ->
     return one(studio, job_id)
 
 
-@router.get("/tasks/{task_id}/preview", response_class=FileResponse)
-def preview(task_id: Identifier, studio: Open, who: Viewer) -> FileResponse:
+@router.get("/tasks/{task_id}/preview", response_class=Response, responses={200: {"content": {"image/webp": {}}}})
+def preview(task_id: Identifier, studio: Open, who: Viewer) -> Response:
     """What a painting under way looks like so far, as WebP."""
     with studio.database.read() as session:
         owner = session.scalar(select(Job.user_id).join(Task).where(Task.id == task_id))
     path = studio.folder / "previews" / f"{task_id}.webp"
-    if (owner != who.id and not (owner and who.may("admin"))) or not path.is_file():
+    content = None
+    if owner == who.id or (owner and who.may("admin")):
+        with contextlib.suppress(FileNotFoundError):  # it may be done at any moment
+            content = path.read_bytes()
+    if content is None:
         raise MissingError(f"there is no preview of '{task_id}': it has not begun, or it is done")
-    return FileResponse(path, media_type="image/webp")
+    return Response(content, media_type="image/webp")
 
 
 @router.get("/events", response_class=StreamingResponse)
@@ -122,15 +128,14 @@ async def events(
     studio: Open,
     who: Viewer,
     job: Identifier | None = None,
-    after: Annotated[int | None, Query(ge=0)] = None,
+    after: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
     """What happens, as server-sent events: `job`, `step`, `painting`, `gallery`. A browser that comes back is told what it
     missed; `reset` says that this is no longer known, so look anew."""
-    seen = int(last_event_id) if last_event_id is not None and last_event_id.isdecimal() else after
-    return StreamingResponse(
-        studio.watch.stream(who.id, seen, job), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
-    )
+    seen = int(last_event_id) if last_event_id is not None and re.fullmatch("[0-9]{1,18}", last_event_id) else after
+    frames = studio.watch.stream(who.id, seen, job, lambda: studio.users.active(who.id))
+    return StreamingResponse(frames, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
 def one(studio: Studio, job_id: str) -> JobOut:

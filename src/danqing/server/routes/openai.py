@@ -112,7 +112,7 @@ def _edited(studio: Studio, who: Who, asked: EditIn, found: PainterOut, images: 
     if others:
         starts["pictures"] = {by_pictures: [Example(picture=other.id) for other in others]}
     if masks:
-        pixels = pixels_of(masks[0].content, masks[0].name)
+        pixels = pixels_of(studio, who, masks[0].content, masks[0].name)
         height, width = pixels.shape[:2]
         if (width, height) != (start.width, start.height):
             raise wrong(

@@ -19,6 +19,8 @@ from danqing.store.gallery import Search
 
 router = APIRouter(prefix="/api", tags=["paintings"])
 
+WORDS = 16
+"""Words of a search, at most."""
 FOREVER = "private, max-age=31536000, immutable"
 """What never changes: files are named by what is in them."""
 
@@ -39,6 +41,8 @@ def search(
     most: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Paintings:
     """Find paintings, the newest first."""
+    if len(words.split()) > WORDS:
+        raise WishError(f"{len(words.split())} words were looked for: give at most {WORDS}")
     shade = None
     if colour is not None:
         light, a, b = bytes_to_oklab(np.array(ImageColor.getrgb("#" + colour.lstrip("#"))[:3], np.uint8)).tolist()
@@ -119,8 +123,9 @@ def file(
         if unknown:
             raise WishError(f"the painting carries no {', '.join(sorted(unknown))}: it has {', '.join(held) or 'nothing'}")
         texts = {} if bare else {name: text for name, text in held.items() if keep is None or name in keep}
-        image = flattened(opened(path), background) if opaque else opened(path)
-        content = written(image, form, texts, quality, background)
+        with studio.heavy.turn(who.id):
+            image = flattened(opened(path), background) if opaque else opened(path)
+            content = written(image, form, texts, quality, background)
     return _answer(content, FORMATS[form], f"{kept.id}.{form}", download)
 
 
@@ -136,7 +141,8 @@ def finish(
 ) -> Response:
     """The painting as a vector, an icon, all a site needs (a zip), or pixel art."""
     kept, _ = studio.gallery.get(who.id, painting_id)
-    content = finished(opened(studio.files.path(kept.sha256)), form, kept.words, pixels, colours, scale)
+    with studio.heavy.turn(who.id):
+        content = finished(opened(studio.files.path(kept.sha256)), form, kept.words, pixels, colours, scale)
     suffix, kind = FINISHES[form]
     return _answer(content, kind, f"{kept.id}.{suffix}", True)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Annotated
 
-from fastapi import APIRouter, File, UploadFile
+import numpy as np
+from fastapi import APIRouter, File, Query, UploadFile
 from fastapi.responses import FileResponse
 from PIL import Image
 
@@ -14,6 +14,7 @@ from danqing.data.checks import Limits, Pixels, decode
 from danqing.errors import PictureError, WishError
 from danqing.net import fetch
 from danqing.server.access import Maker, Viewer
+from danqing.server.files import opened
 from danqing.server.studio import Open, Studio
 from danqing.server.wire import Address, Identifier, PaletteOut, PictureOut
 from danqing.store.tables import Upload
@@ -23,8 +24,14 @@ router = APIRouter(prefix="/api/pictures", tags=["pictures"])
 
 LIMITS = Limits(max_pixels=64_000_000, max_bytes=32 << 20, svg_size=1024)
 """What one picture may ask for."""
-_DECODING = threading.BoundedSemaphore(2)
-"""Large pictures take hundreds of megabytes while they are read."""
+SEEN = 512
+"""Pixels of the longer side at which colours are read."""
+
+
+@router.get("")
+def pictures(studio: Open, who: Viewer, most: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[PictureOut]:
+    """The pictures that you gave, the newest first."""
+    return [PictureOut.of(upload) for upload in studio.uploads.all(who.id, most)]
 
 
 @router.post("", status_code=201)
@@ -37,7 +44,8 @@ def upload(picture: Annotated[UploadFile, File()], studio: Open, who: Maker) -> 
 def take(asked: Address, studio: Open, who: Maker) -> PictureOut:
     """Keep the picture at an address of the public web."""
     studio.limits.take(f"fetch {who.id}", 30, "addresses")
-    found = fetch(asked.address, max_bytes=LIMITS.max_bytes)
+    with studio.heavy.turn(who.id):
+        found = fetch(asked.address, max_bytes=LIMITS.max_bytes, timeout=15.0)
     return PictureOut.of(keep(studio, who, found.content, asked.address.rpartition("/")[2] or "picture"))
 
 
@@ -56,7 +64,11 @@ def remove(picture_id: Identifier, studio: Open, who: Maker) -> None:
 @router.get("/{picture_id}/palette")
 def palette(picture_id: Identifier, studio: Open, who: Viewer) -> PaletteOut:
     """The colours of a picture or painting, to ask for in another."""
-    found = palette_of(decode(studio.files.path(studio.uploads.sha256(who.id, picture_id)).read_bytes(), LIMITS).pixels)
+    path = studio.files.path(studio.uploads.sha256(who.id, picture_id))
+    with studio.heavy.turn(who.id):
+        image = opened(path)
+        image.thumbnail((SEEN, SEEN), Image.Resampling.NEAREST)
+        found = palette_of(np.asarray(image).reshape(image.height, image.width, -1))
     if found is None:
         raise WishError("all of this picture is transparent: it has no colours")
     colours = [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in found.colours]
@@ -70,16 +82,16 @@ def keep(studio: Studio, who: Who, content: bytes, name: str) -> Upload:
         PictureError: they are none that can be used, and why.
     """
     name = "".join(letter for letter in name.replace("\\", "/").rpartition("/")[2] if letter.isprintable())[:100] or "picture"
-    return add(studio, who, pixels_of(content, name), name)
+    return add(studio, who, pixels_of(studio, who, content, name), name)
 
 
-def pixels_of(content: bytes, name: str) -> Pixels:
+def pixels_of(studio: Studio, who: Who, content: bytes, name: str) -> Pixels:
     """Check and decode the bytes of a picture.
 
     Raises:
         PictureError: likewise.
     """
-    with _DECODING:
+    with studio.heavy.turn(who.id):
         try:
             return decode(content, LIMITS).pixels
         except PictureError as error:
@@ -88,4 +100,5 @@ def pixels_of(content: bytes, name: str) -> Pixels:
 
 def add(studio: Studio, who: Who, pixels: Pixels, name: str) -> Upload:
     """Keep a picture that was decoded, or made of one."""
-    return studio.uploads.add(who.id, Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels), name)
+    with studio.heavy.turn(who.id):
+        return studio.uploads.add(who.id, Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels), name)
