@@ -407,7 +407,7 @@ def test_nobody_waits_for_who_went_away(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(waiting, "PULSE", 0.1)
     found = studio(tmp_path)
     with answering(found) as address:
-        with client(address).with_options(timeout=0.5) as other:
+        with client(address).with_options(timeout=20.0 if stream else 0.5) as other:
             if stream:
                 other.images.generate(prompt="a red apple", stream=True).close()
             else:
