@@ -24,8 +24,9 @@ web/dist/index.html: $(wildcard web/*.json web/*.html web/*.ts) $(shell find web
 serve: $(VENV)/.installed web/dist/index.html
 	$(BIN)/danqing serve --open
 
+# Two processes: every test keeps to one thread, and trainings fill the memory of a small machine.
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-long: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m long

@@ -275,7 +275,7 @@ def test_a_decoder_learns_and_cutting_its_batches_changes_nothing() -> None:
     assert first == pytest.approx(told[0], rel=1e-4)
     alone = adain().loss(next(of_blobs(0).split(1)), "painter", Key(0), Clock(0, 0)).parts
     together = adain().loss(of_blobs(0), "painter", Key(0), Clock(0, 0)).parts
-    assert all(float(alone[part][0]) == pytest.approx(float(together[part][0]), rel=1e-4) for part in alone)
+    assert all(alone[part][0].item() == pytest.approx(together[part][0].item(), rel=1e-4) for part in alone)
 
 
 def test_strength_blends_what_is_seen() -> None:
