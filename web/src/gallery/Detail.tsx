@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import { useMay } from "../api/accounts";
 import { useChange, usePainting, useTags, useTrash, whole } from "../api/paintings";
 import { shown } from "../api/pictures";
-import type { Painting } from "../api/types";
+import type { Painting, Wish as Wished } from "../api/types";
 import { useSettingName } from "../paint/names";
 import { Scores } from "../paint/Scores";
 import { useAfter } from "../paint/useAfter";
@@ -84,11 +84,9 @@ function Wish({ painting }: { painting: Painting }) {
           <div key={name}>
             <dt>{named(name)}</dt>
             <dd>
-              {name === "init" || name === "mask" ? (
-                <img className={`checker ${classes.given}`} src={shown(value)} alt={named(name)} />
-              ) : (
-                value
-              )}
+              {picturesOf(name, painting, value)?.map((id) => (
+                <img key={id} className={`checker ${classes.given}`} src={shown(id)} alt={named(name)} />
+              )) ?? value}
             </dd>
           </div>
         ))}
@@ -99,6 +97,13 @@ function Wish({ painting }: { painting: Painting }) {
       </dl>
     </section>
   );
+}
+
+/** The pictures that a line of a wish is about, where it is about pictures. */
+function picturesOf(name: string, { wish }: Painting, value: string): string[] | null {
+  if (name === "init" || name === "mask") return [value];
+  if (name !== "pictures") return null;
+  return Object.values((wish as Partial<Wished>).pictures ?? {}).flatMap((several) => several.map(({ picture }) => picture));
 }
 
 function Actions({ painting, onClose }: { painting: Painting; onClose: () => void }) {

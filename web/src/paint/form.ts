@@ -94,6 +94,8 @@ export function choose(painter: Painter): void {
   form.set((old) => ({
     ...old,
     painter: painter.name,
+    // From one picture most of these make one painting, whatever the seed.
+    count: painter.starts ? 1 : old.count,
     styles: old.styles.filter(({ name }) => known.length === 0 || known.includes(name)),
     size: null,
     steps: null,

@@ -19,7 +19,6 @@ interface Props {
 
 /** Uploads that are offered; each is loaded whole. */
 const GIVEN = 15;
-const KINDS = "image/png,image/jpeg,image/webp,image/gif,image/svg+xml,image/bmp,image/tiff";
 
 /** A picture from this device, from the gallery or from the web. */
 export function PictureChooser({ label, multiple = false, onChoose }: Props) {
@@ -56,7 +55,7 @@ export function PictureChooser({ label, multiple = false, onChoose }: Props) {
     >
       <Group gap="xs">
         <FileButton
-          accept={KINDS}
+          accept="image/*"
           multiple={multiple}
           onChange={(files: File | File[] | null) => {
             const given = files === null ? [] : Array.isArray(files) ? files : [files];

@@ -1,4 +1,17 @@
-import { Alert, Button, Code, Group, NativeSelect, PasswordInput, Stack, Switch, Table, Text, TextInput } from "@mantine/core";
+import {
+  Alert,
+  Button,
+  Code,
+  Group,
+  SimpleGrid,
+  NativeSelect,
+  PasswordInput,
+  Stack,
+  Switch,
+  Table,
+  Text,
+  TextInput,
+} from "@mantine/core";
 import { useState, type FormEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { useAddUser, useChangeUser, useUsers } from "../api/accounts";
@@ -81,7 +94,7 @@ function NewUser({ first, roles }: { first: boolean; roles: { value: string; lab
   return (
     <form onSubmit={send}>
       <Stack gap="sm">
-        <Group grow align="flex-end">
+        <SimpleGrid cols={{ base: 1, sm: 3 }}>
           <TextInput
             label={t("login.name")}
             required
@@ -104,7 +117,7 @@ function NewUser({ first, roles }: { first: boolean; roles: { value: string; lab
             value={role}
             onChange={(event) => setRole(event.currentTarget.value as Role)}
           />
-        </Group>
+        </SimpleGrid>
         <Group>
           <Button type="submit" variant="light" color="azurite" loading={add.isPending}>
             {first ? t("settings.addFirst") : t("settings.addUser")}
