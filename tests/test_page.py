@@ -310,7 +310,7 @@ def test_both_languages_say_everything_and_nothing_else() -> None:
         flat(json.loads((WEB / "src/i18n" / f"{name}.json").read_text(encoding="utf8"))) for name in ("en", "zh")
     )
     assert english.keys() == chinese.keys()
-    assert {name for name, text in (english | chinese).items() if not text.strip()} <= {"scores.unit.style"}
+    assert not [name for texts in (english, chinese) for name, text in texts.items() if not text.strip()]
     for name in english:
         fields = re.compile(r"\{\{(\w+)\}\}")
         assert set(fields.findall(english[name])) == set(fields.findall(chinese[name])), name

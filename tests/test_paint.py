@@ -206,3 +206,12 @@ def test_saving_is_whole_or_not_at_all(session: Session, tmp_path: Path) -> None
 def test_records_are_json(session: Session) -> None:
     painting = session.paint("red apple")
     assert json.loads(painting.texts["danqing"]) == painting.record
+
+
+def test_a_small_preview_is_every_so_manieth_pixel(session: Session, start: Path) -> None:
+    work = session.begin([Wish("red apple", init=str(start / "start.png"), mask=str(start / "mask.png"), strength=0.5)])
+    [whole] = work.show()
+    most = max(whole.size) // 2
+    [small] = work.show(most)
+    assert max(small.size) == most
+    assert np.array_equal(np.asarray(small), np.asarray(whole)[::2, ::2])

@@ -343,9 +343,10 @@ def frames(watch: Watch, count: int, user: str = "local", after: int | None = No
     async def read() -> list[tuple[int, str, dict[str, Any]]]:
         found: list[tuple[int, str, dict[str, Any]]] = []
         async for piece in watch.stream(user, after):
-            number, kind, facts = (line.split(": ", 1)[1] for line in piece.decode().strip().split("\n"))
-            found.append((int(number), kind, json.loads(facts)))
-            if len(found) == count:
+            for frame in piece.decode().strip().split("\n\n"):
+                number, kind, facts = (line.split(": ", 1)[1] for line in frame.split("\n"))
+                found.append((int(number), kind, json.loads(facts)))
+            if len(found) >= count:
                 break
         return found
 
@@ -431,7 +432,7 @@ def test_painters_and_sets_are_listed(client: TestClient) -> None:
     assert found["emoji"]["shown"] == [256, 256]
     styles = next(condition for condition in found["emoji"]["conditions"] if condition["name"] == "style")
     assert "noto" in styles["names"]
-    assert found["any-style"]["conditions"] == [{"name": "style", "names": [], "pictures": True}]
+    assert found["any-style"]["conditions"] == [{"name": "style", "names": [], "pictures": True, "unit": None}]
     assert "emoji" in client.get("/api/painters/emoji/card").text
     assert client.get("/api/painters/emoji/scores").json()
     refused(client.get("/api/painters/x4/scores"), 404, "evaluate it first")

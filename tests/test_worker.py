@@ -277,9 +277,11 @@ def test_a_style_is_taken_from_given_pictures_and_from_no_other_file(place: Stud
 
 def test_it_is_known_what_every_family_can_do() -> None:
     found = json.loads(json.dumps(abilities()))
-    assert found["pix2pix"]["starts"]
-    assert found["gatys"]["examples"]
-    assert "guidance" in found["diffusion"]["heeds"]
+    assert found["families"]["pix2pix"]["starts"]
+    assert found["families"]["gatys"]["examples"]
+    assert "guidance" in found["families"]["diffusion"]["heeds"]
+    assert found["units"]["palette"] == "ΔE00"
+    assert "heun" in found["samplers"]
 
 
 def test_a_worker_ends_when_whoever_started_it_is_gone(place: Studio) -> None:

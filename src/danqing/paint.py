@@ -105,14 +105,21 @@ class Work:
         asked = dataclasses.replace(self.session.asked(wishes), start=self.asked.start, mask=self.asked.mask)
         return dataclasses.replace(self, wishes=wishes, asked=asked)
 
-    def show(self) -> list[Image.Image]:
-        """The pictures as far as they are painted."""
+    def show(self, most: int | None = None) -> list[Image.Image]:
+        """The pictures as far as they are painted.
+
+        Args:
+            most: pixels of the longer side that are enough to look at; every second, third, ... pixel is then left out.
+        """
         with torch.inference_mode():
-            pixels = from_network(self.session.chain.show(self.canvas))
+            seen = self.session.chain.show(self.canvas)
+            gap = 1 if most is None else -(-max(seen.shape[-2:]) // most)
+            pixels = from_network(seen[..., ::gap, ::gap])
         if self.colours is not None:
-            pixels = recoloured(pixels, np.broadcast_to(self.colours, pixels.shape))
+            pixels = recoloured(pixels, np.broadcast_to(self.colours[:, ::gap, ::gap], pixels.shape))
         if self.kept is not None:
-            pixels = np.where(self.kept[1] > 127, pixels, self.kept[0])
+            start, mask = (part[:, ::gap, ::gap] for part in self.kept)
+            pixels = np.where(mask > 127, pixels, start)
         return [to_image(picture) for picture in pixels]
 
     def save(self, path: str | Path) -> Path:

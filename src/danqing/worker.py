@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import io
 import json
 import logging
 import os
@@ -28,9 +27,11 @@ import torch
 from sqlalchemy.exc import SQLAlchemyError
 
 from danqing.conditions.colours import palette_of
+from danqing.conditions.conditioner import KINDS
 from danqing.errors import DanqingError, MissingError, WishError
 from danqing.files import unplaced, write_atomically
 from danqing.maths.colour import bytes_to_oklab
+from danqing.maths.samplers import SAMPLERS
 from danqing.paint import Session, Work, load
 from danqing.painters.registry import FAMILIES
 from danqing.painters.shelf import find
@@ -48,10 +49,10 @@ OPEN = 2
 """Painters kept in memory."""
 SAVED_EVERY = 10.0
 """Seconds of painting after which a canvas is saved, so that so much is lost at most."""
-SHOWN_EVERY = 0.5
+SHOWN_EVERY = 1.0
 """Seconds between previews."""
-PREVIEW = 192
-"""Pixels of a preview's longer side."""
+PREVIEW = 128
+"""Pixels of a preview's longer side, and of the picture in which colours are looked for."""
 PAUSE = 2.0
 """Seconds to wait where the queue cannot be reached."""
 STUCK = 1800.0
@@ -211,7 +212,8 @@ class Worker:
     def _deliver(self, task: Claimed, painting: Painting) -> None:
         content = painting.png()
         sha256 = self.files.put(content)
-        palette = palette_of(from_image(painting.image))
+        gap = -(-max(painting.image.size) // PREVIEW)
+        palette = palette_of(from_image(painting.image)[::gap, ::gap])
         found = [] if palette is None else bytes_to_oklab(np.array(palette.colours, np.uint8)).tolist()
         shares = () if palette is None else palette.shares
         shades = [(light, a, b, share) for (light, a, b), share in zip(found, shares, strict=True)]
@@ -274,13 +276,14 @@ class Worker:
 
     def _show(self, work: Work, rows: Mapping[str, int]) -> None:
         """Leave previews for those who watch."""
-        images = work.show()
+        images = work.show(PREVIEW)
         for task, row in rows.items():
-            small = images[row].copy()
-            small.thumbnail((PREVIEW, PREVIEW))
-            buffer = io.BytesIO()
-            small.save(buffer, "WEBP", quality=80, method=0)
-            write_atomically(self._preview(task), buffer.getvalue())
+            place = self._preview(task)
+            place.parent.mkdir(exist_ok=True)
+            # Whole or not at all, but not kept through a loss of power: nobody would look for it.
+            partial = place.with_suffix(".partial")
+            images[row].save(partial, "WEBP", quality=75, method=0)
+            partial.replace(place)
 
     def _tidy(self, canvas: str) -> None:
         """Delete a canvas that no task is on any more."""
@@ -305,9 +308,10 @@ class Worker:
                 log.exception("the lease could not be renewed")
 
 
-def abilities() -> dict[str, dict[str, Any]]:
-    """What painters of each family can be asked for: the web process, which has no torch, reads it from a file."""
-    return {
+def abilities() -> dict[str, Any]:
+    """What painters of each family can be asked for, and in what each condition is measured: the web process, which has no
+    torch, reads it from a file."""
+    families = {
         name: {
             "heeds": sorted(entry.family.heeds),
             "starts": entry.family.starts,
@@ -318,6 +322,8 @@ def abilities() -> dict[str, dict[str, Any]]:
         }
         for name, entry in FAMILIES.items()
     }
+    units = {name: kind.unit for name, kind in KINDS.items()}
+    return {"families": families, "samplers": list(SAMPLERS), "units": units}
 
 
 def main() -> None:

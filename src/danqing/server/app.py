@@ -114,7 +114,7 @@ def serve(settings: Settings, ready: Callable[[str], None], folder: Path | None 
             timeout_graceful_shutdown=3,
             limit_concurrency=800,
         )
-        server = _Server(config, lambda: ready(f"http://{shown}:{port}/"))
+        server = _Server(config, lambda: ready(f"http://{shown}:{port}/"), studio.watch.close)
         try:
             server.run([listening])
         finally:
@@ -122,16 +122,20 @@ def serve(settings: Settings, ready: Callable[[str], None], folder: Path | None 
 
 
 class _Server(uvicorn.Server):
-    """Says when it answers."""
+    """Says when it answers, and when it stops to."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], ending: Callable[[], None]) -> None:
         super().__init__(config)
-        self._ready = ready
+        self._ready, self._ending = ready, ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if not self.should_exit:
             self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._ending()
+        await super().shutdown(sockets)
 
 
 @contextlib.contextmanager

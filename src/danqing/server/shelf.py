@@ -38,7 +38,9 @@ def painter(studio: Studio, name: str) -> PainterOut:
         height, width = facts["size"]
         shown = facts.get("shown") or facts["size"]
         model = facts["model"]
-        ability = _abilities(studio).get(facts["family"], {})
+        known_to_workers = _abilities(studio)
+        ability = known_to_workers.get("families", {}).get(facts["family"], {})
+        units = known_to_workers.get("units", {})
         return PainterOut(
             name=name,
             family=facts["family"],
@@ -47,9 +49,10 @@ def painter(studio: Studio, name: str) -> PainterOut:
             height=height,
             shown=(shown[1], shown[0]),
             channels=facts["channels"],
-            conditions=[_condition(kind, state) for kind, state in facts["conditions"].items()],
+            conditions=[_condition(kind, state, units) for kind, state in facts["conditions"].items()],
             steps=model.get("steps"),
             sampler=model.get("sampler"),
+            samplers=known_to_workers.get("samplers", []) if "sampler" in ability.get("heeds", []) else [],
             guidance=model.get("guidance"),
             heeds=ability.get("heeds"),
             starts=ability.get("starts", False),
@@ -82,9 +85,10 @@ def check(found: PainterOut, conditions: dict[str, str], pictures: dict[str, Any
             raise WishError(f"{found.name} does not take '{name}' from pictures: give it in 'conditions'")
 
 
-def _condition(name: str, state: dict[str, Any]) -> ConditionOut:
-    known = state.get("names", [])
-    return ConditionOut(name=name, names=list(known), pictures=str(state.get("kind", "")).endswith("-pictures"))
+def _condition(name: str, state: dict[str, Any], units: dict[str, str]) -> ConditionOut:
+    kind = str(state.get("kind", name))
+    names = list(state.get("names", []))
+    return ConditionOut(name=name, names=names, pictures=kind.endswith("-pictures"), unit=units.get(kind))
 
 
 def _trained(facts: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -16,7 +17,7 @@ from danqing.store.database import Database
 from danqing.store.events import newest, oldest, since
 from danqing.store.tables import Event
 
-LOOK = 0.05
+LOOK = 0.1
 """Seconds between looks; a look costs microseconds where nothing was written."""
 PULSE = 15.0
 """Seconds after which a silent stream says that it lives."""
@@ -24,6 +25,9 @@ LISTENERS = 200
 """Streams of one user at once."""
 BEHIND = 2000
 """Events that a listener may be behind before it is told to look anew."""
+
+END = Event(id=-1, user_id="", kind="end", facts={}, at=0.0)
+"""What a listener hears last, where the studio is closing."""
 
 log = logging.getLogger("danqing.server")
 
@@ -34,6 +38,7 @@ class Watch:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._listeners: set[tuple[str | None, asyncio.Queue[Event | None]]] = set()
+        self._frames: OrderedDict[int, bytes] = OrderedDict()
 
     async def run(self) -> None:
         """Look for events until cancelled."""
@@ -64,6 +69,12 @@ class Watch:
                 self._tell(event)
             seen = events[-1].id
             await asyncio.sleep(0)
+
+    def close(self) -> None:
+        """Let every stream end, so that nobody waits for them where the studio is closing."""
+        for _, queue in self._listeners:
+            if not queue.full():
+                queue.put_nowait(END)
 
     def newest(self) -> int:
         """The number of the last event."""
@@ -111,10 +122,17 @@ class Watch:
                 except TimeoutError:
                     yield b": still here\n\n"
                     continue
-                if found is None:
+                # All that is there in one piece: with many listeners it is pieces that cost.
+                heard = [found, *(queue.get_nowait() for _ in range(queue.qsize()))]
+                if END in heard:
+                    return
+                if None in heard:
+                    heard = heard[heard.index(None) + 1 :]
                     yield _frame(await asyncio.to_thread(self.newest), "reset", {})
-                elif found.id > last and (job is None or found.facts.get("job") == job):
-                    yield _frame(found.id, found.kind, found.facts)
+                news = [event for event in heard if event is not None and event.id > last]
+                pieces = [self._frames.get(event.id, b"") for event in news if job is None or event.facts.get("job") == job]
+                if any(pieces):
+                    yield b"".join(pieces)
 
     def _missed(self, user: str, after: int | None) -> tuple[int, list[Event], bool]:
         """The last event, those of a user after another one, and whether some of them are forgotten."""
@@ -125,6 +143,9 @@ class Watch:
             return last, missed, gap
 
     def _tell(self, event: Event) -> None:
+        self._frames[event.id] = _frame(event.id, event.kind, event.facts)
+        while len(self._frames) > 2 * BEHIND:
+            self._frames.popitem(last=False)
         for user, queue in self._listeners:
             if user is None or user == event.user_id:
                 if queue.full():

@@ -249,11 +249,13 @@ class PaletteOut(Wire):
 
 
 class ConditionOut(Wire):
-    """A condition a painter can be asked for. `names` is what it knows; `pictures` says that it is asked for by pictures."""
+    """A condition a painter can be asked for. `names` is what it knows; `pictures` says that it is asked for by pictures;
+    `unit` is what it is measured in."""
 
     name: str
     names: list[str]
     pictures: bool
+    unit: str | None
 
 
 class PainterOut(Wire):
@@ -269,6 +271,7 @@ class PainterOut(Wire):
     conditions: list[ConditionOut]
     steps: int | None
     sampler: str | None
+    samplers: list[str]
     guidance: float | None
     heeds: list[str] | None
     starts: bool

@@ -3,23 +3,15 @@ import { useQueryClient, type QueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { store } from "../parts/store";
 import { useJobs } from "./jobs";
+import { note, told, type Facts } from "./news";
 import { looked } from "./paintings";
-import type { Job, Jobs } from "./types";
+import type { Jobs } from "./types";
 
 /** Whether the studio can be heard. */
 export const connection = store<"begun" | "heard" | "lost">("begun");
 
 /** How far each painting under way is, by its task. */
 export const steps = store<Record<string, { step: number; steps: number }>>({});
-
-interface Facts {
-  job: string;
-  task: string;
-  painting: string;
-  state: string;
-  step: number;
-  steps: number;
-}
 
 const PATIENCE = 2000;
 
@@ -66,36 +58,16 @@ function heard(client: QueryClient, kind: string, number: number, facts: Facts):
   if (kind === "gallery" || kind === "painting") looked(client);
   if (kind === "gallery") return;
   if (kind === "step") steps.set((old) => ({ ...old, [facts.task]: { step: facts.step, steps: facts.steps } }));
+  const event = { number, kind, facts };
+  note(event);
   const jobs = client.getQueryData<Jobs>(["jobs"]);
-  // What the list was read after is in it already.
-  if (jobs === undefined || number <= jobs.event) return;
+  if (jobs === undefined) return;
   if (jobs.jobs.some((job) => job.id === facts.job)) {
-    client.setQueryData<Jobs>(["jobs"], {
-      ...jobs,
-      jobs: jobs.jobs.map((job) => (job.id === facts.job ? changed(job, kind, facts) : job)),
-    });
-  } else {
+    client.setQueryData<Jobs>(["jobs"], told(jobs, [event]));
+  } else if (number > jobs.event) {
     void client.invalidateQueries({ queryKey: ["jobs"] });
   }
   // Why a job failed, and what of it could not be done as asked, is not in the event.
   if (facts.state === "failed" || facts.state === "done") void client.invalidateQueries({ queryKey: ["jobs"] });
   if (kind !== "step") void client.invalidateQueries({ queryKey: ["job", facts.job] });
-}
-
-function changed(job: Job, kind: string, facts: Facts): Job {
-  if (kind === "step") {
-    const tasks = job.tasks ?? [];
-    return tasks.includes(facts.task) ? job : { ...job, tasks: [...tasks, facts.task] };
-  }
-  if (kind === "painting") {
-    const paintings = (job.paintings ?? []).filter((id) => id !== facts.painting);
-    return {
-      ...job,
-      tasks: (job.tasks ?? []).filter((task) => task !== facts.task),
-      paintings: [...paintings, facts.painting],
-    };
-  }
-  const { job: _id, ...counts } = facts;
-  const over = !["running", "paused"].includes(facts.state);
-  return { ...job, ...counts, tasks: over ? [] : job.tasks };
 }

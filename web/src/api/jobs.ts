@@ -1,5 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api, passing, told } from "./client";
+import { heardOf, told as after } from "./news";
 import type { Job, Jobs, Wish } from "./types";
 
 /** Jobs that are shown, the newest first, those under way before them. */
@@ -8,7 +9,7 @@ const MOST = 100;
 export function useJobs() {
   return useQuery({
     queryKey: ["jobs"],
-    queryFn: () => told(api.GET("/api/jobs", { params: { query: { most: MOST } } })),
+    queryFn: async () => after(await told(api.GET("/api/jobs", { params: { query: { most: MOST } } }))),
     staleTime: Infinity,
   });
 }
@@ -26,7 +27,14 @@ export function useEverybodysJobs(wanted: boolean) {
 export function useJob(id: string) {
   return useQuery({
     queryKey: ["job", id],
-    queryFn: () => told(api.GET("/api/jobs/{job_id}", { params: { path: { job_id: id } } })),
+    queryFn: async () => {
+      for (let times = 0; ; times++) {
+        const before = heardOf(id);
+        const job = await told(api.GET("/api/jobs/{job_id}", { params: { path: { job_id: id } } }));
+        // Something happened while it was on its way: it may be from before or after that.
+        if (heardOf(id) === before || times >= 4) return job;
+      }
+    },
     meta: { quiet: true },
   });
 }

@@ -1439,7 +1439,8 @@ export interface components {
         };
         /**
          * ConditionOut
-         * @description A condition a painter can be asked for. `names` is what it knows; `pictures` says that it is asked for by pictures.
+         * @description A condition a painter can be asked for. `names` is what it knows; `pictures` says that it is asked for by pictures;
+         *     `unit` is what it is measured in.
          */
         ConditionOut: {
             /** Name */
@@ -1448,6 +1449,8 @@ export interface components {
             names: string[];
             /** Pictures */
             pictures: boolean;
+            /** Unit */
+            unit: string | null;
         };
         /**
          * Count
@@ -2211,6 +2214,8 @@ export interface components {
             name: string;
             /** Sampler */
             sampler: string | null;
+            /** Samplers */
+            samplers: string[];
             /** Scores */
             scores: boolean;
             /** Shown */

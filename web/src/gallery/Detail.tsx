@@ -57,7 +57,7 @@ export default function Detail({ id, known, onClose, onBefore, onNext }: Props) 
               </Text>
               <IconButton icon="right" label={t("detail.next")} disabled={!onNext} onClick={onNext} />
             </Group>
-            <Scores scores={painting.scores} />
+            <Scores painting={painting} />
             <Wish painting={painting} />
           </Stack>
           <Stack gap="lg">

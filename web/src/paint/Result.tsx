@@ -24,7 +24,7 @@ export function Result({ painting, onShow }: { painting: Painting; onShow: () =>
           {painting.words || painting.painter}
         </Text>
       </Group>
-      <Scores scores={painting.scores} />
+      <Scores painting={painting} />
       {may && (
         <Group gap={2} ms={-8}>
           <IconButton icon="again" label={t("result.again")} onClick={() => repeat(1)} />

@@ -6,8 +6,6 @@ import { useStore } from "../parts/store";
 import { change, form } from "./form";
 
 const SIDES = [32, 64, 128, 256, 512, 1024];
-/** Proposed; the studio knows which there are. */
-const SAMPLERS = ["ddim", "heun", "dpm++2m", "ddpm"];
 const MOST_SEED = Number.MAX_SAFE_INTEGER;
 
 const orNull = (value: string | number) => (value === "" ? null : Number(value));
@@ -78,7 +76,7 @@ export function Technique({ painter }: { painter: Painter }) {
           label={t("technique.sampler")}
           description={t("technique.samplerWhy")}
           placeholder={own(painter.sampler)}
-          data={SAMPLERS}
+          data={painter.samplers}
           value={asked.sampler}
           onChange={(sampler) => change({ sampler: sampler.trim() })}
         />

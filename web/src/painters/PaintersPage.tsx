@@ -63,9 +63,12 @@ function One({ painter, onShow }: { painter: Painter; onShow: () => void }) {
       <dl className={classes.facts}>
         <dt>{t("painters.asks")}</dt>
         <dd>
-          {painter.conditions
-            .map(({ name, pictures }) => (pictures ? t("painters.byPictures", { name: named(name) }) : named(name)))
-            .join(", ") || t("painters.nothing")}
+          {[
+            ...(painter.starts ? [named("init")] : []),
+            ...painter.conditions.map(({ name, pictures }) =>
+              pictures ? t("painters.byPictures", { name: named(name) }) : named(name),
+            ),
+          ].join(", ") || t("painters.nothing")}
         </dd>
         {styles.length > 0 && (
           <>
