@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -203,13 +203,18 @@ class Worker:
                 self.queue.progress(self.name, list(held), work.canvas.step, steps)
                 shown = time.monotonic()
         images = work.show()
+        done = {}
         for task in claimed:
             if task.id in held:
                 row = held[task.id]
-                self._deliver(task, work.session.painting(images[row], work.wishes[row], len(work.wishes)))
+                done[task.id] = self._finished(task, work.session.painting(images[row], work.wishes[row], len(work.wishes)))
+        self.queue.deliver_all(self.name, done)
+        for task_id in done:
+            self._preview(task_id).unlink(missing_ok=True)
         self._tidy(canvas)
 
-    def _deliver(self, task: Claimed, painting: Painting) -> None:
+    def _finished(self, task: Claimed, painting: Painting) -> tuple[Finished, Callable[[], object]]:
+        """A painting as it is delivered, and what puts its file where it lies, which is done once already."""
         content = painting.png()
         sha256 = self.files.put(content)
         gap = -(-max(painting.image.size) // PREVIEW)
@@ -223,8 +228,7 @@ class Worker:
         told = {**task.wish, **{name: value for name, value in resolved.items() if value is not None}}
         width, height = painting.image.size
         kept = Finished(wish.words, wish.seed, width, height, told, painting.scores, sha256, shades)
-        self.queue.deliver(self.name, task.id, kept, lambda: self.files.put(content))
-        self._preview(task.id).unlink(missing_ok=True)
+        return kept, lambda: self.files.put(content)
 
     def _fail(self, claimed: Sequence[Claimed], error: Exception) -> None:
         """Say why, in a sentence; what is not meant for whoever asked stays in the log."""

@@ -104,6 +104,9 @@ class Progress:
     steps: int = 0
 
 
+Ensure = Callable[[], object]
+
+
 class Queue:
     """The jobs of a database."""
 
@@ -358,46 +361,37 @@ class Queue:
         with self.database.write() as session:
             _take_back(session, [Task.owner.is_not(None)])
 
-    def deliver(self, worker: str, task_id: str, found: Finished, ensure: Callable[[], object] = lambda: None) -> str | None:
-        """Keep a painting and end its task; `None` where the worker no longer holds it (it was cancelled, or is another's).
+    def deliver(self, worker: str, task_id: str, found: Finished, ensure: Ensure = lambda: None) -> str | None:
+        """Keep one painting; see `deliver_all`."""
+        return self.deliver_all(worker, {task_id: (found, ensure)}).get(task_id)
+
+    def deliver_all(self, worker: str, done: Mapping[str, tuple[Finished, Ensure]]) -> dict[str, str]:
+        """Keep paintings and end their tasks, all in one transaction.
 
         Args:
-            worker: who painted it.
-            task_id: what was painted.
-            found: the painting.
-            ensure: called within the transaction, where nobody can delete files: puts its file where it is not there.
+            worker: who painted them.
+            done: by task, each painting, and what puts its file where it is not there: called within the transaction, where
+                nobody can delete files.
+
+        Returns:
+            The paintings' identifiers by task, without those that the worker no longer holds (they were cancelled, or are
+            another's).
         """
+        kept: dict[str, str] = {}
         with self.database.write() as session:
-            task = session.get(Task, task_id)
-            if task is None or task.owner != worker or task.state != "running":
-                return None
-            job = _job(session, task.job_id)
-            kept = Kept(
-                id=new_id("p"),
-                user_id=job.user_id,
-                task_id=task_id,
-                job_id=job.id,
-                painter=job.painter,
-                words=found.words,
-                seed=found.seed,
-                width=found.width,
-                height=found.height,
-                wish=dict(found.wish),
-                scores=dict(found.scores),
-                sha256=found.sha256,
-                created=time.time(),
-            )
-            ensure()
-            session.add(kept)
-            session.flush()
-            session.add_all(
-                Shade(painting_id=kept.id, number=i, light=light, a=a, b=b, share=share)
-                for i, (light, a, b, share) in enumerate(found.shades)
-            )
-            _end(session, [Task.id == task_id], "done")
-            tell(session, job.user_id, "painting", job=job.id, task=task_id, painting=kept.id)
-            _settle(session, job)
-            return kept.id
+            jobs: dict[str, Job] = {}
+            for task_id, (found, ensure) in done.items():
+                task = session.get(Task, task_id)
+                if task is None or task.owner != worker or task.state != "running":
+                    continue
+                job = jobs.setdefault(task.job_id, _job(session, task.job_id))
+                ensure()
+                kept[task_id] = _keep(session, job, task_id, found)
+                _end(session, [Task.id == task_id], "done")
+                tell(session, job.user_id, "painting", job=job.id, task=task_id, painting=kept[task_id])
+            for job in jobs.values():
+                _settle(session, job)
+        return kept
 
     def fail(self, worker: str, tasks: Sequence[str], error: str, reason: str) -> None:
         """End tasks that cannot be painted, with the kind of error and a sentence for whoever asked."""
@@ -446,6 +440,31 @@ def _check_room(session: Session, user: str, count: int) -> None:
     )
     if (waiting or 0) + count > WAITING:
         raise BusyError(f"{waiting} paintings of yours wait already: at most {WAITING} may; wait or cancel some")
+
+
+def _keep(session: Session, job: Job, task_id: str, found: Finished) -> str:
+    kept = Kept(
+        id=new_id("p"),
+        user_id=job.user_id,
+        task_id=task_id,
+        job_id=job.id,
+        painter=job.painter,
+        words=found.words,
+        seed=found.seed,
+        width=found.width,
+        height=found.height,
+        wish=dict(found.wish),
+        scores=dict(found.scores),
+        sha256=found.sha256,
+        created=time.time(),
+    )
+    session.add(kept)
+    session.flush()
+    session.add_all(
+        Shade(painting_id=kept.id, number=i, light=light, a=a, b=b, share=share)
+        for i, (light, a, b, share) in enumerate(found.shades)
+    )
+    return kept.id
 
 
 def _job(session: Session, job_id: str) -> Job:
