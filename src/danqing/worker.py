@@ -45,6 +45,8 @@ AT_ONCE = 16
 """Paintings of a batch at most: batching gains little beyond on a processor, and the first of them are waited for."""
 AT_ONCE_FASTER = 64
 """Likewise on an accelerator."""
+DELIVERED = 4
+"""Paintings delivered in one transaction: whoever orders something meanwhile waits for it."""
 OPEN = 2
 """Painters kept in memory."""
 SAVED_EVERY = 10.0
@@ -208,7 +210,9 @@ class Worker:
             if task.id in held:
                 row = held[task.id]
                 done[task.id] = self._finished(task, work.session.painting(images[row], work.wishes[row], len(work.wishes)))
-        self.queue.deliver_all(self.name, done)
+        tasks = list(done)
+        for i in range(0, len(tasks), DELIVERED):
+            self.queue.deliver_all(self.name, {task: done[task] for task in tasks[i : i + DELIVERED]})
         for task_id in done:
             self._preview(task_id).unlink(missing_ok=True)
         self._tidy(canvas)

@@ -39,7 +39,9 @@ async def until_end(studio: Studio, job: Job) -> AsyncGenerator[Event | None, No
         state = await run_in_threadpool(_state, studio, job.id)
         while state in UNFINISHED:
             try:
-                event = await asyncio.wait_for(queue.get(), PULSE)
+                event = None
+                async with asyncio.timeout(PULSE):
+                    event = await queue.get()
             except TimeoutError:
                 event = None
             if event is not None and event.facts.get("job") != job.id:

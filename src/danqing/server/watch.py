@@ -118,7 +118,8 @@ class Watch:
                     if not await asyncio.to_thread(allowed):
                         return
                 try:
-                    found = await asyncio.wait_for(queue.get(), PULSE)
+                    async with asyncio.timeout(PULSE):
+                        found = await queue.get()
                 except TimeoutError:
                     yield b": still here\n\n"
                     continue

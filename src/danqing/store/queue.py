@@ -389,8 +389,7 @@ class Queue:
                 kept[task_id] = _keep(session, job, task_id, found)
                 _end(session, [Task.id == task_id], "done")
                 tell(session, job.user_id, "painting", job=job.id, task=task_id, painting=kept[task_id])
-            for job in jobs.values():
-                _settle(session, job)
+            _settle(session, *jobs.values())
         return kept
 
     def fail(self, worker: str, tasks: Sequence[str], error: str, reason: str) -> None:
@@ -521,26 +520,32 @@ def _take(session: Session, worker: str, rows: Sequence[Any], lease: float) -> l
         task.attempts += 1
         claimed.append(found)
     session.flush()
-    for job in {row[1].id: row[1] for row in rows}.values():
+    jobs = {job.id: job for _, job, _ in rows}
+    for job in jobs.values():
         job.started = job.started or time.time()
-        _settle(session, job)
+    _settle(session, *jobs.values())
     return claimed
 
 
-def _settle(session: Session, job: Job) -> None:
-    """Bring a job's state in line with its tasks, and tell those who watch."""
+def _settle(session: Session, *jobs: Job) -> None:
+    """Bring jobs' states in line with their tasks, and tell those who watch."""
     session.flush()
-    found = progress_of(session, [job.id])[job.id]
-    if found.waiting or found.running:
-        if job.state != "paused":
-            job.state = "running" if found.running else "queued"
-    else:
-        job.state = "failed" if found.failed else "cancelled" if found.cancelled else "done"
-        job.finished = time.time()
-    _announce(session, job)
+    progress = progress_of(session, [job.id for job in jobs])
+    for job in jobs:
+        found = progress[job.id]
+        if found.waiting or found.running:
+            if job.state != "paused":
+                job.state = "running" if found.running else "queued"
+        else:
+            job.state = "failed" if found.failed else "cancelled" if found.cancelled else "done"
+            job.finished = time.time()
+        _tell(session, job, found)
 
 
 def _announce(session: Session, job: Job) -> None:
     session.flush()
-    found = progress_of(session, [job.id])[job.id]
+    _tell(session, job, progress_of(session, [job.id])[job.id])
+
+
+def _tell(session: Session, job: Job, found: Progress) -> None:
     tell(session, job.user_id, "job", job=job.id, state=job.state, **dataclasses.asdict(found))

@@ -123,9 +123,9 @@ class Task(Base):
     """
 
     __tablename__ = "tasks"
-    __table_args__ = (Index(None, "state", "shared"),)
+    __table_args__ = (Index(None, "state", "shared"), Index(None, "job_id", "state"))
     id: Mapped[str] = mapped_column(primary_key=True)
-    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     number: Mapped[int]
     seed: Mapped[int]
     shared: Mapped[str]

@@ -188,6 +188,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("tasks", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_tasks_canvas"), ["canvas"], unique=False)
-        batch_op.create_index(batch_op.f("ix_tasks_job_id"), ["job_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_tasks_job_id_state"), ["job_id", "state"], unique=False)
         batch_op.create_index(batch_op.f("ix_tasks_owner"), ["owner"], unique=False)
         batch_op.create_index(batch_op.f("ix_tasks_state_shared"), ["state", "shared"], unique=False)
