@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from browser import AXE, QUICK, WEB, Studio, chromium, lacking, served, violations, visiting, waiting
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from danqing.server.schema import document
@@ -147,6 +148,43 @@ def test_two_settings_make_a_table(browser: Browser, studio: Studio) -> None:
     assert {(cell["wish"]["guidance"], cell["wish"]["conditions"]["style"]) for cell in cells} == {
         (guidance, style) for guidance in (1, 3) for style in ("noto", "twemoji")
     }
+
+
+@needs_browser
+def test_waiting_jobs_are_put_in_another_order(browser: Browser, studio: Studio) -> None:
+    ids = {words: studio.post("/api/jobs", {"words": words, **QUICK, "steps": 900})["id"] for words in ("one", "two", "three")}
+    for job in ids.values():
+        studio.post(f"/api/jobs/{job}/pause", {})
+
+    def line() -> list[str]:
+        waiting_jobs = studio.get("/api/jobs?unfinished=true")["jobs"]
+        return [job["wish"]["words"] for job in waiting_jobs]
+
+    with visiting(browser, studio) as page:
+        page.goto(studio.address + "/queue")
+        page.get_by_role("button", name="Move up: three").click()
+        expect(page.get_by_role("article").nth(1)).to_contain_text("three")
+        page.get_by_role("button", name="Move down: one").click()
+        expect(page.get_by_role("article").nth(0)).to_contain_text("three")
+        page.get_by_role("button", name="Change the priority: two").click()
+        page.get_by_role("menuitem", name="priority 10", exact=True).click()
+        expect(page.get_by_role("article").nth(0)).to_contain_text("two")
+        assert line() == ["two", "three", "one"]
+        for words in ids:
+            page.get_by_role("button", name=f"Cancel: {words}").click()
+        expect(page.get_by_text("Nothing waits.")).to_be_visible()
+
+
+@needs_browser
+def test_a_palette_is_read_from_a_picture(browser: Browser, studio: Studio, tmp_path: Path) -> None:
+    image = Image.new("RGB", (32, 32), "#1e1ec8")
+    image.paste("#c81e1e", (0, 0, 32, 24))
+    image.save(tmp_path / "two.png")
+    with visiting(browser, studio, QUICK, sections=["palette"]) as page:  # type: ignore[arg-type]
+        page.goto(studio.address)
+        page.locator("input[type=file]").first.set_input_files(tmp_path / "two.png")
+        expect(page.get_by_label("Colour 1", exact=True)).to_have_value("#c81e1e")
+        expect(page.get_by_label("Colour 2", exact=True)).to_have_value("#1e1ec8")
 
 
 @needs_browser

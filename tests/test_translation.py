@@ -174,7 +174,7 @@ def test_the_cycle_of_the_identity_costs_only_its_noise() -> None:
     assert told["cycle"].abs().max().item() < 1e-5
     noisy = cyclegan(noise=0.1).loss(BATCH, "painter", Key(0), Clock(0, 0)).parts
     expected = 10 * 2 * 0.1 * math.sqrt(2 / math.pi)  # E|noise|, there and back
-    assert float(noisy["cycle"].mean()) == pytest.approx(expected, rel=0.1)
+    assert noisy["cycle"].mean().item() == pytest.approx(expected, rel=0.1)
 
 
 def test_patches_are_told_apart_in_their_places() -> None:
