@@ -9,7 +9,9 @@ studio/previews/…   what they look like so far
 from __future__ import annotations
 
 import contextlib
+import random
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,8 @@ from typing import Any
 from alembic import command
 from alembic.config import Config as Alembic
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session
 
 from danqing.errors import OutputError
@@ -64,12 +66,34 @@ class Database:
         """A session whose changes are kept together at its end, or not at all where something is raised."""
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             # SQLite takes the right to write at the first change; taken at once, what was read before it still holds.
-            session.execute(text("BEGIN IMMEDIATE"))
+            _begin(session.connection())
             yield session
 
     def close(self) -> None:
         """Let go of the file."""
         self.engine.dispose()
+
+
+def _begin(connection: Connection) -> None:
+    """Take the right to write when whoever has it is done. SQLite itself waits ever longer between tries, up to a tenth of a
+    second, where most transactions take a hundredth.
+
+    Raises:
+        OperationalError: somebody has it for longer than our patience.
+    """
+    give_up = time.monotonic() + PATIENCE
+    connection.exec_driver_sql("PRAGMA busy_timeout=0")
+    try:
+        while True:
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                return
+            except OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > give_up:
+                    raise
+                time.sleep(random.uniform(0.001, 0.003))
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={round(1000 * PATIENCE)}")
 
 
 def _engine(path: Path) -> Engine:
