@@ -75,4 +75,4 @@ benchmark-beside-peers: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/diffusion.py
 
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) build dist web/dist web/node_modules

@@ -42,7 +42,7 @@ from danqing.store.queue import LEASE, Claimed, Finished, Queue
 from danqing.words import Painting, Wish
 
 AT_ONCE = 16
-"""Paintings of a batch at most: batching gains little beyond on a processor, and the first of them are waited for."""
+"""Paintings of a batch at most: the first of them waits for the last."""
 AT_ONCE_FASTER = 64
 """Likewise on an accelerator."""
 DELIVERED = 4

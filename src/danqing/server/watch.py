@@ -18,7 +18,7 @@ from danqing.store.events import newest, oldest, since
 from danqing.store.tables import Event
 
 LOOK = 0.1
-"""Seconds between looks; a look costs microseconds where nothing was written."""
+"""Seconds between looks; where nothing was written, a look reads one number."""
 PULSE = 15.0
 """Seconds after which a silent stream says that it lives."""
 LISTENERS = 200
