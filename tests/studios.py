@@ -1,6 +1,7 @@
 """Studios for tests: opened in a folder, with clients that speak to them without a socket."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import argon2
@@ -11,7 +12,7 @@ from PIL import Image
 from danqing.server.app import build
 from danqing.server.studio import Settings, Studio
 from danqing.store import users
-from danqing.store.queue import Finished
+from danqing.store.queue import Finished, Queue
 from danqing.store.tables import Role
 
 users._HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)  # hundreds of logins, in seconds
@@ -62,6 +63,11 @@ def picture(side: int = 16, seed: int = 0, form: str = "PNG", channels: int = 3)
     return buffer.getvalue()
 
 
+def deliver(queue: Queue, worker: str, task: str, found: Finished, ensure: Callable[[], object] = lambda: None) -> str | None:
+    """Deliver one painting; gives its identifier, where it was taken."""
+    return queue.deliver(worker, {task: (found, ensure)}).get(task)
+
+
 def painted(found: Studio, client: TestClient, words: str = "a red apple", count: int = 1, **wish: object) -> list[str]:
     """Order paintings and deliver noise in their place, as a worker would; gives their identifiers."""
     answer = client.post("/api/jobs", json={"words": words, "count": count, **wish})
@@ -73,7 +79,7 @@ def painted(found: Studio, client: TestClient, words: str = "a red apple", count
             sha256 = found.files.put(picture(32, task.seed % 1000))
             shade = (0.63, 0.22, 0.13, 1.0)  # about red
             done = Finished(words, task.seed, 32, 32, dict(task.wish), {}, sha256, [shade])
-            delivered = found.queue.deliver("test", task.id, done)
+            delivered = deliver(found.queue, "test", task.id, done)
             if delivered and task.job_id == job:
                 kept.append(delivered)
     assert len(kept) == count

@@ -16,7 +16,7 @@ import pytest
 from openai.types import ImagesResponse
 from PIL import Image
 from serving import answering, serving
-from studios import PASSWORD, studio
+from studios import PASSWORD, deliver, studio
 
 from danqing.paint import load
 from danqing.server import waiting
@@ -203,7 +203,7 @@ def test_previews_are_spread_over_the_steps(tmp_path: Path) -> None:
             found.queue.progress("test", [task.id], step, 12)
             time.sleep(0.15)  # for the studio to look, since what it finds then is the newest preview
         sha256 = found.files.put(png(Image.new("RGB", (8, 8), "white")))
-        found.queue.deliver("test", task.id, Finished("a sun", 1, 8, 8, {}, {}, sha256, []))
+        deliver(found.queue, "test", task.id, Finished("a sun", 1, 8, 8, {}, {}, sha256, []))
         thread.join(10)
     assert seen == [1, 4, 8, 255]
 

@@ -10,12 +10,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import select, update
+from studios import deliver
 
 from danqing.errors import BusyError, ConflictError, MissingError
 from danqing.store import queue as queue_module
 from danqing.store.database import Database
 from danqing.store.events import newest, since
-from danqing.store.queue import ATTEMPTS, UNFINISHED, Claimed, Finished, Order, Queue, progress_of
+from danqing.store.queue import Claimed, Finished, Order, Queue
+from danqing.store.states import ATTEMPTS, UNFINISHED, progress_of
 from danqing.store.tables import Job, Kept, Task, User
 
 PAINTED = Finished("a red apple", 7, 64, 64, {"words": "a red apple"}, {}, "0" * 64, [(0.5, 0.1, 0.1, 1.0)])
@@ -117,9 +119,9 @@ def test_a_lease_that_ran_out_is_another_workers_and_the_first_delivers_nothing(
     [first] = queue.claim("slow", lease=-1.0)
     [second] = queue.claim("quick")
     assert first.id == second.id
-    assert queue.deliver("slow", first.id, PAINTED) is None
-    assert queue.deliver("quick", first.id, PAINTED) is not None
-    assert queue.deliver("quick", first.id, PAINTED) is None
+    assert deliver(queue, "slow", first.id, PAINTED) is None
+    assert deliver(queue, "quick", first.id, PAINTED) is not None
+    assert deliver(queue, "quick", first.id, PAINTED) is None
     with queue.database.read() as session:
         assert len(session.scalars(select(Kept)).all()) == 1
 
@@ -160,7 +162,7 @@ def test_what_kills_its_workers_from_a_canvas_takes_no_others_along_either(tmp_p
         sizes.append(len(claimed))
         if len(claimed) == 1 and claimed[0].job_id == jobs[1]:
             assert claimed[0].canvas is None
-            queue.deliver("w", claimed[0].id, PAINTED)
+            deliver(queue, "w", claimed[0].id, PAINTED)
         else:
             queue.release("w")
     assert sizes[:2] == [2, 2]
@@ -210,14 +212,14 @@ def test_pause_cancel_and_retry(tmp_path: Path) -> None:
     queue.resume(job.id)
     [again] = queue.claim("w", 3)
     assert (again.canvas, again.row) == ("canvas", 4), "it goes on where it was saved, not together with what is not on it"
-    queue.deliver("w", again.id, PAINTED)
+    deliver(queue, "w", again.id, PAINTED)
     queue.cancel(job.id)
     assert job_of(queue, job.id).state == "cancelled"
     with pytest.raises(ConflictError, match="ended already"):
         queue.pause(job.id)
     queue.retry(job.id)
     for task in queue.claim("w", 3):
-        queue.deliver("w", task.id, PAINTED)
+        deliver(queue, "w", task.id, PAINTED)
     assert job_of(queue, job.id).state == "done"
     with pytest.raises(ConflictError, match="nothing of this job"):
         queue.retry(job.id)
@@ -228,7 +230,7 @@ def test_who_fails_says_why(tmp_path: Path) -> None:
     job, _ = queue.accept("a", order(count=2))
     tasks = queue.claim("w", 2)
     queue.fail("w", [tasks[0].id], "WishError", "the sentence")
-    queue.deliver("w", tasks[1].id, PAINTED)
+    deliver(queue, "w", tasks[1].id, PAINTED)
     found = job_of(queue, job.id)
     assert (found.state, found.error, found.reason) == ("failed", "WishError", "the sentence")
 
@@ -248,7 +250,7 @@ def test_events_tell_every_user_their_own_in_order(tmp_path: Path) -> None:
     queue.accept("b", order())
     [task] = queue.claim("w")
     queue.progress("w", [task.id], 3, 24)
-    queue.deliver("w", task.id, PAINTED)
+    deliver(queue, "w", task.id, PAINTED)
     with queue.database.read() as session:
         mine = since(session, before, "a")
     assert [event.kind for event in mine] == ["job", "step", "painting", "job"]
@@ -283,7 +285,7 @@ class Life(RuleBasedStateMachine):
             task = self.held[worker].pop()
             if fails:
                 self.queue.fail(worker, [task.id], "WishError", "no")
-            elif kept := self.queue.deliver(worker, task.id, PAINTED):
+            elif kept := deliver(self.queue, worker, task.id, PAINTED):
                 assert task.id not in self.delivered, "delivered twice"
                 self.delivered[task.id] = kept
 
@@ -338,7 +340,7 @@ class Life(RuleBasedStateMachine):
             if not found:
                 break
             for task in found:
-                self.queue.deliver("last", task.id, PAINTED)
+                deliver(self.queue, "last", task.id, PAINTED)
         assert all(job_of(self.queue, job).state not in UNFINISHED for job in self.jobs), "something never ends"
         self.queue.database.close()
 

@@ -16,7 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from fastapi.testclient import TestClient
 from PIL import Image
-from studios import local, logged_in, painted, picture, shared, studio, uploaded
+from studios import deliver, local, logged_in, painted, picture, shared, studio, uploaded
 
 from danqing.files import png
 from danqing.server.app import build
@@ -473,7 +473,7 @@ def test_a_painting_keeps_its_file_though_its_twin_is_deleted_meanwhile(open_stu
     client.post("/api/paintings/trash", json={"paintings": [twin]})
     client.post("/api/paintings/purge")
     done = Finished("x", 3, 32, 32, {}, {}, sha256, [])
-    kept = open_studio.queue.deliver("w", task.id, done, lambda: open_studio.files.put(content))
+    kept = deliver(open_studio.queue, "w", task.id, done, lambda: open_studio.files.put(content))
     assert client.get(f"/api/paintings/{kept}/file").content == content
 
 

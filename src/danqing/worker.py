@@ -212,7 +212,7 @@ class Worker:
                 done[task.id] = self._finished(task, work.session.painting(images[row], work.wishes[row], len(work.wishes)))
         tasks = list(done)
         for i in range(0, len(tasks), DELIVERED):
-            self.queue.deliver_all(self.name, {task: done[task] for task in tasks[i : i + DELIVERED]})
+            self.queue.deliver(self.name, {task: done[task] for task in tasks[i : i + DELIVERED]})
         for task_id in done:
             self._preview(task_id).unlink(missing_ok=True)
         self._tidy(canvas)
@@ -340,12 +340,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--name", required=True)
     parser.add_argument("--device", default=None)
-    parser.add_argument("--threads", type=int, default=None)
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     os.chdir(given.folder)
-    if given.threads is not None:
-        torch.set_num_threads(given.threads)
     stop, wake = threading.Event(), threading.Event()
 
     def end(*_: object) -> None:

@@ -24,7 +24,7 @@ from danqing.records.a1111 import NAMES, parse
 from danqing.server.a1111 import AskedIn, CheckpointOut, ImageIn, InfoOut, PicturesOut, ProgressOut, StateOut
 from danqing.server.files import texts_of
 from danqing.server.studio import Studio
-from danqing.store.queue import progress_of
+from danqing.store.states import progress_of
 from danqing.store.tables import Job, Kept, Task
 from danqing.store.users import Who
 

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from danqing.server.problems import RefusalError, named
 from danqing.server.studio import Studio
-from danqing.store.queue import UNFINISHED
+from danqing.store.states import UNFINISHED
 from danqing.store.tables import Event, Job, Kept, Task
 
 PULSE = 15.0
@@ -38,12 +38,10 @@ async def until_end(studio: Studio, job: Job) -> AsyncGenerator[Event | None, No
         # Looked at only now, so that no end falls between the look and the listening.
         state = await run_in_threadpool(_state, studio, job.id)
         while state in UNFINISHED:
-            try:
-                event = None
+            event = None
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PULSE):
                     event = await queue.get()
-            except TimeoutError:
-                event = None
             if event is not None and event.facts.get("job") != job.id:
                 continue
             yield event

@@ -37,7 +37,7 @@ class Watch:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._listeners: set[tuple[str | None, asyncio.Queue[Event | None]]] = set()
+        self._listeners: set[tuple[str, asyncio.Queue[Event | None]]] = set()
         self._frames: OrderedDict[int, bytes] = OrderedDict()
 
     async def run(self) -> None:
@@ -82,11 +82,11 @@ class Watch:
             return newest(session)
 
     @contextlib.contextmanager
-    def listen(self, user: str | None) -> Iterator[asyncio.Queue[Event | None]]:
-        """A queue of the events of a user, or of all, from now on. `None` in it says that some were lost."""
+    def listen(self, user: str) -> Iterator[asyncio.Queue[Event | None]]:
+        """A queue of the events of a user, from now on. `None` in it says that some were lost."""
         if sum(name == user for name, _ in self._listeners) >= LISTENERS:
             raise BusyError(f"{LISTENERS} streams of yours are open already: close some")
-        listener: tuple[str | None, asyncio.Queue[Event | None]] = (user, asyncio.Queue(BEHIND))
+        listener: tuple[str, asyncio.Queue[Event | None]] = (user, asyncio.Queue(BEHIND))
         self._listeners.add(listener)
         try:
             yield listener[1]
@@ -148,7 +148,7 @@ class Watch:
         while len(self._frames) > 2 * BEHIND:
             self._frames.popitem(last=False)
         for user, queue in self._listeners:
-            if user is None or user == event.user_id:
+            if user == event.user_id:
                 if queue.full():
                     while not queue.empty():
                         queue.get_nowait()

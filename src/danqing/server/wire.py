@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from danqing.store.queue import Progress
-from danqing.store.tables import ApiKey, Board, Job, Kept, Upload, User
+from danqing.store.states import Progress
+from danqing.store.tables import ApiKey, Board, Job, Kept, Role, Upload, User
 from danqing.words import MAX_SIZE
 
 Text = Annotated[str, Field(max_length=4000)]
@@ -296,13 +296,13 @@ class UserIn(Wire):
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
     password: Annotated[str, Field(min_length=1, max_length=200)]
-    role: Literal["viewer", "maker", "admin"] = "maker"
+    role: Role = "maker"
 
 
 class UserChange(Wire):
     """What to change of a user; what is left out stays."""
 
-    role: Literal["viewer", "maker", "admin"] | None = None
+    role: Role | None = None
     active: bool | None = None
     password: Annotated[str, Field(max_length=200)] | None = None
 

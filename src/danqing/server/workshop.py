@@ -44,9 +44,9 @@ class Workshop:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
-    def alive(self) -> dict[str, int]:
-        """Process identifiers of the workers, by name."""
-        return {name: process.pid for name, process in list(self._running.items())}
+    def alive(self) -> int:
+        """How many workers there are."""
+        return len(self._running)
 
     async def run(self) -> None:
         """Keep the workers alive until cancelled; then let them save what they are at."""

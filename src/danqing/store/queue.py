@@ -13,23 +13,21 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from danqing.errors import BusyError, ConflictError, MissingError
+from danqing.errors import BusyError, ConflictError
 from danqing.store.database import Database
 from danqing.store.events import tell
+from danqing.store.states import UNFINISHED, announce, changed, end, job_of, settle, take_back
 from danqing.store.tables import Job, Kept, Shade, Task, User, new_id
 
 LEASE = 20.0
 """Seconds a claim holds unless it is renewed."""
-ATTEMPTS = 10
-"""A task whose worker died so often under it is given up."""
 ALONE = 2
 """After so many, it is painted alone, so that it takes no others with it."""
 WAITING = 5000
 """Paintings that may wait at once, of one user."""
-UNFINISHED = ("queued", "running", "paused")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -91,19 +89,6 @@ class Finished:
     shades: Sequence[tuple[float, float, float, float]]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a job is."""
-
-    waiting: int = 0
-    running: int = 0
-    done: int = 0
-    failed: int = 0
-    cancelled: int = 0
-    step: int = 0
-    steps: int = 0
-
-
 Ensure = Callable[[], object]
 
 
@@ -156,7 +141,7 @@ class Queue:
                 for i in range(order.count)
             )
             session.flush()
-            _announce(session, job)
+            announce(session, job)
             return job, True
 
     def pause(self, job_id: str) -> Job:
@@ -165,15 +150,15 @@ class Queue:
         Raises:
             MissingError, ConflictError: there is none, or it has ended.
         """
-        return self._turn(job_id, ("queued", "running", "paused"), "paused")
+        return self._turn(job_id, "paused")
 
     def resume(self, job_id: str) -> Job:
         """Let a paused job go on.
 
         Raises:
-            MissingError, ConflictError: there is none, or it is not paused.
+            MissingError, ConflictError: there is none, or it has ended.
         """
-        return self._turn(job_id, ("paused", "queued", "running"), "queued")
+        return self._turn(job_id, "queued")
 
     def cancel(self, job_id: str) -> Job:
         """End a job; what it has painted so far stays.
@@ -182,11 +167,11 @@ class Queue:
             MissingError, ConflictError: there is none, or it has ended otherwise.
         """
         with self.database.write() as session:
-            job = _job(session, job_id)
+            job = job_of(session, job_id)
             if job.state not in (*UNFINISHED, "cancelled"):
                 raise ConflictError(f"the job has ended already ({job.state}): only what waits or runs can be cancelled")
-            _end(session, [Task.job_id == job_id, Task.state.in_(("waiting", "running"))], "cancelled")
-            _settle(session, job)
+            end(session, [Task.job_id == job_id, Task.state.in_(("waiting", "running"))], "cancelled")
+            settle(session, job)
             return job
 
     def retry(self, job_id: str) -> Job:
@@ -197,9 +182,9 @@ class Queue:
             BusyError: too many paintings of this user wait already.
         """
         with self.database.write() as session:
-            job = _job(session, job_id)
+            job = job_of(session, job_id)
             _check_room(session, job.user_id, job.count)
-            again = _changed(
+            again = changed(
                 session,
                 [Task.job_id == job_id, Task.state.in_(("failed", "cancelled"))],
                 state="waiting",
@@ -211,7 +196,7 @@ class Queue:
                 raise ConflictError("nothing of this job failed or was cancelled: there is nothing to try again")
             job.error = job.reason = job.finished = None
             job.state = "queued"
-            _settle(session, job)
+            settle(session, job)
             return job
 
     def prioritise(self, job_id: str, priority: int) -> Job:
@@ -221,9 +206,9 @@ class Queue:
             MissingError: there is none.
         """
         with self.database.write() as session:
-            job = _job(session, job_id)
+            job = job_of(session, job_id)
             job.priority = priority
-            _announce(session, job)
+            announce(session, job)
             return job
 
     def move(self, job_id: str, before: str | None) -> Job:
@@ -233,12 +218,12 @@ class Queue:
             MissingError: one of them is not there.
         """
         with self.database.write() as session:
-            job = _job(session, job_id)
+            job = job_of(session, job_id)
             mine = select(Job).where(Job.user_id == job.user_id, Job.state.in_(UNFINISHED))
             if before is None:
                 job.priority = session.scalar(mine.order_by(Job.priority).limit(1).with_only_columns(Job.priority)) or 0
             else:
-                job.priority = _job(session, before).priority
+                job.priority = job_of(session, before).priority
             session.flush()
             alike = mine.where(Job.priority == job.priority, Job.id != job.id).order_by(Job.place, Job.id)
             line = list(session.scalars(alike))
@@ -247,7 +232,7 @@ class Queue:
             places = sorted(other.place for other in line)
             for i, other in enumerate(line):
                 other.place = places[i] if i == 0 else max(places[i], line[i - 1].place + 1e-6)
-            _announce(session, job)
+            announce(session, job)
             return job
 
     # What workers do.
@@ -264,7 +249,7 @@ class Queue:
             lease: seconds.
         """
         with self.database.write() as session:
-            _take_back(session, [Task.lease < time.time()])
+            take_back(session, [Task.lease < time.time()])
             job = session.scalar(
                 select(Job)
                 .join(User, User.id == Job.user_id)
@@ -307,7 +292,7 @@ class Queue:
     def beat(self, worker: str, lease: float = LEASE) -> None:
         """Renew every lease of a worker that still holds it."""
         with self.database.write() as session:
-            _changed(session, [Task.owner == worker, Task.state == "running"], lease=time.time() + lease)
+            changed(session, [Task.owner == worker, Task.state == "running"], lease=time.time() + lease)
 
     def held(self, worker: str, tasks: Iterable[str]) -> dict[str, str]:
         """Of some tasks, those that a worker still holds, with the state of their jobs."""
@@ -322,16 +307,16 @@ class Queue:
     def note(self, job_id: str, notes: Sequence[str]) -> None:
         """Say what of a job's wish its painter will not do as asked, or will do badly."""
         with self.database.write() as session:
-            job = _job(session, job_id)
+            job = job_of(session, job_id)
             if job.notes != list(notes):
                 job.notes = list(notes)
-                _announce(session, job)
+                announce(session, job)
 
     def progress(self, worker: str, tasks: Sequence[str], step: int, steps: int) -> None:
         """Say how far tasks are; those who watch are told."""
         with self.database.write() as session:
             mine = [Task.id.in_(tasks), Task.owner == worker]
-            _changed(session, mine, step=step, steps=steps)
+            changed(session, mine, step=step, steps=steps)
             rows = session.execute(select(Task.id, Job.id, Job.user_id).join(Job).where(*mine))
             for task, job, user in rows.all():
                 tell(session, user, "step", job=job, task=task, step=step, steps=steps)
@@ -340,7 +325,7 @@ class Queue:
         """Note on which canvas tasks were saved, and in which row. Who gets so far has earned new tries."""
         with self.database.write() as session:
             for task, row in rows.items():
-                _changed(session, [Task.id == task, Task.owner == worker], canvas=canvas, row=row, attempts=0)
+                changed(session, [Task.id == task, Task.owner == worker], canvas=canvas, row=row, attempts=0)
 
     def release(self, worker: str, tasks: Sequence[str] | None = None, begun: bool = True) -> None:
         """Give tasks back that were not finished: some, or all of a worker, such as one that has died.
@@ -353,19 +338,15 @@ class Queue:
         with self.database.write() as session:
             mine = [Task.owner == worker] if tasks is None else [Task.owner == worker, Task.id.in_(tasks)]
             if not begun:
-                _changed(session, [*mine, Task.state == "running"], attempts=Task.attempts - 1)
-            _take_back(session, mine)
+                changed(session, [*mine, Task.state == "running"], attempts=Task.attempts - 1)
+            take_back(session, mine)
 
     def release_all(self) -> None:
         """Give back whatever anybody holds: whoever starts the workers knows that those of before are gone."""
         with self.database.write() as session:
-            _take_back(session, [Task.owner.is_not(None)])
+            take_back(session, [Task.owner.is_not(None)])
 
-    def deliver(self, worker: str, task_id: str, found: Finished, ensure: Ensure = lambda: None) -> str | None:
-        """Keep one painting; see `deliver_all`."""
-        return self.deliver_all(worker, {task_id: (found, ensure)}).get(task_id)
-
-    def deliver_all(self, worker: str, done: Mapping[str, tuple[Finished, Ensure]]) -> dict[str, str]:
+    def deliver(self, worker: str, done: Mapping[str, tuple[Finished, Ensure]]) -> dict[str, str]:
         """Keep paintings and end their tasks, all in one transaction.
 
         Args:
@@ -384,12 +365,12 @@ class Queue:
                 task = session.get(Task, task_id)
                 if task is None or task.owner != worker or task.state != "running":
                     continue
-                job = jobs.setdefault(task.job_id, _job(session, task.job_id))
+                job = jobs.setdefault(task.job_id, job_of(session, task.job_id))
                 ensure()
                 kept[task_id] = _keep(session, job, task_id, found)
-                _end(session, [Task.id == task_id], "done")
+                end(session, [Task.id == task_id], "done")
                 tell(session, job.user_id, "painting", job=job.id, task=task_id, painting=kept[task_id])
-            _settle(session, *jobs.values())
+            settle(session, *jobs.values())
         return kept
 
     def fail(self, worker: str, tasks: Sequence[str], error: str, reason: str) -> None:
@@ -397,40 +378,25 @@ class Queue:
         with self.database.write() as session:
             mine = [Task.id.in_(tasks), Task.owner == worker, Task.state == "running"]
             jobs = set(session.scalars(select(Task.job_id).where(*mine)))
-            _end(session, mine, "failed")
+            end(session, mine, "failed")
             for job_id in jobs:
-                job = _job(session, job_id)
+                job = job_of(session, job_id)
                 job.error, job.reason = error, reason
-                _settle(session, job)
+                settle(session, job)
 
     def canvases(self) -> set[str]:
         """The canvases that unfinished tasks are saved on."""
         with self.database.read() as session:
             return {name for name in session.scalars(select(Task.canvas).where(Task.canvas.is_not(None))) if name}
 
-    def _turn(self, job_id: str, allowed: Sequence[str], state: str) -> Job:
+    def _turn(self, job_id: str, state: str) -> Job:
         with self.database.write() as session:
-            job = _job(session, job_id)
-            if job.state not in allowed:
+            job = job_of(session, job_id)
+            if job.state not in UNFINISHED:
                 raise ConflictError(f"the job has ended already ({job.state}): order it again")
             job.state = state
-            _settle(session, job)
+            settle(session, job)
             return job
-
-
-def progress_of(session: Session, jobs: Sequence[str]) -> dict[str, Progress]:
-    """How far some jobs are, by identifier."""
-    rows = session.execute(
-        select(Task.job_id, Task.state, func.count(), func.sum(Task.step), func.sum(Task.steps))
-        .where(Task.job_id.in_(jobs))
-        .group_by(Task.job_id, Task.state)
-    )
-    found = {job: Progress() for job in jobs}
-    for job, state, count, step, steps in rows:
-        old = found[job]
-        under_way = {"step": int(step or 0), "steps": int(steps or 0)} if state == "running" else {}
-        found[job] = dataclasses.replace(old, **{state: count}, **under_way)
-    return found
 
 
 def _check_room(session: Session, user: str, count: int) -> None:
@@ -466,41 +432,6 @@ def _keep(session: Session, job: Job, task_id: str, found: Finished) -> str:
     return kept.id
 
 
-def _job(session: Session, job_id: str) -> Job:
-    job = session.get(Job, job_id)
-    if job is None:
-        raise MissingError(f"there is no job '{job_id}': look at the list of jobs")
-    return job
-
-
-def _changed(session: Session, where: Sequence[ColumnElement[bool]], **values: Any) -> int:
-    """Change tasks in the database and here; gives how many."""
-    result = session.execute(update(Task).where(*where).values(**values).execution_options(synchronize_session="fetch"))
-    return int(getattr(result, "rowcount", 0))
-
-
-def _end(session: Session, where: Sequence[ColumnElement[bool]], state: str) -> None:
-    _changed(session, where, state=state, owner=None, lease=None, canvas=None)
-
-
-def _take_back(session: Session, where: Sequence[ColumnElement[bool]]) -> None:
-    """Let running tasks wait again, or give up those that were taken back too often."""
-    lost = [*where, Task.state == "running"]
-    jobs = set(session.scalars(select(Task.job_id).where(*lost)))
-    if not jobs:
-        return
-    hopeless = [*lost, Task.attempts >= ATTEMPTS]
-    given_up = set(session.scalars(select(Task.job_id).where(*hopeless)))
-    _end(session, hopeless, "failed")
-    _changed(session, lost, state="waiting", owner=None, lease=None)
-    for job_id in jobs:
-        job = _job(session, job_id)
-        if job_id in given_up:
-            job.error = "PainterError"
-            job.reason = f"the worker died {ATTEMPTS} times while painting this: ask for something smaller, or look at its log"
-        _settle(session, job)
-
-
 def _claimable(session: Session) -> Any:
     return (
         select(Task, Job, User.id)
@@ -523,29 +454,5 @@ def _take(session: Session, worker: str, rows: Sequence[Any], lease: float) -> l
     jobs = {job.id: job for _, job, _ in rows}
     for job in jobs.values():
         job.started = job.started or time.time()
-    _settle(session, *jobs.values())
+    settle(session, *jobs.values())
     return claimed
-
-
-def _settle(session: Session, *jobs: Job) -> None:
-    """Bring jobs' states in line with their tasks, and tell those who watch."""
-    session.flush()
-    progress = progress_of(session, [job.id for job in jobs])
-    for job in jobs:
-        found = progress[job.id]
-        if found.waiting or found.running:
-            if job.state != "paused":
-                job.state = "running" if found.running else "queued"
-        else:
-            job.state = "failed" if found.failed else "cancelled" if found.cancelled else "done"
-            job.finished = time.time()
-        _tell(session, job, found)
-
-
-def _announce(session: Session, job: Job) -> None:
-    session.flush()
-    _tell(session, job, progress_of(session, [job.id])[job.id])
-
-
-def _tell(session: Session, job: Job, found: Progress) -> None:
-    tell(session, job.user_id, "job", job=job.id, state=job.state, **dataclasses.asdict(found))

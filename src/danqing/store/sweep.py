@@ -11,7 +11,7 @@ from sqlalchemy import select
 from danqing.store.database import Database
 from danqing.store.events import forget
 from danqing.store.files import Files
-from danqing.store.queue import UNFINISHED
+from danqing.store.states import UNFINISHED
 from danqing.store.tables import Job, Kept, Task, Upload
 
 YOUNG = 3600.0

@@ -20,7 +20,7 @@ TRIES = 10
 @router.get("/health")
 def health(studio: Open) -> Health:
     """Whether the studio lives."""
-    return Health(version=__version__, workers=len(studio.workshop.alive))
+    return Health(version=__version__, workers=studio.workshop.alive)
 
 
 @router.get("/me")

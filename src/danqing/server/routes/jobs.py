@@ -18,7 +18,7 @@ from danqing.server.orders import accept
 from danqing.server.studio import Open, Studio
 from danqing.server.wire import Identifier, JobOut, Jobs, Move, Priority, WishIn
 from danqing.store.events import newest
-from danqing.store.queue import UNFINISHED, progress_of
+from danqing.store.states import UNFINISHED, progress_of
 from danqing.store.tables import Job, Kept, Task
 from danqing.store.users import Who
 
