@@ -29,6 +29,7 @@ TASKS: dict[str, dict[str, Any]] = {
         "told": "flow, 8 × 8 digits in 17 levels: bits per dimension of 297 held out",
         "who": ("danqing", "zuko NSF"),
         "job": {"seconds": 300.0, "batch": 32, "lr": 1e-3},
+        "ours": {"lr": 2e-3},
         "model": {"blocks": 1, "bins": 16, "patch": 1, "network": {"width": 64, "depth": 3, "dropout": 0.1}},
     },
     "fashion": {
@@ -70,7 +71,7 @@ def jobs(given: argparse.Namespace) -> list[Job]:
             for who in task["who"]:
                 job = {"task": name, "who": who, "seed": seed, **task["job"], **common}
                 if who == "danqing":
-                    job["model"] = task.get("model", {})
+                    job |= {**task.get("ours", {}), "model": task.get("model", {})}
                 elif name == "autoregressive":
                     job["model"] = {}
                 if name == "gan":

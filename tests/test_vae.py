@@ -31,7 +31,7 @@ def linear(latent: int, **settings: object) -> Vae:
 
 def test_the_bound_is_its_definition() -> None:
     """The divergence is that of torch's normal distributions, the cost their log-density; the latents those of the key."""
-    learner = vae(latent=3, deviation=0.3, beta=2.0)
+    learner = awry(vae(latent=3, deviation=0.3, beta=2.0))
     loss = learner.loss(BATCH, "painter", Key(1), Clock(0, 0))
     values = learner._dropped(BATCH, Key(1))
     mean, log_variance = learner.posterior(BATCH.pictures, values)
@@ -40,9 +40,46 @@ def test_the_bound_is_its_definition() -> None:
     p = distributions.Normal(learner.paint(latents, values), 0.3)
     told = p.log_prob(BATCH.pictures)  # type: ignore[no-untyped-call]
     size = BATCH.pictures[0].numel()
-    divergence = distributions.kl_divergence(q, distributions.Normal(0.0, 1.0)).sum(1)
+    centre, log_spread = learner.prior(values, 16)
+    assert centre.std(0).min() > 0
+    divergence = distributions.kl_divergence(q, distributions.Normal(centre, (0.5 * log_spread).exp())).sum(1)
     torch.testing.assert_close(loss.parts["latent"], 2.0 * divergence / size)
     torch.testing.assert_close(loss.parts["picture"], -told.flatten(1).sum(1) / size)
+
+
+def test_the_bound_of_one_draw_is_that_of_the_loss() -> None:
+    """On average over draws; no level is drawn within, so that both tell of the same values."""
+    learner = awry(vae(latent=3, deviation=0.3))
+    full = Batch(BATCH.pictures[:2], {name: column[:2] for name, column in BATCH.conditions.items()}, (0, 1))
+    learner.eval()
+    with torch.no_grad():
+        bound = torch.stack([learner.bound(full, Key(n), 1, levels=False) for n in range(800)]).mean(0)
+        mean, log_variance = learner.posterior(full.pictures, full.conditions)
+        q = distributions.Normal(mean, (0.5 * log_variance).exp())
+        centre, log_spread = learner.prior(full.conditions, 2)
+        costs = distributions.kl_divergence(q, distributions.Normal(centre, (0.5 * log_spread).exp())).sum(1)
+        drawn = [mean + q.stddev * full.keys(Key(n)).at("bound", 0).normal(3) for n in range(800)]
+        told = [learner.log_likelihood(full.pictures, learner.paint(z, full.conditions)) for z in drawn]
+    torch.testing.assert_close(bound.float(), torch.stack(told).mean(0) - costs, rtol=2e-3, atol=0.5)
+
+
+def test_what_is_asked_for_lies_in_a_place_of_its_own() -> None:
+    """The prior learns where: latents of other palettes cost more under it than a picture's own do."""
+    learner, pictures = vae(latent=4), stream()
+    loop = Loop(learner, seed=0)
+    for step in range(200):
+        loop.step(pictures.batch(range(16 * step, 16 * (step + 1))))
+    learner.eval()
+    test = pictures.batch(range(10_000, 10_064))
+    others = {name: [*column[1:], column[0]] for name, column in test.conditions.items()}
+    with torch.no_grad():
+        mean, _ = learner.posterior(test.pictures, test.conditions)
+        costs = []
+        for values in (test.conditions, others):
+            centre, log_spread = learner.prior(values, len(test))
+            told = distributions.Normal(centre, (0.5 * log_spread).exp()).log_prob(mean)  # type: ignore[no-untyped-call]
+            costs.append(float(-told.sum(1).mean()))
+    assert costs[0] < costs[1] - 0.5, costs
 
 
 def test_what_is_free_costs_the_same_and_teaches_nothing() -> None:
@@ -51,6 +88,14 @@ def test_what_is_free_costs_the_same_and_teaches_nothing() -> None:
     assert loss.tolist() == pytest.approx([1e3 * learner.config.latent / BATCH.pictures[0].numel()] * 16)
     (slope,) = torch.autograd.grad(loss.sum(), [next(learner.coders.parameters())])
     assert not slope.any()
+
+
+def awry(learner: Vae) -> Vae:
+    """The same with a prior that is not where it begins."""
+    assert learner.told is not None
+    torch.nn.init.normal_(learner.told.weight, std=0.3, generator=Key(5).generator())
+    torch.nn.init.normal_(learner.told.bias, std=0.5, generator=Key(6).generator())
+    return learner
 
 
 @pytest.mark.parametrize("latent", [1, 2])

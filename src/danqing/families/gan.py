@@ -264,7 +264,10 @@ class _Style(nn.Module):
                 nn.init.kaiming_normal_(layer.weight, 0.2, nonlinearity="leaky_relu")
                 nn.init.zeros_(layer.bias)
         rows, columns = (-(-side // factor) for side in size)
-        self.constant = nn.Parameter(torch.randn(1, widths[0], rows, columns))
+        self.base = (widths[0], rows, columns)
+        self.first = nn.Linear(config.style, math.prod(self.base))
+        nn.init.normal_(self.first.weight, std=1 / math.sqrt(config.style))
+        nn.init.normal_(self.first.bias)
         inner = [widths[0], *widths[:-1]]
         self.grow = nn.ModuleList(_Modulated(a, b, 3, config.style) for a, b in zip(inner, widths, strict=True))
         self.shape = nn.ModuleList(_Modulated(width, width, 3, config.style) for width in widths)
@@ -279,7 +282,7 @@ class _Style(nn.Module):
 
     def forward(self, styles: Float[Tensor, "batch layers style"], keys: Keys) -> Float[Tensor, "batch channels h w"]:
         """Colours are summed over the levels (Karras et al. 2020, "Analyzing", figure 7b)."""
-        x, colours = self.constant.expand(len(styles), -1, -1, -1), torch.zeros((), device=styles.device)
+        x, colours = self.first(styles[:, 0]).view(-1, *self.base), torch.zeros((), device=styles.device)
         for level in range(len(self.grow)):
             if level:
                 x, colours = (F.interpolate(part, scale_factor=2, mode="bilinear") for part in (x, colours))

@@ -5,7 +5,9 @@ pictures, and the bound log p(x) ≥ E_q[log p(x|z)] − KL(q(z|x) ‖ p(z)) is 
 Rezende et al. 2014). The divergence is weighed by β (Higgins et al. 2017, equation 4), and its first `free` nats of each latent
 are free (Kingma et al. 2016, section C.8, picture by picture). The decoder's deviation is learnt with the rest (Rybkin et al.
 2021, "Simple and effective VAE training with calibrated decoders", section 3) or fixed. Evaluation tightens the bound with
-several draws (IWAE, Burda et al. 2016, equation 8). Conditions are given to both halves (Sohn et al. 2015, equation 4).
+several draws (IWAE, Burda et al. 2016, equation 8). Conditions are given to both halves and to the prior, which is a normal
+distribution p(z|c) that is learnt (Sohn et al. 2015, equation 4): what is asked for lies in a place of its own, so that a decoder
+which reads everything from the latents still paints it.
 """
 
 from __future__ import annotations
@@ -126,6 +128,11 @@ class Vae(LatentFamily):
             if isinstance(coder, DenseConfig)
             else _Convolutional(coder, config.latent, channels, size, config.map)
         )
+        self.told: nn.Linear | None = None
+        if conditions:
+            self.told = nn.Linear(config.coder.embedding, 2 * config.latent)
+            nn.init.zeros_(self.told.weight)
+            nn.init.zeros_(self.told.bias)
         if config.decoder == "gaussian" and config.deviation is None:
             self.log_deviation = nn.Parameter(torch.zeros(()))  # times SWIFT
         self.critic = PatchCritic(channels) if config.adversarial else None
@@ -157,7 +164,9 @@ class Vae(LatentFamily):
         keys, values = batch.keys(key), self._dropped(batch, key)
         mean, log_variance = self.posterior(batch.pictures, values)
         noise = keys.at("latent").normal(*mean.shape[1:]).to(mean)
-        each = (0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)).flatten(1)
+        centre, log_spread = self.prior(values, len(batch))
+        apart = (mean - centre).square() + log_variance.exp()
+        each = (0.5 * (apart * (-log_spread).exp() - 1 + log_spread - log_variance)).flatten(1)
         painted = self.paint(mean + (0.5 * log_variance).exp() * noise, values)
         if player == "critic":
             assert self.critic is not None
@@ -207,6 +216,16 @@ class Vae(LatentFamily):
         mean, log_variance = self.coders.encode(pictures, seen.vector, seen.tokens, seen.mask).float().chunk(2, dim=1)
         return mean, log_variance.clamp(-20, 20)
 
+    def prior(self, values: Values, count: int) -> tuple[Float[Tensor, "batch ..."], Float[Tensor, "batch ..."]]:
+        """Mean and logarithm of the variance of p(z|c) for `count` pictures, the same at every place; 0 and 0 where nothing can
+        be asked for."""
+        shape = (count, self.config.latent, *(1 for _ in self._shape()[1:]))
+        if self.told is None:
+            nothing = torch.zeros(shape, device=self.divergences.device)
+            return nothing, nothing
+        mean, log_variance = self.told(self.conditioner.encode(values, count).vector).float().chunk(2, dim=1)
+        return mean.view(shape), log_variance.clamp(-10, 10).view(shape)
+
     def paint(self, latents: Float[Tensor, "batch ..."], values: Values) -> Float[Tensor, "batch channels height width"]:
         """What p(x|z) is told by: the mean of the Gaussian, or the logits of the Bernoulli; in float32."""
         seen = self.conditioner.encode(values, len(latents))
@@ -245,13 +264,14 @@ class Vae(LatentFamily):
                 et al. 2016, section 3.1), which is drawn along.
         """
         mean, log_variance = self.posterior(batch.pictures, batch.conditions)
+        centre, log_spread = self.prior(batch.conditions, len(batch))
         keys, found = batch.keys(key), []
         spread = 2.0 / (LEVELS - 1) if levels and self.config.decoder == "gaussian" else 0.0
         for number in range(draws):
             noise = keys.at("bound", number).normal(*mean.shape[1:]).to(mean)
             latents = mean + (0.5 * log_variance).exp() * noise
             within = (keys.at("level", number).uniform(*batch.pictures.shape[1:]).to(mean) - 0.5) * spread
-            prior = -0.5 * latents.square()
+            prior = -0.5 * (latents - centre).square() * (-log_spread).exp() - 0.5 * log_spread
             posterior = -0.5 * noise.square() - 0.5 * log_variance
             told = self.log_likelihood(batch.pictures + within, self.paint(latents, batch.conditions))
             found.append(told.double() + (prior - posterior).flatten(1).sum(1).double())
@@ -278,9 +298,12 @@ class Vae(LatentFamily):
     def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:
         """Latents from the prior; with a start picture, between its own latents (strength 0) and those (strength 1)."""
         latents = keys.at("latent").normal(*self._shape()).to(self.divergences) * self.config.temperature
+        centre, log_spread = self.prior(asked.conditions, len(keys))
+        spread = (0.5 * log_spread).exp()
         if asked.start is not None:
             known = self.encode(asked.start.to(self.divergences), asked.conditions)
-            latents = varied(known, latents, plan.strength)
+            latents = varied((known - centre) / spread, latents, plan.strength)
+        latents = centre + spread * latents
         empty = torch.zeros(len(keys), self.channels, *self.size, device=latents.device)
         return Canvas({"latent": latents, "x": empty}, (1.0, 0.0), 0, keys)
 
