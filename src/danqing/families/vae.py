@@ -6,8 +6,8 @@ Rezende et al. 2014). The divergence is weighed by β (Higgins et al. 2017, equa
 are free (Kingma et al. 2016, section C.8, picture by picture). The decoder's deviation is learnt with the rest (Rybkin et al.
 2021, "Simple and effective VAE training with calibrated decoders", section 3) or fixed. Evaluation tightens the bound with
 several draws (IWAE, Burda et al. 2016, equation 8). Conditions are given to both halves and to the prior, which is a normal
-distribution p(z|c) that is learnt (Sohn et al. 2015, equation 4): what is asked for lies in a place of its own, so that a decoder
-which reads everything from the latents still paints it.
+distribution p(z|c) that is learnt (Sohn et al. 2015, equation 4): what is asked for lies in a place of its own, so that a
+decoder which reads everything from the latents still paints it.
 """
 
 from __future__ import annotations

@@ -21,14 +21,13 @@ from danqing.errors import PictureError
 from danqing.files import png
 from danqing.painters.shelf import find
 from danqing.records.a1111 import NAMES, parse
+from danqing.records.exif import comment
 from danqing.server.a1111 import AskedIn, CheckpointOut, ImageIn, InfoOut, PicturesOut, ProgressOut, StateOut
 from danqing.server.files import texts_of
 from danqing.server.studio import Studio
 from danqing.store.states import progress_of
 from danqing.store.tables import Job, Kept, Task
 from danqing.store.users import Who
-
-_COMMENT = b"UNICODE\0"
 
 
 def pictures(studio: Studio, asked: AskedIn, kept: Sequence[Kept]) -> PicturesOut:
@@ -135,12 +134,11 @@ def info(content: bytes) -> InfoOut:
         with Image.open(io.BytesIO(content), formats=["PNG", "WEBP", "JPEG"]) as image:
             image.load()
             items = {str(name): text for name, text in image.info.items() if isinstance(text, str)}
-            comment = image.getexif().get_ifd(0x8769).get(0x9286)
+            told_in_exif = comment(image)
     except (OSError, ValueError, SyntaxError) as error:
         raise PictureError(f"the texts of this picture cannot be read ({str(error)[:80]}): save it as PNG") from error
-    # Exif 2.32, 4.6.5; see `files.written`.
-    if isinstance(comment, bytes) and comment.startswith(_COMMENT):
-        items.setdefault("parameters", comment.removeprefix(_COMMENT).decode("utf-16-be", "replace"))
+    if told_in_exif is not None:
+        items.setdefault("parameters", told_in_exif)
     said = items.get("parameters", "")
     return InfoOut(info=said, items=items, parameters=parse(said) if said else {})
 

@@ -14,6 +14,7 @@ from PIL import Image
 from danqing.errors import WishError
 from danqing.files import png, write_atomically
 from danqing.finish import ONE, favicons, pixel_art
+from danqing.records.exif import commented
 from danqing.store.files import Files
 
 Format = Literal["png", "webp", "jpeg"]
@@ -57,13 +58,9 @@ def written(image: Image.Image, form: Format, texts: Mapping[str, str], quality:
         return png(image, texts)
     if form == "jpeg":
         image = flattened(image, background)
-    exif = Image.Exif()
-    if texts:
-        # Exif 2.32, 4.6.5: eight bytes name the character code of a UserComment.
-        told = texts.get("parameters") or "\n".join(f"{name}: {text}" for name, text in texts.items())
-        exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + told.encode("utf-16-be")
+    told = texts.get("parameters") or "\n".join(f"{name}: {text}" for name, text in texts.items())
     buffer = io.BytesIO()
-    image.save(buffer, form.upper(), quality=quality, exif=exif)
+    image.save(buffer, form.upper(), quality=quality, exif=commented(told))
     return buffer.getvalue()
 
 

@@ -7,7 +7,6 @@ import binascii
 import contextlib
 from typing import Any
 
-import numpy as np
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from PIL import Image
@@ -16,6 +15,7 @@ from sqlalchemy import select
 from danqing.data.checks import Pixels
 from danqing.data.resample import fitted
 from danqing.errors import ConflictError
+from danqing.painters.start_pictures import from_image, to_image
 from danqing.records.a1111 import NAMES
 from danqing.server import a1111_answers as answers
 from danqing.server.a1111 import (
@@ -188,9 +188,7 @@ def _shaped(pixels: Pixels, asked: ImageIn) -> Pixels:
     if asked.resize_mode != STRETCHED:
         message = f"a picture of {width}×{height} cannot be filled up to {asked.width}×{asked.height}: give resize_mode 0 or 1"
         raise RefusalError(400, message, "invalid_value", "resize_mode")
-    image = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
-    stretched = image.resize((asked.width, asked.height), Image.Resampling.LANCZOS)
-    return np.asarray(stretched).reshape(asked.height, asked.width, channels)
+    return from_image(to_image(pixels).resize((asked.width, asked.height), Image.Resampling.LANCZOS))
 
 
 def _bytes(text: str, param: str) -> bytes:

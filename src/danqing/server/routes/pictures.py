@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import numpy as np
 from fastapi import APIRouter, File, Query, UploadFile
 from fastapi.responses import FileResponse
 from PIL import Image
@@ -13,6 +12,7 @@ from danqing.conditions.colours import palette_of
 from danqing.data.checks import Limits, Pixels, decode
 from danqing.errors import PictureError, WishError
 from danqing.net import fetch
+from danqing.painters.start_pictures import from_image, to_image
 from danqing.server.access import Maker, Viewer
 from danqing.server.files import opened
 from danqing.server.studio import Open, Studio
@@ -68,7 +68,7 @@ def palette(picture_id: Identifier, studio: Open, who: Viewer) -> PaletteOut:
     with studio.heavy.turn(who.id):
         image = opened(path)
         image.thumbnail((SEEN, SEEN), Image.Resampling.NEAREST)
-        found = palette_of(np.asarray(image).reshape(image.height, image.width, -1))
+        found = palette_of(from_image(image))
     if found is None:
         raise WishError("all of this picture is transparent: it has no colours")
     colours = [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in found.colours]
@@ -101,4 +101,4 @@ def pixels_of(studio: Studio, who: Who, content: bytes, name: str) -> Pixels:
 def add(studio: Studio, who: Who, pixels: Pixels, name: str) -> Upload:
     """Keep a picture that was decoded, or made of one."""
     with studio.heavy.turn(who.id):
-        return studio.uploads.add(who.id, Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels), name)
+        return studio.uploads.add(who.id, to_image(pixels), name)
