@@ -97,6 +97,10 @@ def table(listed: list[Job], results: Results, given: argparse.Namespace) -> str
                 ("coverage", "coverage", ".3f"),
                 ("missing", "kinds missing", ".0%"),
                 ("collapsed", "collapsed", "g"),
+                ("distance (VGG16)", "by VGG16: distance", ".0f"),
+                ("coverage (VGG16)", "coverage", ".3f"),
+                ("missing (VGG16)", "kinds missing", ".0%"),
+                ("collapsed (VGG16)", "collapsed", "g"),
             )
             if key in runs[0]
         )
@@ -113,26 +117,31 @@ def table(listed: list[Job], results: Results, given: argparse.Namespace) -> str
 
 
 def _judged(job: Job, given: argparse.Namespace) -> dict[str, Any]:
-    """Distance, coverage and kinds left out of a GAN's paintings, against the pictures learnt from."""
+    """Distance, coverage and kinds left out of a GAN's paintings, against the pictures learnt from: by the extractor in the
+    box, through which our critic sees, and by one that nobody learnt from."""
     import numpy as np
     from pictures import load
 
+    from danqing.metrics.extractor import DEFAULT
     from danqing.metrics.extractors import extractor
     from danqing.metrics.modes import modes
     from danqing.metrics.quality import quality
     from danqing.parts.contract import Key
 
     real = load("emoji", Path(job["cache"]), given.emoji, given.fashion_mnist).train
-    see = extractor()
-    learnt, painted = see.features(np.moveaxis(np.array(real), 1, -1)), see.features(np.load(job["paintings"]))
-    found, kinds = quality(painted, learnt, Key(job["seed"])), modes(painted, learnt)
-    numbers = {name: number.plain()["value"] for name, number in found.items()}
-    return {
-        "cost": numbers["frechet_distance"],
-        "coverage": numbers["coverage"],
-        "missing": kinds.missing_share,
-        "collapsed": float(kinds.collapsed),
-    }
+    facts: dict[str, Any] = {}
+    for judge, mark in ((DEFAULT, ""), ("vgg16", " (VGG16)")):
+        see = extractor(judge)
+        learnt, painted = see.features(np.moveaxis(np.array(real), 1, -1)), see.features(np.load(job["paintings"]))
+        found, kinds = quality(painted, learnt, Key(job["seed"])), modes(painted, learnt)
+        numbers = {name: number.plain()["value"] for name, number in found.items()}
+        facts |= {
+            f"distance{mark}": numbers["frechet_distance"],
+            f"coverage{mark}": numbers["coverage"],
+            f"missing{mark}": kinds.missing_share,
+            f"collapsed{mark}": float(kinds.collapsed),
+        }
+    return facts | {"cost": facts["distance"]}
 
 
 def spread(values: list[float], form: str) -> str:

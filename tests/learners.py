@@ -286,12 +286,18 @@ def scales(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), length: int 
 def game(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> RealGan:
     """Likewise."""
     small = {"latent": 16, "style": 32, "widths": [32, 32], "gamma": 0.5, "lr": 2e-3, "cooldown": 0.0, "average": 1000}
+    small["critic"] = "pixels"
     return RealGan(GanConfig.read(merge(small, changes)), {"palette": PALETTE}, channels, 0, size)
 
 
 def dcgan(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> RealGan:
     """Likewise, the plain one."""
     return game(channels, size, painter="plain", **{"gamma": 0.2, "lr": 1e-3, "lead": 4.0, **changes})
+
+
+def projected(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> RealGan:
+    """Likewise, with a critic that looks through a network that knows photographs."""
+    return game(channels, size, **{"critic": "projected", "gamma": 1.0, "lr": 2e-3, **changes})
 
 
 def flow(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> Flow:
@@ -356,6 +362,7 @@ LEARNERS: Mapping[str, Callable[..., Learner]] = {
     "latent": latent,
     "game": game,
     "dcgan": dcgan,
+    "projected": projected,
     "gan": Gan,
     "pix2pix": pix2pix,
     "cyclegan": cyclegan,
@@ -376,6 +383,7 @@ FAMILIES: Mapping[str, Callable[..., Family]] = {
     "latent": latent,
     "game": game,
     "dcgan": dcgan,
+    "projected": projected,
     "gan": Gan,
     "pix2pix": pix2pix,
     "cyclegan": cyclegan,

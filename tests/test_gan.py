@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -29,37 +30,46 @@ def moved(by: float = 0.1, **changes: Any) -> Gan:
 
 
 class Slope(nn.Module):
-    """A critic whose slopes are known: D(x) = a·Σx + b·Σx²/2, so ∇D = a + b·x."""
+    """A critic whose slopes are known: D(x) = a·Σx + b·Σx²/2 of each thing it sees, so ∇D = a + b·x."""
 
-    def forward(self, x: Tensor, values: object) -> Tensor:
-        flat = x.flatten(1)
-        return 0.7 * flat.sum(1) + 0.3 * flat.square().sum(1) / 2
+    def forward(self, seen: Sequence[Tensor], values: object) -> Tensor:
+        flat = [x.flatten(1) for x in seen]
+        return torch.stack([0.7 * x.sum(1) + 0.3 * x.square().sum(1) / 2 for x in flat], 1)
+
+
+def squares(seen: Sequence[Tensor]) -> Tensor:
+    """Of the slopes of that critic, on average over what it sees."""
+    return torch.stack([(0.7 + 0.3 * x.detach()).square().flatten(1).sum(1) for x in seen]).mean(0)
 
 
 def test_the_penalties_are_the_squares_of_slopes() -> None:
-    x = Key(0).normal(4, 3, 8, 8).requires_grad_()
-    expected = (0.7 + 0.3 * x.detach()).square().flatten(1).sum(1)
-    torch.testing.assert_close(steepness(Slope()(x, {}), x), expected)
+    seen = [Key(number).normal(4, 3, 8, 8 + number).requires_grad_() for number in range(2)]
+    torch.testing.assert_close(steepness(Slope()(seen, {}), seen), squares(seen))
 
 
+@pytest.mark.parametrize("critic", ["pixels", "projected"])
 @pytest.mark.parametrize(("turn", "penalised"), [(0, True), (1, False), (8, True)])
-def test_the_losses_are_those_of_the_paper(turn: int, penalised: bool) -> None:
-    """Softplus of the difference of a pair's verdicts, from either side; R1 at the real picture, R2 at the painted one."""
-    learner = moved(gamma=0.5, lazy=4)
+def test_the_losses_are_those_of_the_paper(turn: int, penalised: bool, critic: str) -> None:
+    """Softplus of the difference of a pair's verdicts, from either side; R1 at what is seen of the real picture, R2 likewise
+    of the painted one."""
+    learner = moved(gamma=0.5, lazy=4, critic=critic)
     learner.critic = Slope()  # type: ignore[assignment]
     key, real = Key(5), BATCH.pictures
-    critic = learner.loss(BATCH, "critic", key, Clock(0, turn)).parts
+    told = learner.loss(BATCH, "critic", key, Clock(0, turn)).parts
     painter = learner.loss(BATCH, "painter", key, Clock(0, turn)).parts
     keys = BATCH.keys(key)
     _, fake = learner._painted(keys, drop(BATCH.conditions, keys.at("drop")))
-    known, claimed = (Slope()(x, {}) for x in (real, fake))
-    torch.testing.assert_close(critic["tell"], F.softplus(claimed - known), rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(painter["fool"], F.softplus(known - claimed), rtol=1e-4, atol=1e-5)
-    assert ("R1" in critic) is penalised
+    seen = {name: learner._seen(x, keys.at(name)) for name, x in (("real", real), ("fake", fake))}
+    assert len(seen["real"]) == {"pixels": 1, "projected": 4}[critic]
+    if critic == "pixels":
+        assert torch.equal(seen["real"][0], real)
+    known, claimed = (Slope()(x, {}) for x in seen.values())
+    torch.testing.assert_close(told["tell"], F.softplus(claimed - known).mean(1), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(painter["fool"], F.softplus(known - claimed).mean(1), rtol=1e-4, atol=1e-5)
+    assert ("R1" in told) is penalised
     if penalised:
-        for part, x in (("R1", real), ("R2", fake)):
-            square = (0.7 + 0.3 * x.detach()).square().flatten(1).sum(1)
-            torch.testing.assert_close(critic[part], 0.5 * 4 * 0.5 * square, rtol=1e-4, atol=1e-4)
+        for part, maps in (("R1", seen["real"]), ("R2", seen["fake"])):
+            torch.testing.assert_close(told[part], 0.5 * 4 * 0.5 * squares(maps), rtol=1e-4, atol=1e-4)
 
 
 def test_a_modulated_convolution_scales_its_weights() -> None:

@@ -17,6 +17,8 @@ from torch import Tensor
 from danqing.assets import ASSETS, converted
 from danqing.errors import AssetError
 from danqing.files import home as at
+from danqing.metrics.extractors import extractor
+from danqing.metrics.pretrained import STAGES
 from danqing.parts import stylisation as stylising
 from danqing.parts import vgg as seeing
 from danqing.parts.onnx_weights import read_onnx
@@ -124,6 +126,17 @@ def test_vgg_reads_kernels_and_biases_as_keras_lays_them_down(monkeypatch: pytes
     expected = [max(0.0, float((window * kernel[..., channel]).sum() + bias[channel])) for channel in range(WIDTHS[0])]
     assert network.maps(picture, ["relu1_1"])["relu1_1"][0, :, 1, 2].tolist() == pytest.approx(expected, rel=1e-4)
     assert any(expected)
+
+
+def test_vgg_is_an_extractor_too(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """Features are what its maps have on average, each map weighing the same."""
+    put(monkeypatch, "vgg16", {"weights.h5": hdf5()})
+    see = extractor("vgg16")
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 96, 96, 3), np.uint8)
+    maps = vgg(pytest.fail).maps(torch.from_numpy(pictures).permute(0, 3, 1, 2) / 127.5 - 1, STAGES)
+    expected = torch.cat([maps[name].mean((2, 3)) / spread for name, spread in STAGES.items()], 1)
+    torch.testing.assert_close(see.features(pictures), expected, rtol=1e-4, atol=1e-4)
+    assert see.width == expected.shape[1]
 
 
 @pytest.mark.parametrize("size", [(64, 64), (37, 50), (1, 1), (3, 200)])

@@ -2,12 +2,15 @@
 
 The losses are those of "The GAN is dead; long live the GAN!" (R3GAN, Huang et al. 2024, equations 2 and 4): the critic judges a
 real and a painted picture against each other (Jolicoeur-Martineau 2018, "The relativistic discriminator"), and its slopes are
-kept small at both (R1, Mescheder et al. 2018, equation 9, and R2). The painter is style-based (Karras et al. 2020, "Analyzing
-and improving the image quality of StyleGAN", section 2): a mapping network makes a style of noise and conditions, which scales
-the inputs of every convolution; the convolution's output is brought back to unit variance (there, equation 3), and noise is
-added; two styles are mixed in training (Karras et al. 2019, section 3.1), and painting draws styles towards their mean (there,
-section 3.2). What the critic sees is augmented as far as it needs (`danqing.parts.augmenting`; Karras et al. 2020, "Limited
-data"). Or the painter is a plain stack of convolutions (DCGAN, Radford et al. 2016, section 3).
+kept small at both (R1, Mescheder et al. 2018, equation 9, and R2). It sees pictures through a network that knows photographs
+(`danqing.parts.projection`; Sauer et al. 2021) and judges maps of four scales, or pixels. The painter is style-based (Karras et
+al. 2020, "Analyzing and improving the image quality of StyleGAN", section 2): a mapping network makes a style of noise and
+conditions, which scales the inputs of every convolution; the convolution's output is brought back to unit variance (there,
+equation 3), and noise is added; two styles are mixed in training (Karras et al. 2019, section 3.1), and painting draws styles
+towards their mean (there, section 3.2). Unlike there the coarsest map is not a constant but is made of the style, so that
+paintings differ in shape from the first update on. What the critic sees is augmented as far as it needs
+(`danqing.parts.augmenting`; Karras et al. 2020, "Limited data"). Or the painter is a plain stack of convolutions (DCGAN,
+Radford et al. 2016, section 3).
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import contextlib
 import dataclasses
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -32,6 +35,7 @@ from danqing.parts.blocks import groups
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Key, Keys, LatentFamily, Loss, Plan, Player, Values
 from danqing.parts.critics import game
 from danqing.parts.precision import full_precision
+from danqing.parts.projection import SEEN, SIDE, WIDTH, Maps, Projection
 from danqing.parts.rates import PlayerConfig
 from danqing.parts.symptoms import Symptom, overfitting
 
@@ -39,7 +43,9 @@ Conditions = Mapping[str, Condition[Any]]
 FOLLOW = 0.01
 """What each update adds to the running mean style, and to how sure the critic is."""
 BASE = 4
-"""Rows and columns of the map that the critic's verdict is read from."""
+"""Rows and columns of the maps that the critic's verdicts are read from."""
+JUDGE = 64
+"""Channels of each judge of a projection."""
 
 # --- config ------------------------------------------------------------------------------------------------------------
 
@@ -49,10 +55,11 @@ class GanConfig(PlayerConfig):
 
     Args:
         painter: "style" or "plain".
+        critic: "projected" judges what a network that knows photographs sees, "pixels" the pictures.
         latent: numbers of noise.
         style: numbers of a style.
-        widths: channels of the painter's levels, from the coarsest; each has twice the height and width of the one before. The
-            critic has them in reverse.
+        widths: channels of the painter's levels, from the coarsest; each has twice the height and width of the one before. A
+            critic of pixels has them in reverse.
         gamma: weight of the penalties on the critic's slopes.
         lazy: the penalties come every so many updates, that much stronger (Karras et al. 2020, "Analyzing", section 3.1).
         lead: the critic's learning rate over the painter's.
@@ -64,6 +71,7 @@ class GanConfig(PlayerConfig):
     """
 
     painter: Literal["style", "plain"] = "style"
+    critic: Literal["projected", "pixels"] = "projected"
     latent: int = Field(64, ge=1)
     style: int = Field(128, ge=8)
     widths: tuple[int, ...] = (128, 96, 64, 48)
@@ -108,7 +116,9 @@ class Gan(LatentFamily):
         self.config, self.channels, self.length, self.size = config, channels, length, size
         self.conditions, self.accepts = conditions, frozenset(conditions)
         self.painter: _Style | _Plain = (_Style if config.painter == "style" else _Plain)(config, conditions, channels, size)
-        self.critic = _Critic(config, conditions, channels)
+        projected = config.critic == "projected"
+        self.critic: _Projected | _Pixels = _Projected(conditions) if projected else _Pixels(config, conditions, channels)
+        self._sight = (Projection(),) if projected else ()
         self.strength: Tensor
         self.certain: Tensor
         self.mean: Tensor
@@ -122,28 +132,32 @@ class Gan(LatentFamily):
 
     def networks(self) -> tuple[nn.Module, ...]:
         """The critic's convolutions."""
-        return (self.critic.body,)
+        return tuple(self.critic.bodies)
 
     def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
         """The critic's: to find each real picture more real than a painted one, calmly. The painter's: the reverse."""
         keys, real = batch.keys(key), batch.pictures
         values = drop(batch.conditions, keys.at("drop"))
         styles, fake = self._painted(keys, values)
+        count = torch.ones(len(batch), device=real.device).sum()
+        seen = [self._seen(x, keys.at(name)) for x, name in ((real, "real"), (fake, "fake"))]
         if player == "painter":
-            wins = self._verdict(fake, values, keys.at("fake")) - self._verdict(real, values, keys.at("real"))
-            count = torch.ones(len(batch), device=real.device).sum()
-            return Loss(
-                {"fool": F.softplus(-wins)}, {"styles": (styles.detach().float().sum(0), "sum"), "count": (count, "sum")}
-            )
+            known, claimed = (self.critic(maps, values).float() for maps in seen)
+            told = {"styles": (styles.detach().float().sum(0), "sum"), "count": (count, "sum")}
+            return Loss({"fool": F.softplus(known - claimed).mean(1)}, told)  # type: ignore[arg-type]
         penalised = clock.turn % self.config.lazy == 0 and self.config.gamma > 0
-        real, fake = (x.detach().requires_grad_(penalised) for x in (real, fake))
-        known, claimed = (self._verdict(x, values, keys.at(name), penalised) for x, name in ((real, "real"), (fake, "fake")))
-        parts = {"tell": F.softplus(-(known - claimed))}
+        seen = [tuple(x.detach().requires_grad_(penalised) for x in maps) for maps in seen]
+        # Slopes of slopes are computed in float32.
+        with full_precision(real.device) if penalised else contextlib.nullcontext():
+            known, claimed = (self.critic(maps, values).float() for maps in seen)
+        parts = {"tell": F.softplus(claimed - known).mean(1)}
         if penalised:
             weight = 0.5 * self.config.lazy * self.config.gamma
-            parts |= {"R1": weight * steepness(known, real), "R2": weight * steepness(claimed, fake)}
-        signs = (known - claimed).detach().sign().sum()
-        return Loss(parts, {"signs": (signs, "sum"), "count": (torch.ones_like(known).sum(), "sum")})
+            parts |= {
+                name: weight * steepness(v, maps) for name, v, maps in zip(("R1", "R2"), (known, claimed), seen, strict=True)
+            }
+        signs = (known - claimed).detach().mean(1).sign().sum()
+        return Loss(parts, {"signs": (signs, "sum"), "count": (count, "sum")})
 
     def after(self, player: str, stats: Mapping[str, Tensor], key: Key, clock: Clock) -> None:
         """Follow the mean style; augment more while the critic is too sure, less while it is not."""
@@ -178,11 +192,10 @@ class Gan(LatentFamily):
     def _noise(self, keys: Keys) -> Tensor:
         return keys.normal(self.config.latent).to(self.mean)
 
-    def _verdict(self, pictures: Tensor, values: Values, keys: Keys, sloped: bool = False) -> Float[Tensor, " batch"]:
-        """How real pictures look that are augmented first; computed in float32 where slopes of slopes are asked for."""
-        with full_precision(pictures.device) if sloped else contextlib.nullcontext():
-            out: Tensor = self.critic(augmented(pictures.float(), keys, self.strength), values).float()
-        return out
+    def _seen(self, pictures: Tensor, keys: Keys) -> tuple[Tensor, ...]:
+        """What the critic judges: maps of pictures that are augmented first, or these alone."""
+        shown = augmented(pictures.float(), keys, self.strength)
+        return self._sight[0](shown, keys) if self._sight else (shown,)
 
     def encode(
         self, pictures: Float[Tensor, "batch channels height width"], values: Values, updates: int = 300
@@ -238,10 +251,10 @@ class Gan(LatentFamily):
         return canvas.tensors["x"]
 
 
-def steepness(verdicts: Float[Tensor, " batch"], pictures: Tensor) -> Float[Tensor, " batch"]:
-    """The square of each verdict's slope at its picture."""
-    (slope,) = torch.autograd.grad(verdicts.sum(), pictures, create_graph=True)
-    return slope.square().flatten(1).sum(1)
+def steepness(verdicts: Float[Tensor, "batch judges"], seen: Sequence[Tensor]) -> Float[Tensor, " batch"]:
+    """The square of the slope of each judge's verdict at what it sees, on average; each sees one of the tensors alone."""
+    slopes = torch.autograd.grad(verdicts.sum(), list(seen), create_graph=True)
+    return torch.stack([slope.square().flatten(1).sum(1) for slope in slopes]).mean(0)
 
 
 class _Style(nn.Module):
@@ -349,7 +362,36 @@ class _Plain(nn.Module):
         return out[..., : self.size[0], : self.size[1]]
 
 
-class _Critic(nn.Module):
+class _Projected(nn.Module):
+    """A judge for each map of a projection (Sauer et al. 2021, section 3.2), who halves it down to `BASE` places a side.
+
+    Conditions are heeded by projection (Miyato & Koyama 2018, equation 4).
+    """
+
+    def __init__(self, conditions: Conditions) -> None:
+        super().__init__()
+        self.bodies, self.last = nn.ModuleList(), nn.ModuleList()
+        for number in range(len(SEEN)):
+            layers, inner = [], WIDTH
+            for _ in range(int(math.log2(SIDE / BASE)) - 1 - number):
+                layers += [nn.Conv2d(inner, JUDGE, 4, 2, 1), nn.LeakyReLU(0.2)]
+                inner = JUDGE
+            self.bodies.append(nn.Sequential(*layers, nn.Conv2d(inner, JUDGE, 3, padding=1), nn.LeakyReLU(0.2)))
+            self.last.append(nn.Conv2d(JUDGE, 1, 3, padding=1))
+        self.conditioner = Conditioner(conditions, JUDGE)
+
+    def forward(self, maps: Maps, values: Values) -> Float[Tensor, "batch judges"]:
+        """The larger, the more real, and the more as asked."""
+        told = self.conditioner.encode(values, len(maps[0])).vector
+        found = []
+        for seen, body, last in zip(maps, self.bodies, self.last, strict=True):
+            hidden = body(seen)
+            asked = (hidden.mean((2, 3)) * told).sum(1) / math.sqrt(JUDGE)
+            found.append(last(hidden).mean((1, 2, 3)) + asked)
+        return torch.stack(found, 1)
+
+
+class _Pixels(nn.Module):
     """Residual convolutions without normalisation; conditions are heeded by projection (Miyato & Koyama 2018, equation 4)."""
 
     def __init__(self, config: GanConfig, conditions: Conditions, channels: int) -> None:
@@ -357,17 +399,19 @@ class _Critic(nn.Module):
         widths = config.widths[::-1]
         layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], 3, padding=1)]
         for inner, outer in zip(widths, (*widths[1:], widths[-1]), strict=True):
-            layers += [_Residual(inner), nn.Conv2d(inner, outer, 1), nn.AvgPool2d(2, ceil_mode=True)]
-        self.body = nn.Sequential(*layers[:-1], nn.LeakyReLU(0.2), nn.AdaptiveAvgPool2d(BASE), nn.Flatten())
+            layers += [_Residual(inner), nn.AvgPool2d(2, ceil_mode=True), nn.Conv2d(inner, outer, 1)]
+        del layers[-2]  # the coarsest map is not halved
+        self.bodies = nn.ModuleList([nn.Sequential(*layers, nn.LeakyReLU(0.2), nn.AdaptiveAvgPool2d(BASE), nn.Flatten())])
         self.hidden = nn.Linear(widths[-1] * BASE**2, config.style)
         self.last = nn.Linear(config.style, 1)
         self.conditioner = Conditioner(conditions, config.style)
 
-    def forward(self, x: Float[Tensor, "batch channels height width"], values: Values) -> Float[Tensor, " batch"]:
-        """The larger, the more real, and the more as asked."""
-        told = self.conditioner.encode(values, len(x))
-        hidden = F.leaky_relu(self.hidden(self.body(x)), 0.2)
-        out: Tensor = self.last(hidden)[:, 0] + (hidden * told.vector).sum(1) / math.sqrt(hidden.shape[1])
+    def forward(self, seen: tuple[Float[Tensor, "batch channels height width"]], values: Values) -> Float[Tensor, "batch one"]:
+        """Likewise, of the whole picture."""
+        told = self.conditioner.encode(values, len(seen[0]))
+        hidden = F.leaky_relu(self.hidden(self.bodies[0](seen[0])), 0.2)
+        asked = (hidden * told.vector).sum(1, keepdim=True) / math.sqrt(hidden.shape[1])
+        out: Tensor = self.last(hidden) + asked
         return out
 
 
@@ -390,6 +434,6 @@ class _Residual(nn.Module):
 PRESETS: dict[str, dict[str, Any]] = {
     "small": {"widths": [96, 64, 32]},
     "medium": {},
-    "dcgan": {"painter": "plain", "latent": 100, "widths": [128, 64, 32], "truncation": 1.0},
+    "dcgan": {"painter": "plain", "latent": 100, "widths": [128, 64, 32], "truncation": 1.0, "critic": "pixels"},
 }
 """Differences from the defaults by name."""

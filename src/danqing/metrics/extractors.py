@@ -5,10 +5,10 @@ from types import MappingProxyType
 
 from danqing.errors import AssetError, choices
 from danqing.metrics.extractor import DEFAULT, Extractor, embedded
-from danqing.metrics.pretrained import clip, dinov2, inception
+from danqing.metrics.pretrained import clip, dinov2, inception, vgg16
 
 EXTRACTORS: Mapping[str, Callable[[], Extractor]] = MappingProxyType(
-    {DEFAULT: embedded, "inception": inception, "dinov2": dinov2, "clip": clip}
+    {DEFAULT: embedded, "inception": inception, "dinov2": dinov2, "clip": clip, "vgg16": vgg16}
 )
 
 

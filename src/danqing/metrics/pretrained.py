@@ -1,7 +1,8 @@
-"""Extractors that others trained and that this project does not carry: used where their weights are at hand, never fetched.
+"""Extractors that others trained and that this project does not carry.
 
 They are looked for in `$DANQING_HOME/assets/NAME`; those of transformers also where the Hugging Face libraries keep what they
-download. What is missing is said with where to get it.
+download. What is missing is said with where to get it; only VGG16, which style transfer uses too, is fetched when first asked
+for.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from danqing.files import home
 from danqing.metrics.extractor import Extractor
 from danqing.metrics.features import Features
 from danqing.parts.inception import SIDE, WIDTH, Inception
+from danqing.parts.vgg import Vgg, vgg
 
 INCEPTION = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
 """torch-fidelity's conversion (Apache-2.0)."""
@@ -30,6 +32,10 @@ DINOV2, CLIP = "facebook/dinov2-small", "openai/clip-vit-base-patch32"
 """Oquab et al. 2023 (Apache-2.0); Radford et al. 2021 (MIT)."""
 SEEN = 224
 """Pixels that both look at."""
+STAGES = {"relu2_2": 38.0, "relu3_3": 7.5, "relu4_3": 0.56}
+"""VGG16's maps whose means are features, and by how much these deviate among emoji."""
+LEAST = 96
+"""Pixels that it looks at."""
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 CLIPS = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 """Mean and deviation of each colour."""
@@ -101,6 +107,30 @@ def clip() -> Extractor:
     return Extractor("clip", seeing, network.config.projection_dim, SEEN, _Standard(*CLIPS), say=say)
 
 
+class _Means(nn.Module):
+    """What some maps of VGG16 have on average over their places."""
+
+    def __init__(self, network: Vgg) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch features"]:
+        """Features of pictures in [-1, 1]."""
+        maps = self.network.maps(x, STAGES)
+        return torch.cat([maps[name].mean((2, 3)) / spread for name, spread in STAGES.items()], 1)
+
+
+def vgg16() -> Extractor:
+    """VGG16, a second opinion on painters whose critic sees through the extractor in the box.
+
+    Raises:
+        AssetError: its weights cannot be had.
+    """
+    network = _Means(vgg())
+    width = sum(network.network.convolutions[name].weight.shape[0] for name in STAGES)
+    return Extractor("vgg16", network.eval(), width, LEAST, _about_zero)
+
+
 def _part(kind: str, name: str, hub: str) -> Any:
     """A network or tokenizer of transformers, from the home folder or from the hub's cache."""
     try:
@@ -126,6 +156,10 @@ class _Standard:
 
     def __call__(self, x: Tensor) -> Tensor:
         return (x - self.mean) / self.deviation
+
+
+def _about_zero(x: Tensor) -> Tensor:
+    return x / 127.5 - 1
 
 
 def _whole(x: Tensor) -> Tensor:

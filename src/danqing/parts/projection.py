@@ -1,0 +1,77 @@
+"""What a network that knows photographs sees of pictures, mixed at random: maps for critics to judge.
+
+A critic that looks through such a network need not learn to see, and a painter learns many times faster from what it says
+(Sauer et al. 2021, "Projected GANs converge faster"). Random convolutions that are never trained mix the channels of each map
+and lead what deep maps see up to finer ones (there, section 3.2), so that a critic cannot rest on the few channels that give a
+painting away.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from danqing.parts.contract import Key, Keys
+from danqing.parts.efficientnet import STAGES, boxed
+from danqing.parts.precision import full_precision
+
+SEEN = (0, 1, 2, 4)
+"""The stages whose maps are judged."""
+SIDE = 64
+"""Smaller pictures are enlarged to this many pixels on their shorter side, of which the maps have 32, 16, 8 and 4."""
+WIDTH = 48
+"""Channels of every map that comes out."""
+SPREAD = 8.0
+"""What every stage sees deviates by about this much; what comes out, by about 1."""
+
+Maps = tuple[Float[Tensor, "batch seen _ _"], ...]
+"""Of several sizes, hence no names for rows and columns."""
+
+
+class Projection:
+    """Pictures to maps; no part of whoever holds it: not trained, not saved."""
+
+    def __init__(self) -> None:
+        self.network = boxed().requires_grad_(False)
+        self.mix = [_drawn(stage, WIDTH, STAGES[stage][-1], 1) / SPREAD for stage in SEEN]
+        self.lead = [_drawn(stage, WIDTH, WIDTH, 3) for stage in SEEN[1:]]
+
+    def __call__(self, pictures: Float[Tensor, "batch channels height width"], keys: Keys) -> Maps:
+        """From the finest; each place has 1/2 of the enlarged picture's sides, 1/4, 1/8, 1/16.
+
+        Args:
+            pictures: in [-1, 1]; those with 4 channels, premultiplied, are seen on grounds of any colour, so that painting
+                what is transparent as it is pays.
+            keys: one per picture, of the grounds.
+        """
+        with full_precision(pictures.device):
+            x = _on_grounds(pictures.float(), keys)
+            larger = SIDE / min(x.shape[-2:])
+            if larger > 1:
+                size = [max(SIDE, round(side * larger)) for side in x.shape[-2:]]
+                x = F.interpolate(x, size=size, mode="bilinear")
+            self.network.to(x.device)
+            seen = self.network.maps(x)
+            maps = [F.conv2d(seen[stage], mix.to(x.device)) for stage, mix in zip(SEEN, self.mix, strict=True)]
+            for finer in range(len(maps) - 2, -1, -1):
+                led = F.interpolate(maps[finer + 1], size=maps[finer].shape[-2:], mode="bilinear")
+                maps[finer] = (maps[finer] + F.conv2d(led, self.lead[finer].to(x.device), padding=1)) / math.sqrt(2)
+        return tuple(maps)
+
+
+def _drawn(stage: int, outer: int, inner: int, side: int) -> Tensor:
+    """A convolution that keeps variance, the same everywhere and always."""
+    empty = torch.empty(outer, inner, side, side)
+    return nn.init.kaiming_normal_(empty, nonlinearity="linear", generator=Key("projection", side, stage).generator())
+
+
+def _on_grounds(pictures: Tensor, keys: Keys) -> Float[Tensor, "batch 3 height width"]:
+    """RGB in [-1, 1]."""
+    if pictures.shape[1] != 4:
+        return pictures.expand(-1, 3, -1, -1)
+    ground = keys.at("ground").uniform(3, 1, 1).to(pictures)
+    return pictures[:, :3] + ground * (1 - pictures[:, 3:])

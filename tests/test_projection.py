@@ -1,0 +1,55 @@
+"""What critics see of pictures: maps that are the same everywhere, picture by picture, and alpha on any ground."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from danqing.parts.contract import Key, Keys
+from danqing.parts.projection import WIDTH, Projection
+
+KEYS = Keys(tuple(Key("row", row) for row in range(3)))
+
+
+@pytest.fixture(scope="module")
+def see() -> Projection:
+    return Projection()
+
+
+@pytest.mark.parametrize(
+    ("size", "sides"),
+    [((8, 8), (64, 64)), ((28, 28), (64, 64)), ((20, 40), (64, 128)), ((64, 64), (64, 64)), ((72, 100), (72, 100))],
+)
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_maps_are_of_four_scales(see: Projection, channels: int, size: tuple[int, int], sides: tuple[int, int]) -> None:
+    maps = see(Key(0).uniform(3, channels, *size) * 2 - 1, KEYS)
+    expected = [(3, WIDTH, -(-sides[0] // part), -(-sides[1] // part)) for part in (2, 4, 8, 16)]
+    assert [tuple(x.shape) for x in maps] == expected
+
+
+def test_it_is_drawn_once_and_for_all(see: Projection) -> None:
+    """A training that goes on tomorrow has a critic that sees as today; and what is seen is neither silent nor loud."""
+    pictures = Key(1).normal(3, 3, 8, 8).clamp(-1, 1)
+    for mine, other in zip(see(pictures, KEYS), Projection()(pictures, KEYS), strict=True):
+        assert torch.equal(mine, other)
+        assert 0.2 < float(mine.std()) < 5
+
+
+def test_every_picture_is_seen_alone_and_by_its_own_key(see: Projection) -> None:
+    pictures = Key(2).uniform(3, 4, 16, 16) * 2 - 1
+    whole = see(pictures, KEYS)
+    for row in range(3):
+        alone = see(pictures[row : row + 1], Keys((KEYS.keys[row],)))
+        for mine, other in zip(whole, alone, strict=True):
+            torch.testing.assert_close(mine[row : row + 1], other, rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_transparent_differs_from_what_looks_like_it_on_white(see: Projection) -> None:
+    """Nothing at all, and white paint: a ground that is not white tells them apart. Slopes reach alpha."""
+    nothing = torch.full((3, 4, 16, 16), -1.0)
+    white = torch.ones(3, 4, 16, 16).requires_grad_()
+    seen = see(nothing, KEYS), see(white, KEYS)
+    assert all((a - b).abs().mean() > 0.1 for a, b in zip(*seen, strict=True))
+    torch.stack([x.square().mean() for x in seen[1]]).sum().backward()  # type: ignore[no-untyped-call]
+    assert white.grad is not None
+    assert bool(white.grad[:, 3].any())
