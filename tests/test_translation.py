@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,14 @@ from danqing.data.prepare import augment
 from danqing.data.stream import Starts, Stream
 from danqing.errors import ConfigError, TrainingError, WishError
 from danqing.evaluate import Scores, evaluate_painter
+from danqing.families.unpaired import Cut, CycleGan
 from danqing.metrics.measured import Measured
 from danqing.metrics.pairs import absolute_errors, nearness
 from danqing.paint import load
 from danqing.painters import sides
 from danqing.painters.painter import open_painter
 from danqing.painters.translations import AS_THEY_WERE, MEAN, NEAREST, task
-from danqing.parts.contract import Asked, Batch, Clock, Key, Keys, Plan
+from danqing.parts.contract import Asked, Batch, Clock, Key, Keys, Plan, check_players
 from danqing.parts.loop import Loop
 from danqing.train import Done, train
 from danqing.translate import Translated, translate
@@ -175,6 +176,33 @@ def test_the_cycle_of_the_identity_costs_only_its_noise() -> None:
     noisy = cyclegan(noise=0.1).loss(BATCH, "painter", Key(0), Clock(0, 0)).parts
     expected = 10 * 2 * 0.1 * math.sqrt(2 / math.pi)  # E|noise|, there and back
     assert noisy["cycle"].mean().item() == pytest.approx(expected, rel=0.1)
+
+
+@pytest.mark.parametrize("build", [cyclegan, cut])
+def test_projected_critics_judge_each_painting_against_a_real_picture(build: Callable[..., CycleGan | Cut]) -> None:
+    """Relativistic losses with penalties every so many turns; one loss for each picture, gradients for all who move."""
+    learner = build(sight="projected", gamma=2.0, lazy=4)
+    check_players(learner.players(), learner)
+    for turn in (0, 1):
+        told = learner.loss(BATCH, "critic", Key(0), Clock(0, turn)).parts
+        ways = {"R1", "R2", "tell"} if turn == 0 else {"tell"}
+        ends = (" there", " back") if build is cyclegan else ("",)
+        assert set(told) == {f"{way}{end}" for way in ways for end in ends}
+        assert all(part.shape == (6,) for part in told.values())
+    # Before the first update everything looks alike to it: nobody wins.
+    fooled = learner.loss(BATCH, "painter", Key(0), Clock(0, 0)).parts
+    name = "fool there" if build is cyclegan else "fool"
+    assert fooled[name].mean().item() == pytest.approx(math.log(2), abs=0.2)
+    fooled[name].sum().backward()  # type: ignore[no-untyped-call]
+    assert any(bool(p.grad is not None and p.grad.any()) for p in learner.painter.parameters())
+
+
+def test_a_projected_critic_learns_to_tell() -> None:
+    """Of an identity that must become colours: within some updates it is sure."""
+    learner = cyclegan(sight="projected", gamma=1.0, lr=1e-9, lead=2e6)  # nobody else moves
+    loop = Loop(learner, seed=5)
+    told = [loop.step(stream(64).batch(range(loop.seen, loop.seen + 8))) for _ in range(25)]
+    assert told[-1]["critic/tell there"] < 0.6 * told[0]["critic/tell there"]
 
 
 def test_patches_are_told_apart_in_their_places() -> None:

@@ -117,7 +117,9 @@ class Gan(LatentFamily):
         self.conditions, self.accepts = conditions, frozenset(conditions)
         self.painter: _Style | _Plain = (_Style if config.painter == "style" else _Plain)(config, conditions, channels, size)
         projected = config.critic == "projected"
-        self.critic: _Projected | _Pixels = _Projected(conditions) if projected else _Pixels(config, conditions, channels)
+        self.critic: ProjectedCritic | _Pixels = (
+            ProjectedCritic(conditions) if projected else _Pixels(config, conditions, channels)
+        )
         self._sight = (Projection(),) if projected else ()
         self.strength: Tensor
         self.certain: Tensor
@@ -145,19 +147,9 @@ class Gan(LatentFamily):
             known, claimed = (self.critic(maps, values).float() for maps in seen)
             told = {"styles": (styles.detach().float().sum(0), "sum"), "count": (count, "sum")}
             return Loss({"fool": F.softplus(known - claimed).mean(1)}, told)  # type: ignore[arg-type]
-        penalised = clock.turn % self.config.lazy == 0 and self.config.gamma > 0
-        seen = [tuple(x.detach().requires_grad_(penalised) for x in maps) for maps in seen]
-        # Slopes of slopes are computed in float32.
-        with full_precision(real.device) if penalised else contextlib.nullcontext():
-            known, claimed = (self.critic(maps, values).float() for maps in seen)
-        parts = {"tell": F.softplus(claimed - known).mean(1)}
-        if penalised:
-            weight = 0.5 * self.config.lazy * self.config.gamma
-            parts |= {
-                name: weight * steepness(v, maps) for name, v, maps in zip(("R1", "R2"), (known, claimed), seen, strict=True)
-            }
-        signs = (known - claimed).detach().mean(1).sign().sum()
-        return Loss(parts, {"signs": (signs, "sum"), "count": (count, "sum")})
+        penalty = self.config.lazy * self.config.gamma if clock.turn % self.config.lazy == 0 else 0.0
+        parts, wins = told_apart(self.critic, seen[0], seen[1], values, penalty)
+        return Loss(parts, {"signs": (wins.mean(1).sign().sum(), "sum"), "count": (count, "sum")})
 
     def after(self, player: str, stats: Mapping[str, Tensor], key: Key, clock: Clock) -> None:
         """Follow the mean style; augment more while the critic is too sure, less while it is not."""
@@ -249,6 +241,27 @@ class Gan(LatentFamily):
     def show(self, canvas: Canvas) -> Float[Tensor, "batch channels height width"]:
         """The picture; before its step, nothing."""
         return canvas.tensors["x"]
+
+
+def told_apart(
+    critic: nn.Module, real: Sequence[Tensor], painted: Sequence[Tensor], values: Values, penalty: float
+) -> tuple[dict[str, Float[Tensor, " batch"]], Float[Tensor, "batch judges"]]:
+    """A critic's losses, and by how much its verdict of each real picture exceeds that of the painted one.
+
+    Args:
+        critic: what is seen of pictures, and what was asked for, to (batch, judges) verdicts.
+        real, painted: what it sees of them: of each a tensor for each judge.
+        values: what was asked for.
+        penalty: weight γ of R1 and R2, of which half is charged; 0 charges none.
+    """
+    real, painted = (tuple(x.detach().requires_grad_(penalty > 0) for x in seen) for seen in (real, painted))
+    # Slopes of slopes are computed in float32.
+    with full_precision(real[0].device) if penalty else contextlib.nullcontext():
+        known, claimed = (critic(seen, values).float() for seen in (real, painted))
+    parts = {"tell": F.softplus(claimed - known).mean(1)}
+    if penalty:
+        parts |= {"R1": 0.5 * penalty * steepness(known, real), "R2": 0.5 * penalty * steepness(claimed, painted)}
+    return parts, (known - claimed).detach()
 
 
 def steepness(verdicts: Float[Tensor, "batch judges"], seen: Sequence[Tensor]) -> Float[Tensor, " batch"]:
@@ -362,7 +375,7 @@ class _Plain(nn.Module):
         return out[..., : self.size[0], : self.size[1]]
 
 
-class _Projected(nn.Module):
+class ProjectedCritic(nn.Module):
     """A judge for each map of a projection (Sauer et al. 2021, section 3.2), who halves it down to `BASE` places a side.
 
     Conditions are heeded by projection (Miyato & Koyama 2018, equation 4).

@@ -11,7 +11,8 @@ CUT (Park et al. 2020, "Contrastive learning for unpaired image-to-image transla
 and none comes back. Each patch of a painting must be more like the patch of the picture in its place than like others of that
 picture, to the painter's own levels; likewise of pictures that are of the kind already.
 
-Both as `danqing.families.translation` has them: hinges for losses of critics, U-Nets that begin as the identity.
+Painters are the U-Nets of `danqing.families.translation`, which begin as the identity. Critics are those of
+`danqing.families.gan`, who look through a network that knows photographs; or see patches, with hinges for losses.
 """
 
 from __future__ import annotations
@@ -25,15 +26,33 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from danqing.families.gan import ProjectedCritic, told_apart
 from danqing.families.translation import SMALL, Conditions, Judge, Painter, Translation, TranslationConfig, begun
 from danqing.parts.contract import Batch, Clock, Key, Keys, Loss, Player, Values
 from danqing.parts.critics import game
 from danqing.parts.precision import full_precision
+from danqing.parts.projection import Projection
+
+Pictures = Float[Tensor, "batch channels height width"]
+Each = Float[Tensor, " batch"]
 
 # --- config ------------------------------------------------------------------------------------------------------------
 
 
-class CycleGanConfig(TranslationConfig):
+class UnpairedConfig(TranslationConfig):
+    """Settings that both share.
+
+    Args:
+        sight: "projected" for critics who look through a network that knows photographs, "pixels" for those of patches.
+        gamma, lazy: of the former, as of `danqing.families.gan.GanConfig`.
+    """
+
+    sight: Literal["projected", "pixels"] = "projected"
+    gamma: float = Field(20.0, ge=0)
+    lazy: int = Field(4, ge=1)
+
+
+class CycleGanConfig(UnpairedConfig):
     """Settings of CycleGAN.
 
     Args:
@@ -48,7 +67,7 @@ class CycleGanConfig(TranslationConfig):
     noise: float = Field(0.03, ge=0)
 
 
-class CutConfig(TranslationConfig):
+class CutConfig(UnpairedConfig):
     """Settings of CUT.
 
     Args:
@@ -85,8 +104,7 @@ class CycleGan(Translation):
         super().__init__(config, conditions, channels, length)
         self.config = config
         self.back = Painter(config.backbone, {}, channels)
-        self.critic_there = Judge(channels, config.critic, conditions)
-        self.critic_back = Judge(channels, config.critic, {})
+        self.critic_there, self.critic_back = rival(config, channels, conditions), rival(config, channels, {})
         self.pools: Tensor
         self.kept: Tensor
         self.register_buffer("pools", torch.zeros(config.pool, 2, channels, *size))
@@ -104,7 +122,10 @@ class CycleGan(Translation):
             with torch.no_grad():
                 fresh = torch.stack([self.painter(first, values), self.back(second, {})], 1).float()
             shown = self._remembered(fresh, keys.at("pool"))
-            told = self.critic_there.tells(second, shown[:, 0], values), self.critic_back.tells(first, shown[:, 1], {})
+            told = (
+                self.critic_there.tells(second, shown[:, 0], values, keys.at("there"), clock),
+                self.critic_back.tells(first, shown[:, 1], {}, keys.at("back"), clock),
+            )
             parts = {
                 f"{name} {way}": loss
                 for way, losses in zip(("there", "back"), told, strict=True)
@@ -117,8 +138,8 @@ class CycleGan(Translation):
         still = self.back(first, {}), self.painter(second, values)
         return Loss(
             {
-                "fool there": -self.critic_there(there, values).mean(1),
-                "fool back": -self.critic_back(here, {}).mean(1),
+                "fool there": self.critic_there.fooled(second, there, values, keys.at("there")),
+                "fool back": self.critic_back.fooled(first, here, {}, keys.at("back")),
                 "cycle": self.config.cycle * (_apart(again[0], first) + _apart(again[1], second)),
                 "identity": self.config.identity * (_apart(still[0], first) + _apart(still[1], second)),
             }
@@ -153,7 +174,7 @@ class Cut(Translation):
     def __init__(self, config: CutConfig, conditions: Conditions, channels: int, length: int) -> None:
         super().__init__(config, conditions, channels, length)
         self.config = config
-        self.critic = Judge(channels, config.critic, conditions)
+        self.critic = rival(config, channels, conditions)
         widths = (channels, *config.backbone.widths)
         self.heads = nn.ModuleList(
             nn.Sequential(nn.Linear(width, config.width), nn.ReLU(), nn.Linear(config.width, config.width)) for width in widths
@@ -169,11 +190,11 @@ class Cut(Translation):
         if player == "critic":
             with torch.no_grad():
                 painted = self.painter(first, values)
-            return Loss(self.critic.tells(second, painted, values))
+            return Loss(self.critic.tells(second, painted, values, keys.at("critic"), clock))
         there, still = self.painter(first, values), self.painter(second, values)
         return Loss(
             {
-                "fool": -self.critic(there, values).mean(1),
+                "fool": self.critic.fooled(second, there, values, keys.at("critic")),
                 "contrast": self.config.contrast * self._contrast(first, there, values, keys.at("there")),
                 "identity": self.config.identity * self._contrast(second, still, values, keys.at("still")),
             }
@@ -202,6 +223,56 @@ class Cut(Translation):
                 all_ = torch.cat([right[..., None], others], 2).logsumexp(2)
                 losses.append((all_ - right).mean(1))
         return torch.stack(losses).mean(0)
+
+
+class Rival(nn.Module):
+    """A critic of the GAN's, with its game: each painting against a real picture, seen through a projection.
+
+    Args:
+        conditions: what can be asked for.
+        gamma, lazy: weight of the penalties on its slopes, and in how many of its turns they come once, that much stronger.
+    """
+
+    def __init__(self, conditions: Conditions, gamma: float, lazy: int) -> None:
+        super().__init__()
+        self.critic, self.gamma, self.lazy = ProjectedCritic(conditions), gamma, lazy
+        self._sight = (Projection(),)
+
+    def tells(self, real: Pictures, painted: Pictures, values: Values, keys: Keys, clock: Clock) -> dict[str, Each]:
+        """Its losses."""
+        seen = [self._sight[0](x, keys.at(name)) for x, name in ((real, "real"), (painted, "fake"))]
+        penalty = self.lazy * self.gamma if clock.turn % self.lazy == 0 else 0.0
+        return told_apart(self.critic, seen[0], seen[1], values, penalty)[0]
+
+    def fooled(self, real: Pictures, painted: Pictures, values: Values, keys: Keys) -> Each:
+        """The painter's loss."""
+        seen = [self._sight[0](x, keys.at(name)) for x, name in ((real, "real"), (painted, "fake"))]
+        known, claimed = (self.critic(maps, values).float() for maps in seen)
+        return F.softplus(known - claimed).mean(1)
+
+
+class Patches(nn.Module):
+    """A critic of patches, with its game: hinges."""
+
+    def __init__(self, channels: int, width: int, conditions: Conditions) -> None:
+        super().__init__()
+        self.judge = Judge(channels, width, conditions)
+
+    def tells(self, real: Pictures, painted: Pictures, values: Values, keys: Keys, clock: Clock) -> dict[str, Each]:
+        """Its losses."""
+        return self.judge.tells(real, painted, values)
+
+    def fooled(self, real: Pictures, painted: Pictures, values: Values, keys: Keys) -> Each:
+        """The painter's loss."""
+        verdicts: Tensor = self.judge(painted, values)
+        return -verdicts.mean(1)
+
+
+def rival(config: UnpairedConfig, channels: int, conditions: Conditions) -> Rival | Patches:
+    """The critic that a config asks for."""
+    if config.sight == "projected":
+        return Rival(conditions, config.gamma, config.lazy)
+    return Patches(channels, config.critic, conditions)
 
 
 def _told(

@@ -126,9 +126,10 @@ def vgg16() -> Extractor:
     Raises:
         AssetError: its weights cannot be had.
     """
-    network = _Means(vgg())
-    width = sum(network.network.convolutions[name].weight.shape[0] for name in STAGES)
-    return Extractor("vgg16", network.eval(), width, LEAST, _about_zero)
+    network = _Means(vgg()).eval()
+    with torch.inference_mode():
+        width = network(torch.zeros(1, 3, LEAST, LEAST)).shape[1]
+    return Extractor("vgg16", network, width, LEAST, _about_zero)
 
 
 def _part(kind: str, name: str, hub: str) -> Any:
