@@ -286,7 +286,7 @@ def scales(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), length: int 
 def game(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> RealGan:
     """Likewise."""
     small = {"latent": 16, "style": 32, "widths": [32, 32], "gamma": 0.5, "lr": 2e-3, "cooldown": 0.0, "average": 1000}
-    small["critic"] = "pixels"
+    small |= {"critic": "pixels", "lead": 2.0, "sure": 0.6}
     return RealGan(GanConfig.read(merge(small, changes)), {"palette": PALETTE}, channels, 0, size)
 
 

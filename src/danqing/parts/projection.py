@@ -8,6 +8,7 @@ painting away.
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import torch
@@ -48,18 +49,23 @@ class Projection:
                 what is transparent as it is pays.
             keys: one per picture, of the grounds.
         """
-        with full_precision(pictures.device):
-            x = _on_grounds(pictures.float(), keys)
-            larger = SIDE / min(x.shape[-2:])
-            if larger > 1:
-                size = [max(SIDE, round(side * larger)) for side in x.shape[-2:]]
-                x = F.interpolate(x, size=size, mode="bilinear")
-            self.network.to(x.device)
-            seen = self.network.maps(x)
-            maps = [F.conv2d(seen[stage], mix.to(x.device)) for stage, mix in zip(SEEN, self.mix, strict=True)]
-            for finer in range(len(maps) - 2, -1, -1):
-                led = F.interpolate(maps[finer + 1], size=maps[finer].shape[-2:], mode="bilinear")
-                maps[finer] = (maps[finer] + F.conv2d(led, self.lead[finer].to(x.device), padding=1)) / math.sqrt(2)
+        # In bfloat16 a processor sees in 0.6 of the time but takes longer for slopes, for which float32 is kept.
+        exact = pictures.requires_grad and pictures.device.type == "cpu"
+        with full_precision(pictures.device) if exact else contextlib.nullcontext():
+            return self._maps(pictures, keys)
+
+    def _maps(self, pictures: Tensor, keys: Keys) -> Maps:
+        x = _on_grounds(pictures.float(), keys)
+        larger = SIDE / min(x.shape[-2:])
+        if larger > 1:
+            size = [max(SIDE, round(side * larger)) for side in x.shape[-2:]]
+            x = F.interpolate(x, size=size, mode="bilinear")
+        self.network.to(x.device)
+        seen = self.network.maps(x)
+        maps = [F.conv2d(seen[stage], mix.to(x.device)) for stage, mix in zip(SEEN, self.mix, strict=True)]
+        for finer in range(len(maps) - 2, -1, -1):
+            led = F.interpolate(maps[finer + 1], size=maps[finer].shape[-2:], mode="bilinear")
+            maps[finer] = (maps[finer] + F.conv2d(led, self.lead[finer].to(x.device), padding=1)) / math.sqrt(2)
         return tuple(maps)
 
 
