@@ -141,7 +141,7 @@ def test_save_and_load_between_any_two_steps_changes_nothing(name: str, tmp_path
 GAMES = ("gan", "game", "dcgan", "projected", "vqgan", "autoregressive", "scales", "latent", "pix2pix", "cyclegan", "cut")
 """Whose losses need not fall: the other player gets better too, or another player's turn comes."""
 SLOW = ("vae", "codec", "flow", "coupling", "vq", "residual", "fsq", "autoregressive", "scales", "latent")
-STEPS = {"game": 300, "dcgan": 300, "projected": 120, "pix2pix": 150, "cyclegan": 120, "cut": 120, **dict.fromkeys(SLOW, 200)}
+STEPS = {"game": 300, "dcgan": 300, "projected": 50, "pix2pix": 150, "cyclegan": 120, "cut": 120, **dict.fromkeys(SLOW, 200)}
 """Of a training that is long enough for what follows; 70 of the others."""
 
 

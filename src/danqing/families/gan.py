@@ -56,6 +56,7 @@ class GanConfig(PlayerConfig):
     Args:
         painter: "style" or "plain".
         critic: "projected" judges what a network that knows photographs sees, "pixels" the pictures.
+        view: pixels of the shorter side to which a projected critic has smaller pictures enlarged.
         latent: numbers of noise.
         style: numbers of a style.
         widths: channels of the painter's levels, from the coarsest; each has twice the height and width of the one before. A
@@ -73,6 +74,7 @@ class GanConfig(PlayerConfig):
 
     painter: Literal["style", "plain"] = "style"
     critic: Literal["projected", "pixels"] = "projected"
+    view: int = Field(SIDE, ge=16)
     latent: int = Field(64, ge=1)
     style: int = Field(128, ge=8)
     widths: tuple[int, ...] = (128, 96, 64, 48)
@@ -83,7 +85,7 @@ class GanConfig(PlayerConfig):
     sure: float = Field(0.98, gt=0, le=1)
     swiftness: float = Field(100_000, gt=0)
     most: float = Field(0.8, ge=0, lt=1)
-    truncation: float = Field(0.8, ge=0)
+    truncation: float = Field(1.0, ge=0)
     lr: float = Field(1e-3, gt=0)
     betas_adam: tuple[float, float] = (0.0, 0.99)
     decay: float = Field(0.0, ge=0)
@@ -121,7 +123,7 @@ class Gan(LatentFamily):
         self.critic: ProjectedCritic | _Pixels = (
             ProjectedCritic(conditions) if projected else _Pixels(config, conditions, channels)
         )
-        self._sight = (Projection(),) if projected else ()
+        self._sight = (Projection(config.view),) if projected else ()
         self.strength: Tensor
         self.certain: Tensor
         self.mean: Tensor
@@ -146,8 +148,8 @@ class Gan(LatentFamily):
         seen = [self._seen(x, keys.at(name)) for x, name in ((real, "real"), (fake, "fake"))]
         if player == "painter":
             known, claimed = (self.critic(maps, values).float() for maps in seen)
-            told = {"styles": (styles.detach().float().sum(0), "sum"), "count": (count, "sum")}
-            return Loss({"fool": F.softplus(known - claimed).mean(1)}, told)  # type: ignore[arg-type]
+            total = styles.detach().float().sum(0)
+            return Loss({"fool": F.softplus(known - claimed).mean(1)}, {"styles": (total, "sum"), "count": (count, "sum")})
         penalty = self.config.lazy * self.config.gamma if clock.turn % self.config.lazy == 0 else 0.0
         parts, wins = told_apart(self.critic, seen[0], seen[1], values, penalty)
         return Loss(parts, {"signs": (wins.mean(1).sign().sum(), "sum"), "count": (count, "sum")})
@@ -451,6 +453,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     "small": {"widths": [96, 64, 32]},
     "medium": {},
     "pixels": PIXELS,
-    "dcgan": {**PIXELS, "painter": "plain", "latent": 100, "widths": [128, 64, 32], "truncation": 1.0},
+    "dcgan": {**PIXELS, "painter": "plain", "latent": 100, "widths": [128, 64, 32]},
 }
 """Differences from the defaults by name."""

@@ -31,7 +31,7 @@ from danqing.families.translation import SMALL, Conditions, Judge, Painter, Tran
 from danqing.parts.contract import Batch, Clock, Key, Keys, Loss, Player, Values
 from danqing.parts.critics import game
 from danqing.parts.precision import full_precision
-from danqing.parts.projection import Projection
+from danqing.parts.projection import SIDE, Maps, Projection
 
 Pictures = Float[Tensor, "batch channels height width"]
 Each = Float[Tensor, " batch"]
@@ -44,10 +44,11 @@ class UnpairedConfig(TranslationConfig):
 
     Args:
         sight: "projected" for critics who look through a network that knows photographs, "pixels" for those of patches.
-        gamma, lazy: of the former, as of `danqing.families.gan.GanConfig`.
+        view, gamma, lazy: of the former, as of `danqing.families.gan.GanConfig`.
     """
 
     sight: Literal["projected", "pixels"] = "projected"
+    view: int = Field(SIDE, ge=16)
     gamma: float = Field(20.0, ge=0)
     lazy: int = Field(4, ge=1)
 
@@ -230,25 +231,28 @@ class Rival(nn.Module):
 
     Args:
         conditions: what can be asked for.
+        view: pixels of the shorter side to which it has smaller pictures enlarged.
         gamma, lazy: weight of the penalties on its slopes, and in how many of its turns they come once, that much stronger.
     """
 
-    def __init__(self, conditions: Conditions, gamma: float, lazy: int) -> None:
+    def __init__(self, conditions: Conditions, view: int, gamma: float, lazy: int) -> None:
         super().__init__()
         self.critic, self.gamma, self.lazy = ProjectedCritic(conditions), gamma, lazy
-        self._sight = (Projection(),)
+        self._sight = (Projection(view),)
 
     def tells(self, real: Pictures, painted: Pictures, values: Values, keys: Keys, clock: Clock) -> dict[str, Each]:
         """Its losses."""
-        seen = [self._sight[0](x, keys.at(name)) for x, name in ((real, "real"), (painted, "fake"))]
         penalty = self.lazy * self.gamma if clock.turn % self.lazy == 0 else 0.0
-        return told_apart(self.critic, seen[0], seen[1], values, penalty)[0]
+        return told_apart(self.critic, *self._seen(real, painted, keys), values, penalty)[0]
 
     def fooled(self, real: Pictures, painted: Pictures, values: Values, keys: Keys) -> Each:
         """The painter's loss."""
-        seen = [self._sight[0](x, keys.at(name)) for x, name in ((real, "real"), (painted, "fake"))]
-        known, claimed = (self.critic(maps, values).float() for maps in seen)
+        known, claimed = (self.critic(maps, values).float() for maps in self._seen(real, painted, keys))
         return F.softplus(known - claimed).mean(1)
+
+    def _seen(self, real: Pictures, painted: Pictures, keys: Keys) -> tuple[Maps, Maps]:
+        see = self._sight[0]
+        return see(real, keys.at("real")), see(painted, keys.at("fake"))
 
 
 class Patches(nn.Module):
@@ -271,7 +275,7 @@ class Patches(nn.Module):
 def rival(config: UnpairedConfig, channels: int, conditions: Conditions) -> Rival | Patches:
     """The critic that a config asks for."""
     if config.sight == "projected":
-        return Rival(conditions, config.gamma, config.lazy)
+        return Rival(conditions, config.view, config.gamma, config.lazy)
     return Patches(channels, config.critic, conditions)
 
 

@@ -98,12 +98,14 @@ class EfficientNetLite(nn.Module):
         """Features of RGB pictures in [-1, 1], of any size."""
         return self.maps(x)[-1].mean((2, 3))
 
-    def maps(self, x: Float[Tensor, "batch 3 height width"]) -> list[Float[Tensor, "batch channels rows columns"]]:
-        """What each stage that is run sees."""
+    def maps(
+        self, x: Float[Tensor, "batch 3 height width"], stages: int | None = None
+    ) -> list[Float[Tensor, "batch channels rows columns"]]:
+        """What each of the first `stages` sees; of all that there are, by default."""
         # A CPU filters each channel by itself much faster with channels innermost.
         seen: Tensor = self.stem(x.contiguous(memory_format=torch.channels_last))
         found, blocks = [], iter(self.blocks)
-        for repeats, *_ in self.stages:
+        for repeats, *_ in self.stages[:stages]:
             for block in itertools.islice(blocks, repeats):
                 seen = block(seen)
             found.append(seen)
@@ -115,6 +117,9 @@ def boxed() -> EfficientNetLite:
     network = EfficientNetLite(BOXED)
     content = resources.files("danqing.parts").joinpath("efficientnet-lite0.safetensors").read_bytes()
     network.load_state_dict(unpack(load_tensors(content)))
+    for weight in network.parameters():
+        if weight.ndim == 4:  # laid as its maps are: of small ones a CPU else takes six times as long
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
     return network.eval()
 
 

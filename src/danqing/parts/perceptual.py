@@ -35,7 +35,7 @@ class Perceptual:
         grounds = (0.0, 1.0) if painted.shape[1] == 4 else (0.0,)
         apart = []
         for ground in grounds:
-            maps = [self.network.maps(_enlarged(_on(x.float(), ground))) for x in (painted, real)]
+            maps = [self.network.maps(_enlarged(_on(x.float(), ground)), SEEN[-1] + 1) for x in (painted, real)]
             for number in SEEN:
                 mine, other = (F.normalize(found[number], dim=1) for found in maps)
                 apart.append((mine - other).square().sum(1).mean((1, 2)))
@@ -61,7 +61,7 @@ def styles_apart(
         painted, style: in [-1, 1], of any sizes. 0 is the same style; pictures that have nothing in common are about 1 apart.
     """
     network, apart = _network(), []
-    maps = [network.maps(_enlarged(x.float())) for x in (painted, style)]
+    maps = [network.maps(_enlarged(x.float()), SEEN[-1] + 1) for x in (painted, style)]
     for number in SEEN:
         mine, other = (grams(found[number]) for found in maps)
         apart.append((mine - other).square().sum((1, 2)).sqrt() / other.square().sum((1, 2)).sqrt().clamp_min(1e-6))

@@ -23,7 +23,7 @@ from danqing.parts.precision import full_precision
 SEEN = (0, 1, 2, 4)
 """The stages whose maps are judged."""
 SIDE = 64
-"""Smaller pictures are enlarged to this many pixels on their shorter side, of which the maps have 32, 16, 8 and 4."""
+"""By default smaller pictures are enlarged to this many pixels on their shorter side; the maps then have 32, 16, 8 and 4."""
 WIDTH = 48
 """Channels of every map that comes out."""
 SPREAD = 8.0
@@ -34,9 +34,14 @@ Maps = tuple[Float[Tensor, "batch seen _ _"], ...]
 
 
 class Projection:
-    """Pictures to maps; no part of whoever holds it: not trained, not saved."""
+    """Pictures to maps; no part of whoever holds it: not trained, not saved.
 
-    def __init__(self) -> None:
+    Args:
+        side: to which smaller pictures are enlarged.
+    """
+
+    def __init__(self, side: int = SIDE) -> None:
+        self.side = side
         self.network = boxed().requires_grad_(False)
         self.mix = [_drawn(stage, WIDTH, STAGES[stage][-1], 1) / SPREAD for stage in SEEN]
         self.lead = [_drawn(stage, WIDTH, WIDTH, 3) for stage in SEEN[1:]]
@@ -45,8 +50,8 @@ class Projection:
         """From the finest; each place has 1/2 of the enlarged picture's sides, 1/4, 1/8, 1/16.
 
         Args:
-            pictures: in [-1, 1]; those with 4 channels, premultiplied, are seen on grounds of any colour, so that painting
-                what is transparent as it is pays.
+            pictures: in [-1, 1]; those with 4 channels, premultiplied, are seen on white or on black, by chance, so that it
+                pays to leave transparent what is.
             keys: one per picture, of the grounds.
         """
         # In bfloat16 a processor sees in 0.6 of the time but takes longer for slopes, for which float32 is kept.
@@ -56,12 +61,12 @@ class Projection:
 
     def _maps(self, pictures: Tensor, keys: Keys) -> Maps:
         x = _on_grounds(pictures.float(), keys)
-        larger = SIDE / min(x.shape[-2:])
+        larger = self.side / min(x.shape[-2:])
         if larger > 1:
-            size = [max(SIDE, round(side * larger)) for side in x.shape[-2:]]
+            size = [max(self.side, round(side * larger)) for side in x.shape[-2:]]
             x = F.interpolate(x, size=size, mode="bilinear")
         self.network.to(x.device)
-        seen = self.network.maps(x)
+        seen = self.network.maps(x, SEEN[-1] + 1)
         maps = [F.conv2d(seen[stage], mix.to(x.device)) for stage, mix in zip(SEEN, self.mix, strict=True)]
         for finer in range(len(maps) - 2, -1, -1):
             led = F.interpolate(maps[finer + 1], size=maps[finer].shape[-2:], mode="bilinear")
@@ -79,5 +84,5 @@ def _on_grounds(pictures: Tensor, keys: Keys) -> Float[Tensor, "batch 3 height w
     """RGB in [-1, 1]."""
     if pictures.shape[1] != 4:
         return pictures.expand(-1, 3, -1, -1)
-    ground = keys.at("ground").uniform(3, 1, 1).to(pictures)
+    ground = keys.at("ground").uniform(1, 1, 1).round().to(pictures)
     return pictures[:, :3] + ground * (1 - pictures[:, 3:])
