@@ -339,13 +339,13 @@ def pix2pix(channels: int = 3, **changes: Any) -> Pix2Pix:
 
 def cyclegan(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> CycleGan:
     """Likewise."""
-    config = CycleGanConfig.read(merge({**TRANSLATION, "sight": "pixels", "pool": 8}, changes))
+    config = CycleGanConfig.read(merge({**TRANSLATION, "pool": 8}, changes))
     return CycleGan(config, {"palette": PALETTE}, channels, 0, size)
 
 
 def cut(channels: int = 3, **changes: Any) -> Cut:
     """Likewise."""
-    config = CutConfig.read(merge({**TRANSLATION, "sight": "pixels", "width": 16, "patches": 16}, changes))
+    config = CutConfig.read(merge({**TRANSLATION, "width": 16, "patches": 16}, changes))
     return Cut(config, {"palette": PALETTE}, channels, 0)
 
 

@@ -18,7 +18,7 @@ from danqing.assets import ASSETS, converted
 from danqing.errors import AssetError
 from danqing.files import home as at
 from danqing.metrics.extractors import extractor
-from danqing.metrics.pretrained import STAGES
+from danqing.metrics.pretrained import DEEP, LEAST, LOUD
 from danqing.parts import stylisation as stylising
 from danqing.parts import vgg as seeing
 from danqing.parts.onnx_weights import read_onnx
@@ -129,12 +129,12 @@ def test_vgg_reads_kernels_and_biases_as_keras_lays_them_down(monkeypatch: pytes
 
 
 def test_vgg_is_an_extractor_too(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
-    """Features are what its maps have on average, each map weighing the same."""
+    """Features are what a deep map has on average."""
     put(monkeypatch, "vgg16", {"weights.h5": hdf5()})
     see = extractor("vgg16")
-    pictures = np.random.default_rng(0).integers(0, 256, (3, 96, 96, 3), np.uint8)
-    maps = vgg(pytest.fail).maps(torch.from_numpy(pictures).permute(0, 3, 1, 2) / 127.5 - 1, STAGES)
-    expected = torch.cat([maps[name].mean((2, 3)) / spread for name, spread in STAGES.items()], 1)
+    pictures = np.random.default_rng(0).integers(0, 256, (3, LEAST, LEAST, 3), np.uint8)
+    seen = vgg(pytest.fail).maps(torch.from_numpy(pictures).permute(0, 3, 1, 2) / 127.5 - 1)
+    expected = seen[DEEP].mean((2, 3)) / LOUD
     torch.testing.assert_close(see.features(pictures), expected, rtol=1e-4, atol=1e-4)
     assert see.width == expected.shape[1]
 

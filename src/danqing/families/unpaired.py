@@ -11,8 +11,8 @@ CUT (Park et al. 2020, "Contrastive learning for unpaired image-to-image transla
 and none comes back. Each patch of a painting must be more like the patch of the picture in its place than like others of that
 picture, to the painter's own levels; likewise of pictures that are of the kind already.
 
-Painters are the U-Nets of `danqing.families.translation`, which begin as the identity. Critics are those of
-`danqing.families.gan`, who look through a network that knows photographs; or see patches, with hinges for losses.
+Painters are the U-Nets of `danqing.families.translation`, which begin as the identity. Critics judge patches, with hinges for
+losses, or they are those of `danqing.families.gan`, who look through a network that knows photographs.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class UnpairedConfig(TranslationConfig):
     """Settings that both share.
 
     Args:
-        sight: "projected" for critics who look through a network that knows photographs, "pixels" for those of patches.
-        view, gamma, lazy: of the former, as of `danqing.families.gan.GanConfig`.
+        sight: "pixels" for critics of patches, "projected" for those who look through a network that knows photographs.
+        view, gamma, lazy: of the latter, as of `danqing.families.gan.GanConfig`.
     """
 
-    sight: Literal["projected", "pixels"] = "projected"
+    sight: Literal["projected", "pixels"] = "pixels"
     view: int = Field(SIDE, ge=16)
     gamma: float = Field(20.0, ge=0)
     lazy: int = Field(4, ge=1)

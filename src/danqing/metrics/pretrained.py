@@ -32,10 +32,8 @@ DINOV2, CLIP = "facebook/dinov2-small", "openai/clip-vit-base-patch32"
 """Oquab et al. 2023 (Apache-2.0); Radford et al. 2021 (MIT)."""
 SEEN = 224
 """Pixels that both look at."""
-STAGES = {"relu2_2": 38.0, "relu3_3": 7.5, "relu4_3": 0.56}
-"""VGG16's maps whose means are features, and by how much these deviate among emoji."""
-LEAST = 96
-"""Pixels that it looks at."""
+DEEP, LEAST, LOUD = "relu4_3", 64, 6.6
+"""VGG16's map whose means are features, pixels that it looks at, and the root mean square of the features of emoji."""
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 CLIPS = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 """Mean and deviation of each colour."""
@@ -108,7 +106,7 @@ def clip() -> Extractor:
 
 
 class _Means(nn.Module):
-    """What some maps of VGG16 have on average over their places."""
+    """What a map of VGG16 has on average over its places."""
 
     def __init__(self, network: Vgg) -> None:
         super().__init__()
@@ -116,8 +114,7 @@ class _Means(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch features"]:
         """Features of pictures in [-1, 1]."""
-        maps = self.network.maps(x, STAGES)
-        return torch.cat([maps[name].mean((2, 3)) / spread for name, spread in STAGES.items()], 1)
+        return self.network.maps(x, [DEEP])[DEEP].mean((2, 3))
 
 
 def vgg16() -> Extractor:
@@ -129,7 +126,7 @@ def vgg16() -> Extractor:
     network = _Means(vgg()).eval()
     with torch.inference_mode():
         width = network(torch.zeros(1, 3, LEAST, LEAST)).shape[1]
-    return Extractor("vgg16", network, width, LEAST, _about_zero)
+    return Extractor("vgg16", network, width, LEAST, _about_zero, unit=LOUD)
 
 
 def _part(kind: str, name: str, hub: str) -> Any:
