@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from danqing.conditions.conditioner import drop
-from danqing.families.gan import Gan, _Modulated, steepness
+from danqing.families.gan import Gan, _Modulated
+from danqing.families.rivals import steepness
 from danqing.parts.augmenting import augmented
 from danqing.parts.contract import Asked, Clock, Key, Keys, Plan
 

@@ -15,11 +15,10 @@ Radford et al. 2016, section 3).
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -30,12 +29,12 @@ from torch.nn import functional as F
 
 from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import Conditioner, drop
+from danqing.families.rivals import ProjectedCritic, told_apart
 from danqing.parts.augmenting import augmented
 from danqing.parts.blocks import groups
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Key, Keys, LatentFamily, Loss, Plan, Player, Values
 from danqing.parts.critics import game
-from danqing.parts.precision import full_precision
-from danqing.parts.projection import SEEN, SIDE, WIDTH, Maps, Projection
+from danqing.parts.projection import SIDE, Projection
 from danqing.parts.rates import PlayerConfig
 from danqing.parts.symptoms import Symptom, overfitting
 
@@ -43,9 +42,7 @@ Conditions = Mapping[str, Condition[Any]]
 FOLLOW = 0.01
 """What each update adds to the running mean style, and to how sure the critic is."""
 BASE = 4
-"""Rows and columns of the maps that the critic's verdicts are read from."""
-JUDGE = 64
-"""Channels of each judge of a projection."""
+"""Rows and columns of the map that the verdict of a critic of pixels is read from."""
 
 # --- config ------------------------------------------------------------------------------------------------------------
 
@@ -123,7 +120,7 @@ class Gan(LatentFamily):
         self.critic: ProjectedCritic | _Pixels = (
             ProjectedCritic(conditions) if projected else _Pixels(config, conditions, channels)
         )
-        self._sight = (Projection(config.view),) if projected else ()
+        self._see = Projection(config.view) if projected else None
         self.strength: Tensor
         self.certain: Tensor
         self.mean: Tensor
@@ -190,7 +187,7 @@ class Gan(LatentFamily):
     def _seen(self, pictures: Tensor, keys: Keys) -> tuple[Tensor, ...]:
         """What the critic judges: maps of pictures that are augmented first, or these alone."""
         shown = augmented(pictures.float(), keys, self.strength)
-        return self._sight[0](shown, keys) if self._sight else (shown,)
+        return self._see(shown, keys) if self._see else (shown,)
 
     def encode(
         self, pictures: Float[Tensor, "batch channels height width"], values: Values, updates: int = 300
@@ -244,34 +241,6 @@ class Gan(LatentFamily):
     def show(self, canvas: Canvas) -> Float[Tensor, "batch channels height width"]:
         """The picture; before its step, nothing."""
         return canvas.tensors["x"]
-
-
-def told_apart(
-    critic: nn.Module, real: Sequence[Tensor], painted: Sequence[Tensor], values: Values, penalty: float
-) -> tuple[dict[str, Float[Tensor, " batch"]], Float[Tensor, "batch judges"]]:
-    """A critic's losses, and by how much its verdict of each real picture exceeds that of the painted one.
-
-    Args:
-        critic: what is seen of pictures, and what was asked for, to (batch, judges) verdicts.
-        real, painted: what it sees of them: of each a tensor for each judge.
-        values: what was asked for.
-        penalty: weight γ of R1 and R2, of which half is charged; 0 charges none.
-    """
-    if penalty:
-        real, painted = (tuple(x.detach().float().requires_grad_() for x in seen) for seen in (real, painted))
-    # Slopes of slopes are computed in float32.
-    with full_precision(real[0].device) if penalty else contextlib.nullcontext():
-        known, claimed = (critic(seen, values).float() for seen in (real, painted))
-    parts = {"tell": F.softplus(claimed - known).mean(1)}
-    if penalty:
-        parts |= {"R1": 0.5 * penalty * steepness(known, real), "R2": 0.5 * penalty * steepness(claimed, painted)}
-    return parts, (known - claimed).detach()
-
-
-def steepness(verdicts: Float[Tensor, "batch judges"], seen: Sequence[Tensor]) -> Float[Tensor, " batch"]:
-    """The square of the slope of each judge's verdict at what it sees, on average; each sees one of the tensors alone."""
-    slopes = torch.autograd.grad(verdicts.sum(), list(seen), create_graph=True)
-    return torch.stack([slope.square().flatten(1).sum(1) for slope in slopes]).mean(0)
 
 
 class _Style(nn.Module):
@@ -377,35 +346,6 @@ class _Plain(nn.Module):
         x = self.first(styles[:, 0]).view(len(styles), -1, *self.base)
         out: Tensor = self.stages(x).float().tanh()
         return out[..., : self.size[0], : self.size[1]]
-
-
-class ProjectedCritic(nn.Module):
-    """A judge for each map of a projection (Sauer et al. 2021, section 3.2), who halves it down to `BASE` places a side.
-
-    Conditions are heeded by projection (Miyato & Koyama 2018, equation 4).
-    """
-
-    def __init__(self, conditions: Conditions) -> None:
-        super().__init__()
-        self.bodies, self.last = nn.ModuleList(), nn.ModuleList()
-        for number in range(len(SEEN)):
-            layers, inner = [], WIDTH
-            for _ in range(int(math.log2(SIDE / BASE)) - 1 - number):
-                layers += [nn.Conv2d(inner, JUDGE, 4, 2, 1), nn.LeakyReLU(0.2)]
-                inner = JUDGE
-            self.bodies.append(nn.Sequential(*layers, nn.Conv2d(inner, JUDGE, 3, padding=1), nn.LeakyReLU(0.2)))
-            self.last.append(nn.Conv2d(JUDGE, 1, 3, padding=1))
-        self.conditioner = Conditioner(conditions, JUDGE)
-
-    def forward(self, maps: Maps, values: Values) -> Float[Tensor, "batch judges"]:
-        """The larger, the more real, and the more as asked."""
-        told = self.conditioner.encode(values, len(maps[0])).vector
-        found = []
-        for seen, body, last in zip(maps, self.bodies, self.last, strict=True):
-            hidden = body(seen)
-            asked = (hidden.mean((2, 3)) * told).sum(1) / math.sqrt(JUDGE)
-            found.append(last(hidden).mean((1, 2, 3)) + asked)
-        return torch.stack(found, 1)
 
 
 class _Pixels(nn.Module):

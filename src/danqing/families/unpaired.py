@@ -12,7 +12,7 @@ and none comes back. Each patch of a painting must be more like the patch of the
 picture, to the painter's own levels; likewise of pictures that are of the kind already.
 
 Painters are the U-Nets of `danqing.families.translation`, which begin as the identity. Critics judge patches, with hinges for
-losses, or they are those of `danqing.families.gan`, who look through a network that knows photographs.
+losses, or they are those of `danqing.families.rivals`, who look through a network that knows photographs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from danqing.families.gan import ProjectedCritic, told_apart
+from danqing.families.rivals import ProjectedCritic, told_apart
 from danqing.families.translation import SMALL, Conditions, Judge, Painter, Translation, TranslationConfig, begun
 from danqing.parts.contract import Batch, Clock, Key, Keys, Loss, Player, Values
 from danqing.parts.critics import game
@@ -238,7 +238,7 @@ class Rival(nn.Module):
     def __init__(self, conditions: Conditions, view: int, gamma: float, lazy: int) -> None:
         super().__init__()
         self.critic, self.gamma, self.lazy = ProjectedCritic(conditions), gamma, lazy
-        self._sight = (Projection(view),)
+        self._see = Projection(view)
 
     def tells(self, real: Pictures, painted: Pictures, values: Values, keys: Keys, clock: Clock) -> dict[str, Each]:
         """Its losses."""
@@ -251,8 +251,7 @@ class Rival(nn.Module):
         return F.softplus(known - claimed).mean(1)
 
     def _seen(self, real: Pictures, painted: Pictures, keys: Keys) -> tuple[Maps, Maps]:
-        see = self._sight[0]
-        return see(real, keys.at("real")), see(painted, keys.at("fake"))
+        return self._see(real, keys.at("real")), self._see(painted, keys.at("fake"))
 
 
 class Patches(nn.Module):

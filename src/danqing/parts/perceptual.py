@@ -35,7 +35,7 @@ class Perceptual:
         grounds = (0.0, 1.0) if painted.shape[1] == 4 else (0.0,)
         apart = []
         for ground in grounds:
-            maps = [self.network.maps(_enlarged(_on(x.float(), ground)), SEEN[-1] + 1) for x in (painted, real)]
+            maps = [self.network.maps(_enlarged(on(x.float(), ground)), SEEN[-1] + 1) for x in (painted, real)]
             for number in SEEN:
                 mine, other = (F.normalize(found[number], dim=1) for found in maps)
                 apart.append((mine - other).square().sum(1).mean((1, 2)))
@@ -75,11 +75,11 @@ def _network() -> EfficientNetLite:
 
 def on_white(x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch 3 height width"]:
     """RGB of pictures in [-1, 1], premultiplied where they have 4 channels; what is transparent, on white."""
-    return _on(x, 1.0)
+    return on(x, 1.0)
 
 
-def _on(x: Tensor, ground: float) -> Tensor:
-    """RGB in [-1, 1]; what is transparent, on a ground from 0 to 1."""
+def on(x: Float[Tensor, "batch channels height width"], ground: float | Tensor) -> Float[Tensor, "batch 3 height width"]:
+    """Likewise; what is transparent, on a ground from 0, black, to 1."""
     if x.shape[1] == 4:
         return x[:, :3] + ground * (1 - x[:, 3:])
     return x.expand(-1, 3, -1, -1)

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from danqing.parts.contract import Key, Keys
 from danqing.parts.efficientnet import STAGES, boxed
+from danqing.parts.perceptual import on
 from danqing.parts.precision import full_precision
 
 SEEN = (0, 1, 2, 4)
@@ -60,7 +61,7 @@ class Projection:
             return self._maps(pictures, keys)
 
     def _maps(self, pictures: Tensor, keys: Keys) -> Maps:
-        x = _on_grounds(pictures.float(), keys)
+        x = on(pictures.float(), keys.at("ground").uniform(1, 1, 1).round().to(pictures.device))
         larger = self.side / min(x.shape[-2:])
         if larger > 1:
             size = [max(self.side, round(side * larger)) for side in x.shape[-2:]]
@@ -78,11 +79,3 @@ def _drawn(stage: int, outer: int, inner: int, side: int) -> Tensor:
     """A convolution that keeps variance, the same everywhere and always."""
     empty = torch.empty(outer, inner, side, side)
     return nn.init.kaiming_normal_(empty, nonlinearity="linear", generator=Key("projection", side, stage).generator())
-
-
-def _on_grounds(pictures: Tensor, keys: Keys) -> Float[Tensor, "batch 3 height width"]:
-    """RGB in [-1, 1]."""
-    if pictures.shape[1] != 4:
-        return pictures.expand(-1, 3, -1, -1)
-    ground = keys.at("ground").uniform(1, 1, 1).round().to(pictures)
-    return pictures[:, :3] + ground * (1 - pictures[:, 3:])
