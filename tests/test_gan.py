@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 import torch
-from learners import game, stream
+from learners import PALETTE, game, stream
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from danqing.conditions.conditioner import drop
+from danqing.conditions.conditioner import drop, fit
 from danqing.families.gan import Gan, _Modulated
-from danqing.families.rivals import steepness
+from danqing.families.rivals import mistaken, steepness, told_apart
 from danqing.parts.augmenting import augmented
 from danqing.parts.contract import Asked, Clock, Key, Keys, Plan
+from danqing.words import Picture
 
 BATCH = stream().batch(range(8))
 KEYS = Keys(tuple(Key("row", row) for row in range(8)))
@@ -71,6 +72,46 @@ def test_the_losses_are_those_of_the_paper(turn: int, penalised: bool, critic: s
     if penalised:
         for part, maps in (("R1", seen["real"]), ("R2", seen["fake"])):
             torch.testing.assert_close(told[part], 0.5 * 4 * 0.5 * squares(maps), rtol=1e-4, atol=1e-4)
+
+
+class Counting(nn.Module):
+    """A critic whose verdict is what it sees, times the number of what was asked for."""
+
+    def forward(self, seen: Sequence[Tensor], values: dict[str, list[float]]) -> Tensor:
+        return torch.stack([x.flatten(1).sum(1) * torch.tensor(values["number"]) for x in seen], 1)
+
+
+def test_a_real_picture_is_to_seem_realer_beside_its_own_words() -> None:
+    real, painted = ([Key(name).normal(3, 2, 4, 4)] for name in ("real", "painted"))
+    own, others = {"number": [1.0, 2.0, 3.0]}, {"number": [1.0, 5.0, -1.0]}
+    told, _ = told_apart(Counting(), real, painted, own, 0.0, others)
+    apart = real[0].flatten(1).sum(1) * torch.tensor([0.0, 3.0, -4.0])
+    torch.testing.assert_close(told["heed"], F.softplus(apart))
+    assert set(told_apart(Counting(), real, painted, own, 0.0)[0]) == {"tell"}
+
+
+def test_mistaken_words_are_remembered_ones_and_no_neighbour_matters() -> None:
+    names = [f"fruit {number}" for number in range(40)]
+    conditions = fit([Picture(str(n), {"en": (name,)}, style=("ink", "oil")[n % 2]) for n, name in enumerate(names)])
+    text, style = conditions["text"], conditions["style"]
+    count, keys = 200, Keys(tuple(Key("row", row) for row in range(200)))
+    values: dict[str, list[Any]] = {
+        "text": [text.parse(names[row % 40]) if row % 4 else None for row in range(count)],
+        "style": [style.parse("ink") if row % 8 else None for row in range(count)],
+        "palette": [None] * count,
+    }
+    found = mistaken(conditions, values, keys)
+    assert found is not None
+    moved = [{name for name in values if values[name][row] != found[name][row]} for row in range(count)]
+    assert all(len(names) <= 1 for names in moved), "one of the values is exchanged at most"
+    assert not any(names for row, names in enumerate(moved) if row % 8 == 0), "what asks for nothing stays"
+    assert {str(words) for words in found["text"] if words is not None} <= set(names)
+    shares = [sum(name in names for names in moved) / count for name in ("text", "style")]
+    assert 0.3 < shares[0] < 0.45, "half of those who ask for words and style"
+    assert 0.15 < shares[1] < 0.35, "half of the others, who may draw the style that they asked for"
+    alone = mistaken(conditions, {name: column[9:10] for name, column in values.items()}, Keys(keys.keys[9:10]))
+    assert alone == {name: column[9:10] for name, column in found.items()}
+    assert mistaken({"palette": PALETTE}, {"palette": [None]}, Keys(keys.keys[:1])) is None
 
 
 def test_a_modulated_convolution_scales_its_weights() -> None:

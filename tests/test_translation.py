@@ -25,6 +25,7 @@ from danqing.data.prepare import augment
 from danqing.data.stream import Starts, Stream
 from danqing.errors import ConfigError, TrainingError, WishError
 from danqing.evaluate import Scores, evaluate_painter
+from danqing.families.translation import Pix2Pix
 from danqing.families.unpaired import Cut, CycleGan
 from danqing.metrics.measured import Measured
 from danqing.metrics.pairs import absolute_errors, nearness
@@ -178,8 +179,8 @@ def test_the_cycle_of_the_identity_costs_only_its_noise() -> None:
     assert noisy["cycle"].mean().item() == pytest.approx(expected, rel=0.1)
 
 
-@pytest.mark.parametrize("build", [cyclegan, cut])
-def test_projected_critics_judge_each_painting_against_a_real_picture(build: Callable[..., CycleGan | Cut]) -> None:
+@pytest.mark.parametrize("build", [cyclegan, cut, pix2pix])
+def test_projected_critics_judge_each_painting_against_a_real_picture(build: Callable[..., CycleGan | Cut | Pix2Pix]) -> None:
     """Relativistic losses with penalties every so many turns; one loss for each picture, gradients for all who move."""
     learner = build(sight="projected", gamma=2.0, lazy=4)
     check_players(learner.players(), learner)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 import webbrowser
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from danqing.cli.output import Json, print_json, remark, say
+
+if TYPE_CHECKING:
+    from danqing.store.users import Users
 
 app = typer.Typer(help="Users of the studio: add, list, change.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -64,19 +67,13 @@ def users_add(
 ) -> None:
     """Add a user; asks for a password, or reads it from standard input. The first user is an admin, and takes over what was
     painted before there were any."""
-    from danqing.store.database import Database
-    from danqing.store.users import Users
-
-    say(Users(Database()).add(name, _password(), role).name)
+    say(_users().add(name, _password(), role).name)
 
 
 @app.command("list")
 def users_list(json_: Json = False) -> None:
     """Everybody who may log in."""
-    from danqing.store.database import Database
-    from danqing.store.users import Users
-
-    found = [{"id": user.id, "name": user.name, "role": user.role, "active": user.active} for user in Users(Database()).all()]
+    found = [{"id": user.id, "name": user.name, "role": user.role, "active": user.active} for user in _users().all()]
     if json_:
         print_json(found)
         return
@@ -92,13 +89,17 @@ def users_change(
     new_password: Annotated[bool, typer.Option("--new-password", help="Ask for a new password.")] = False,
 ) -> None:
     """Change a user's role or password, or lock them out."""
+    password = _password() if new_password else None
+    users = _users()
+    users.change(users.named(name).id, role, active, password)
+    say(f"{name} changed")
+
+
+def _users() -> Users:
     from danqing.store.database import Database
     from danqing.store.users import Users
 
-    password = _password() if new_password else None
-    users = Users(Database())
-    users.change(users.named(name).id, role, active, password)
-    say(f"{name} changed")
+    return Users(Database())
 
 
 def _password() -> str:

@@ -29,7 +29,7 @@ from torch.nn import functional as F
 
 from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import Conditioner, drop
-from danqing.families.rivals import ProjectedCritic, told_apart
+from danqing.families.rivals import ProjectedCritic, mistaken, told_apart
 from danqing.parts.augmenting import augmented
 from danqing.parts.blocks import groups
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Key, Keys, LatentFamily, Loss, Plan, Player, Values
@@ -59,6 +59,7 @@ class GanConfig(PlayerConfig):
         widths: channels of the painter's levels, from the coarsest; each has twice the height and width of the one before. A
             critic of pixels has them in reverse.
         gamma: weight of the penalties on the critic's slopes.
+        heed: whether the critic also learns from real pictures beside words that are not theirs.
         lazy: the penalties come every so many updates, that much stronger (Karras et al. 2020, "Analyzing", section 3.1).
         lead: the critic's learning rate over the painter's.
         mixing: share of the pictures painted from two styles.
@@ -76,6 +77,7 @@ class GanConfig(PlayerConfig):
     style: int = Field(128, ge=8)
     widths: tuple[int, ...] = (128, 96, 64, 48)
     gamma: float = Field(20.0, ge=0)
+    heed: bool = True
     lazy: int = Field(4, ge=1)
     lead: float = Field(1.0, gt=0)
     mixing: float = Field(0.5, ge=0, le=1)
@@ -148,7 +150,8 @@ class Gan(LatentFamily):
             total = styles.detach().float().sum(0)
             return Loss({"fool": F.softplus(known - claimed).mean(1)}, {"styles": (total, "sum"), "count": (count, "sum")})
         penalty = self.config.lazy * self.config.gamma if clock.turn % self.config.lazy == 0 else 0.0
-        parts, wins = told_apart(self.critic, seen[0], seen[1], values, penalty)
+        others = mistaken(self.conditions, values, keys.at("mistaken")) if self.config.heed else None
+        parts, wins = told_apart(self.critic, seen[0], seen[1], values, penalty, others)
         return Loss(parts, {"signs": (wins.mean(1).sign().sum(), "sum"), "count": (count, "sum")})
 
     def after(self, player: str, stats: Mapping[str, Tensor], key: Key, clock: Clock) -> None:

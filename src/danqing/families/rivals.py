@@ -1,7 +1,9 @@
 """Critics of games between a painter and a critic, and what such a critic learns from.
 
 The losses are relativistic (Jolicoeur-Martineau 2018; R3GAN, Huang et al. 2024, equation 2), with penalties on slopes at what
-the critic sees: R1 (Mescheder et al. 2018, equation 9) at real pictures and R2 at painted ones.
+the critic sees: R1 (Mescheder et al. 2018, equation 9) at real pictures and R2 at painted ones. That a picture must also be as
+asked is learnt sooner from real pictures beside wrong words (Reed et al. 2016, "Generative adversarial text to image
+synthesis", section 4.2).
 """
 
 from __future__ import annotations
@@ -18,14 +20,20 @@ from torch.nn import functional as F
 
 from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import Conditioner
-from danqing.parts.contract import Values
+from danqing.parts.contract import Clock, Key, Keys, Values
+from danqing.parts.critics import PatchCritic
 from danqing.parts.precision import full_precision
-from danqing.parts.projection import SEEN, SIDE, WIDTH, Maps
+from danqing.parts.projection import SEEN, SIDE, WIDTH, Maps, Projection
 
+Conditions = Mapping[str, Condition[Any]]
+Pictures = Float[Tensor, "batch channels height width"]
+Each = Float[Tensor, " batch"]
 BASE = 4
 """Places a side of the maps that verdicts are read from."""
 JUDGE = 64
 """Channels of each judge."""
+TOLD = 8
+"""Channels in which a critic of patches is told what was asked for."""
 
 
 class ProjectedCritic(nn.Module):
@@ -34,7 +42,7 @@ class ProjectedCritic(nn.Module):
     Conditions are heeded by projection (Miyato & Koyama 2018, equation 4).
     """
 
-    def __init__(self, conditions: Mapping[str, Condition[Any]]) -> None:
+    def __init__(self, conditions: Conditions) -> None:
         super().__init__()
         self.bodies, self.last = nn.ModuleList(), nn.ModuleList()
         for number in range(len(SEEN)):
@@ -57,8 +65,72 @@ class ProjectedCritic(nn.Module):
         return torch.stack(found, 1)
 
 
+class Rival(nn.Module):
+    """A projected critic, with its game: each painting against a real picture, seen through a projection.
+
+    Args:
+        conditions: what can be asked for.
+        view: pixels of the shorter side to which it has smaller pictures enlarged.
+        gamma, lazy: weight of the penalties on its slopes, and in how many of its turns they come once, that much stronger.
+    """
+
+    def __init__(self, conditions: Conditions, view: int, gamma: float, lazy: int) -> None:
+        super().__init__()
+        self.conditions, self.critic, self.gamma, self.lazy = conditions, ProjectedCritic(conditions), gamma, lazy
+        self._see = Projection(view)
+
+    def tells(self, real: Pictures, painted: Pictures, values: Values, keys: Keys, clock: Clock) -> dict[str, Each]:
+        """Its losses."""
+        penalty = self.lazy * self.gamma if clock.turn % self.lazy == 0 else 0.0
+        others = mistaken(self.conditions, values, keys.at("mistaken"))
+        return told_apart(self.critic, *self._seen(real, painted, keys), values, penalty, others)[0]
+
+    def fooled(self, real: Pictures, painted: Pictures, values: Values, keys: Keys) -> Each:
+        """The painter's loss."""
+        known, claimed = (self.critic(maps, values).float() for maps in self._seen(real, painted, keys))
+        return F.softplus(known - claimed).mean(1)
+
+    def _seen(self, real: Pictures, painted: Pictures, keys: Keys) -> tuple[Maps, Maps]:
+        return self._see(real, keys.at("real")), self._see(painted, keys.at("fake"))
+
+
+class Patches(nn.Module):
+    """A critic of patches who is told what was asked for, with its game: hinges.
+
+    Args:
+        channels: of what it sees.
+        width: channels of its first layer.
+        conditions: what can be asked for.
+    """
+
+    def __init__(self, channels: int, width: int, conditions: Conditions) -> None:
+        super().__init__()
+        self.conditioner = Conditioner(conditions, TOLD)
+        self.patches = PatchCritic(channels + (TOLD if conditions else 0), width)
+
+    def tells(self, real: Pictures, painted: Pictures, values: Values, keys: Keys, clock: Clock) -> dict[str, Each]:
+        """Its losses."""
+        return self.patches.tells(self._told(real, values), self._told(painted, values))
+
+    def fooled(self, real: Pictures, painted: Pictures, values: Values, keys: Keys) -> Each:
+        """The painter's loss."""
+        verdicts: Tensor = self.patches(self._told(painted, values))
+        return -verdicts.mean(1)
+
+    def _told(self, x: Tensor, values: Values) -> Tensor:
+        if not self.conditioner.encoders:
+            return x
+        told = self.conditioner.encode(values, len(x)).vector[:, :, None, None]
+        return torch.cat([x, told.to(x).expand(-1, -1, *x.shape[-2:])], 1)
+
+
 def told_apart(
-    critic: nn.Module, real: Sequence[Tensor], painted: Sequence[Tensor], values: Values, penalty: float
+    critic: nn.Module,
+    real: Sequence[Tensor],
+    painted: Sequence[Tensor],
+    values: Values,
+    penalty: float,
+    mistaken: Values | None = None,
 ) -> tuple[dict[str, Float[Tensor, " batch"]], Float[Tensor, "batch judges"]]:
     """A critic's losses, and by how much its verdict of each real picture exceeds that of the painted one.
 
@@ -67,13 +139,17 @@ def told_apart(
         real, painted: what it sees of them: of each a tensor for each judge.
         values: what was asked for.
         penalty: weight γ of R1 and R2, of which half is charged; 0 charges none.
+        mistaken: what was not asked for; where given, a real picture must seem realer beside what it was drawn for.
     """
     if penalty:
         real, painted = (tuple(x.detach().float().requires_grad_() for x in seen) for seen in (real, painted))
     # Slopes of slopes are computed in float32.
     with full_precision(real[0].device) if penalty else contextlib.nullcontext():
         known, claimed = (critic(seen, values).float() for seen in (real, painted))
+        beside = None if mistaken is None else critic(real, mistaken).float()
     parts = {"tell": F.softplus(claimed - known).mean(1)}
+    if beside is not None:
+        parts["heed"] = F.softplus(beside - known).mean(1)
     if penalty:
         parts |= {"R1": 0.5 * penalty * steepness(known, real), "R2": 0.5 * penalty * steepness(claimed, painted)}
     return parts, (known - claimed).detach()
@@ -83,3 +159,21 @@ def steepness(verdicts: Float[Tensor, "batch judges"], seen: Sequence[Tensor]) -
     """The square of the slope of each judge's verdict at what it sees, on average; each sees one of the tensors alone."""
     slopes = torch.autograd.grad(verdicts.sum(), list(seen), create_graph=True)
     return torch.stack([slope.square().flatten(1).sum(1) for slope in slopes]).mean(0)
+
+
+def mistaken(conditions: Conditions, values: Values, keys: Keys) -> dict[str, list[Any]] | None:
+    """The values, in each row one that was asked for exchanged for one that its condition remembers, perhaps the same.
+
+    Nothing is taken from other rows. Rows that ask for nothing that is remembered stay as they are; `None` where no condition
+    remembers anything.
+    """
+    known = [name for name, condition in sorted(conditions.items()) if condition.remembered(Key("any")) is not None]
+    if not known:
+        return None
+    changed = {name: list(column) for name, column in values.items()}
+    for row, (key, luck) in enumerate(zip(keys.keys, keys.uniform(1)[:, 0].tolist(), strict=True)):
+        asked = [name for name in known if changed[name][row] is not None]
+        if asked:
+            name = asked[int(luck * len(asked))]
+            changed[name][row] = conditions[name].remembered(key.at(name))
+    return changed

@@ -23,14 +23,14 @@ from torch import Tensor, nn
 from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import Conditioner
 from danqing.errors import WishError
+from danqing.families.rivals import Patches, Rival
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Loss, Plan, Player, Values
-from danqing.parts.critics import PatchCritic, game
+from danqing.parts.critics import game
+from danqing.parts.projection import SIDE
 from danqing.parts.rates import PlayerConfig
 from danqing.parts.unet import UNet, UNetConfig
 
 Conditions = Mapping[str, Condition[Any]]
-TOLD = 8
-"""Channels in which a critic is told what was asked for."""
 
 # --- config ------------------------------------------------------------------------------------------------------------
 
@@ -40,12 +40,18 @@ class TranslationConfig(PlayerConfig):
 
     Args:
         backbone: of the painter.
-        critic: channels of the critic's first layer.
+        sight: "pixels" for a critic of patches, "projected" for one who looks through a network that knows photographs.
+        critic: channels of the first layer of a critic of patches.
+        view, gamma, lazy: of a projected critic, as of `danqing.families.gan.GanConfig`.
         lead: the critic's learning rate over the painter's.
     """
 
     backbone: UNetConfig = Field(default_factory=lambda: UNetConfig(attention=(False, False, True)))
+    sight: Literal["projected", "pixels"] = "pixels"
     critic: int = Field(64, ge=8)
+    view: int = Field(SIDE, ge=16)
+    gamma: float = Field(20.0, ge=0)
+    lazy: int = Field(4, ge=1)
     lead: float = Field(1.0, gt=0)
     lr: float = Field(5e-4, gt=0)
     betas_adam: tuple[float, float] = (0.5, 0.99)
@@ -119,14 +125,14 @@ class Translation(Family):
 
 
 class Pix2Pix(Translation):
-    """Learns from pairs: a painter, and a critic that sees what a picture was made from."""
+    """Learns from pairs: a painter, and a critic that sees what a picture was made from too, unless it is projected."""
 
     translates: ClassVar[Literal["pairs", "sets"] | None] = "pairs"
 
     def __init__(self, config: Pix2PixConfig, conditions: Conditions, channels: int, length: int) -> None:
         super().__init__(config, conditions, channels, length)
-        self.config = config
-        self.critic = Judge(2 * channels, config.critic, conditions)
+        self.config, self._both = config, config.sight == "pixels"
+        self.critic = rival(config, 2 * channels if self._both else channels, conditions)
 
     def players(self) -> dict[str, Player]:
         """The critic moves first."""
@@ -134,20 +140,15 @@ class Pix2Pix(Translation):
 
     def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
         """The critic's: to tell partners from paintings. The painter's: to be near the partner, and to fool the critic."""
-        start, real, values = begun(batch), batch.pictures, batch.conditions
+        start, real, values, keys = begun(batch), batch.pictures, batch.conditions, batch.keys(key)
+        with torch.set_grad_enabled(player == "painter"):
+            painted = self.painter(start, values)
+        known, claimed = (torch.cat([start, end], 1) if self._both else end for end in (real, painted))
         if player == "critic":
-            with torch.no_grad():
-                painted = self.painter(start, values)
-            known, claimed = (torch.cat([start, end], 1) for end in (real, painted))
-            return Loss(self.critic.tells(known, claimed, values))
-        painted = self.painter(start, values)
+            return Loss(self.critic.tells(known, claimed, values, keys, clock))
         apart = (painted.float() - real).abs().mean((1, 2, 3))
-        return Loss(
-            {
-                "absolute": self.config.absolute * apart,
-                "fool": -self.critic(torch.cat([start, painted], 1), values).mean(1),
-            }
-        )
+        fool = self.critic.fooled(known, claimed, values, keys)
+        return Loss({"absolute": self.config.absolute * apart, "fool": fool})
 
 
 class Painter(nn.Module):
@@ -173,33 +174,11 @@ class Painter(nn.Module):
         return [x, *self.network.levels(x, vector, told.tokens, told.mask)]
 
 
-class Judge(nn.Module):
-    """A critic of patches who is told what was asked for."""
-
-    def __init__(self, channels: int, width: int, conditions: Conditions) -> None:
-        super().__init__()
-        self.conditioner = Conditioner(conditions, TOLD)
-        self.patches = PatchCritic(channels + (TOLD if conditions else 0), width)
-
-    def forward(self, x: Float[Tensor, "batch channels height width"], values: Values) -> Float[Tensor, "batch patches"]:
-        """Above 0: real."""
-        out: Tensor = self.patches(self._told(x, values))
-        return out
-
-    def tells(
-        self,
-        real: Float[Tensor, "batch channels height width"],
-        painted: Float[Tensor, "batch channels height width"],
-        values: Values,
-    ) -> dict[str, Float[Tensor, " batch"]]:
-        """Its losses."""
-        return self.patches.tells(self._told(real, values), self._told(painted, values))
-
-    def _told(self, x: Tensor, values: Values) -> Tensor:
-        if not self.conditioner.encoders:
-            return x
-        told = self.conditioner.encode(values, len(x)).vector[:, :, None, None]
-        return torch.cat([x, told.to(x).expand(-1, -1, *x.shape[-2:])], 1)
+def rival(config: TranslationConfig, channels: int, conditions: Conditions) -> Rival | Patches:
+    """The critic that a config asks for."""
+    if config.sight == "projected":
+        return Rival(conditions, config.view, config.gamma, config.lazy)
+    return Patches(channels, config.critic, conditions)
 
 
 def begun(batch: Batch) -> Float[Tensor, "batch channels height width"]:

@@ -26,34 +26,15 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from danqing.families.rivals import ProjectedCritic, told_apart
-from danqing.families.translation import SMALL, Conditions, Judge, Painter, Translation, TranslationConfig, begun
+from danqing.families.translation import SMALL, Conditions, Painter, Translation, TranslationConfig, begun, rival
 from danqing.parts.contract import Batch, Clock, Key, Keys, Loss, Player, Values
 from danqing.parts.critics import game
 from danqing.parts.precision import full_precision
-from danqing.parts.projection import SIDE, Maps, Projection
-
-Pictures = Float[Tensor, "batch channels height width"]
-Each = Float[Tensor, " batch"]
 
 # --- config ------------------------------------------------------------------------------------------------------------
 
 
-class UnpairedConfig(TranslationConfig):
-    """Settings that both share.
-
-    Args:
-        sight: "pixels" for critics of patches, "projected" for those who look through a network that knows photographs.
-        view, gamma, lazy: of the latter, as of `danqing.families.gan.GanConfig`.
-    """
-
-    sight: Literal["projected", "pixels"] = "pixels"
-    view: int = Field(SIDE, ge=16)
-    gamma: float = Field(20.0, ge=0)
-    lazy: int = Field(4, ge=1)
-
-
-class CycleGanConfig(UnpairedConfig):
+class CycleGanConfig(TranslationConfig):
     """Settings of CycleGAN.
 
     Args:
@@ -68,7 +49,7 @@ class CycleGanConfig(UnpairedConfig):
     noise: float = Field(0.03, ge=0)
 
 
-class CutConfig(UnpairedConfig):
+class CutConfig(TranslationConfig):
     """Settings of CUT.
 
     Args:
@@ -224,58 +205,6 @@ class Cut(Translation):
                 all_ = torch.cat([right[..., None], others], 2).logsumexp(2)
                 losses.append((all_ - right).mean(1))
         return torch.stack(losses).mean(0)
-
-
-class Rival(nn.Module):
-    """A critic of the GAN's, with its game: each painting against a real picture, seen through a projection.
-
-    Args:
-        conditions: what can be asked for.
-        view: pixels of the shorter side to which it has smaller pictures enlarged.
-        gamma, lazy: weight of the penalties on its slopes, and in how many of its turns they come once, that much stronger.
-    """
-
-    def __init__(self, conditions: Conditions, view: int, gamma: float, lazy: int) -> None:
-        super().__init__()
-        self.critic, self.gamma, self.lazy = ProjectedCritic(conditions), gamma, lazy
-        self._see = Projection(view)
-
-    def tells(self, real: Pictures, painted: Pictures, values: Values, keys: Keys, clock: Clock) -> dict[str, Each]:
-        """Its losses."""
-        penalty = self.lazy * self.gamma if clock.turn % self.lazy == 0 else 0.0
-        return told_apart(self.critic, *self._seen(real, painted, keys), values, penalty)[0]
-
-    def fooled(self, real: Pictures, painted: Pictures, values: Values, keys: Keys) -> Each:
-        """The painter's loss."""
-        known, claimed = (self.critic(maps, values).float() for maps in self._seen(real, painted, keys))
-        return F.softplus(known - claimed).mean(1)
-
-    def _seen(self, real: Pictures, painted: Pictures, keys: Keys) -> tuple[Maps, Maps]:
-        return self._see(real, keys.at("real")), self._see(painted, keys.at("fake"))
-
-
-class Patches(nn.Module):
-    """A critic of patches, with its game: hinges."""
-
-    def __init__(self, channels: int, width: int, conditions: Conditions) -> None:
-        super().__init__()
-        self.judge = Judge(channels, width, conditions)
-
-    def tells(self, real: Pictures, painted: Pictures, values: Values, keys: Keys, clock: Clock) -> dict[str, Each]:
-        """Its losses."""
-        return self.judge.tells(real, painted, values)
-
-    def fooled(self, real: Pictures, painted: Pictures, values: Values, keys: Keys) -> Each:
-        """The painter's loss."""
-        verdicts: Tensor = self.judge(painted, values)
-        return -verdicts.mean(1)
-
-
-def rival(config: UnpairedConfig, channels: int, conditions: Conditions) -> Rival | Patches:
-    """The critic that a config asks for."""
-    if config.sight == "projected":
-        return Rival(conditions, config.view, config.gamma, config.lazy)
-    return Patches(channels, config.critic, conditions)
 
 
 def _told(

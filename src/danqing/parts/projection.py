@@ -66,13 +66,18 @@ class Projection:
         if larger > 1:
             size = [max(self.side, round(side * larger)) for side in x.shape[-2:]]
             x = F.interpolate(x, size=size, mode="bilinear")
-        self.network.to(x.device)
+        self._move(x.device)
         seen = self.network.maps(x, SEEN[-1] + 1)
-        maps = [F.conv2d(seen[stage], mix.to(x.device)) for stage, mix in zip(SEEN, self.mix, strict=True)]
+        maps = [F.conv2d(seen[stage], mix) for stage, mix in zip(SEEN, self.mix, strict=True)]
         for finer in range(len(maps) - 2, -1, -1):
             led = F.interpolate(maps[finer + 1], size=maps[finer].shape[-2:], mode="bilinear")
-            maps[finer] = (maps[finer] + F.conv2d(led, self.lead[finer].to(x.device), padding=1)) / math.sqrt(2)
+            maps[finer] = (maps[finer] + F.conv2d(led, self.lead[finer], padding=1)) / math.sqrt(2)
         return tuple(maps)
+
+    def _move(self, device: torch.device) -> None:
+        if self.mix[0].device != device:
+            self.network.to(device)
+            self.mix, self.lead = ([each.to(device) for each in several] for several in (self.mix, self.lead))
 
 
 def _drawn(stage: int, outer: int, inner: int, side: int) -> Tensor:

@@ -8,7 +8,7 @@ import secrets
 from typing import Any
 
 from danqing.conditions.colours import palette_from
-from danqing.errors import WishError, choices
+from danqing.errors import WishError
 from danqing.server.shelf import check, painter
 from danqing.server.studio import Studio
 from danqing.server.wire import WishIn
@@ -48,10 +48,6 @@ def order_of(studio: Studio, who: Who, asked: WishIn, key: str | None) -> Order:
     check(found, asked.conditions, asked.pictures)
     if "palette" in asked.conditions:
         palette_from(asked.conditions["palette"])
-    for name in _style_names(asked.conditions.get("style")):
-        known = next((c.names for c in found.conditions if c.name == "style"), [])
-        if known and name not in known:
-            raise WishError(f"there is no style '{name}': {choices(name, known)}")
     if asked.init is None and (asked.mask is not None or asked.strength is not None or asked.keep_colours):
         raise WishError("a mask, a strength or colours to keep were given without a picture to start from: give 'init'")
     if found.starts and asked.init is None:
@@ -73,10 +69,6 @@ def _drawn(user: str, key: str | None) -> int:
     if key is None:
         return secrets.randbelow(SEEDS)
     return int.from_bytes(hashlib.sha256(f"{user} {key}".encode()).digest()[:8]) % SEEDS
-
-
-def _style_names(text: str | None) -> list[str]:
-    return [part.partition(":")[0].strip() for part in (text or "").split(",") if part.strip()]
 
 
 def _shared(painter: str, wish: dict[str, Any], files: dict[str, str]) -> str:

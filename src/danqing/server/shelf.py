@@ -14,10 +14,10 @@ from danqing.words import MAX_SIZE
 
 def painters(studio: Studio) -> list[PainterOut]:
     """Every painter that can be read, by name."""
-    found = []
+    found, abilities = [], _abilities(studio)
     for name in sorted(names()):
         try:
-            found.append(painter(studio, name))
+            found.append(_painter(name, abilities))
         except PainterError:
             continue
     return found
@@ -30,6 +30,10 @@ def painter(studio: Studio, name: str) -> PainterOut:
         MissingError: there is none.
         PainterError: its files are damaged.
     """
+    return _painter(name, _abilities(studio))
+
+
+def _painter(name: str, abilities: dict[str, Any]) -> PainterOut:
     known = names()
     if name not in known:
         raise MissingError(f"there is no painter '{name}': {choices(name, known)}")
@@ -38,9 +42,8 @@ def painter(studio: Studio, name: str) -> PainterOut:
         height, width = facts["size"]
         shown = facts.get("shown") or facts["size"]
         model = facts["model"]
-        known_to_workers = _abilities(studio)
-        ability = known_to_workers.get("families", {}).get(facts["family"], {})
-        units = known_to_workers.get("units", {})
+        ability = abilities.get("families", {}).get(facts["family"], {})
+        units = abilities.get("units", {})
         return PainterOut(
             name=name,
             family=facts["family"],
@@ -52,7 +55,7 @@ def painter(studio: Studio, name: str) -> PainterOut:
             conditions=[_condition(kind, state, units) for kind, state in facts["conditions"].items()],
             steps=model.get("steps"),
             sampler=model.get("sampler"),
-            samplers=known_to_workers.get("samplers", []) if "sampler" in ability.get("heeds", []) else [],
+            samplers=abilities.get("samplers", []) if "sampler" in ability.get("heeds", []) else [],
             guidance=model.get("guidance"),
             heeds=ability.get("heeds"),
             starts=ability.get("starts", False),
@@ -67,7 +70,7 @@ def painter(studio: Studio, name: str) -> PainterOut:
 
 
 def check(found: PainterOut, conditions: dict[str, str], pictures: dict[str, Any]) -> None:
-    """Refuse conditions that a painter does not know, and text where pictures are wanted, which could name files.
+    """Refuse conditions and names that a painter does not know, and text where pictures are wanted, which could name files.
 
     Raises:
         WishError: one of these.
@@ -77,9 +80,14 @@ def check(found: PainterOut, conditions: dict[str, str], pictures: dict[str, Any
         if name not in known or name == "text":
             allowed = [each for each in known if each != "text"]
             raise WishError(f"{found.name} cannot be asked for '{name}': {choices(name, allowed)}")
-    for name in conditions:
+    for name, text in conditions.items():
         if known[name].pictures:
             raise WishError(f"{found.name} takes '{name}' from pictures: name uploaded ones in 'pictures'")
+        allowed = known[name].names
+        asked = [part.partition(":")[0].strip() for part in text.split(",") if part.strip()] if allowed else []
+        stray = next((each for each in asked if each not in allowed), None)
+        if stray is not None:
+            raise WishError(f"there is no {name} '{stray}': {choices(stray, allowed)}")
     for name in pictures:
         if not known[name].pictures:
             raise WishError(f"{found.name} does not take '{name}' from pictures: give it in 'conditions'")
