@@ -1,14 +1,16 @@
 """Style transfer measured: `python benchmarks/stylising.py PHOTOS PAINTINGS --wall WALL.jpg` prints a Markdown table.
 
 Every photograph of a folder is painted in the style of every painting of another, at 512 × 512 pixels, by both painters in the
-box. Distances are those of EfficientNet-Lite0, which neither painter knows: of the style, as `danqing stylize` tells it, and of
-what is shown, to the photograph. Beside them stand photographs blended with the paintings, pixel by pixel, in several
-proportions. All pictures are shown, unpicked.
+box, at several strengths. Beside them stand photographs blended with the paintings, pixel by pixel, in the same proportions.
+Two judges say how far each is from the painting in style, and from the photograph in what is shown: VGG16, by the measures of
+Gatys et al. 2016 (equations 1 and 4, each as a share of what is asked), and EfficientNet-Lite0, as `danqing stylize` tells it.
+All pictures of full strength are shown, unpicked.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 from pathlib import Path
 from typing import Any
@@ -16,33 +18,48 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from torch.nn import functional as F
 
-from danqing.conditions.style_pictures import StylePictures
 from danqing.data.resample import fitted
+from danqing.families.style import CONTENT, STYLES
 from danqing.maths.seen import to_network
 from danqing.metrics.measured import Measured, mean_of
 from danqing.paint import Session, load
 from danqing.painters.start_pictures import read_picture
-from danqing.parts.perceptual import Perceptual
+from danqing.parts.perceptual import Perceptual, grams, styles_apart
+from danqing.parts.vgg import vgg
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 SIDE = 512
-SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-"""Of the painting, in a blend."""
+SHARES = (0.3, 0.5, 0.7)
+"""Strengths beside 1, and shares of the painting in a blend."""
+COLUMNS = ("style, VGG16", "shown, VGG16", "style, EfficientNet", "shown, EfficientNet")
 
 
-class Judge:
-    """Both distances of a picture."""
+class Judges:
+    """Distances of pictures to one photograph and one painting."""
 
     def __init__(self) -> None:
-        self.see, self.styles = Perceptual(), StylePictures()
+        self.perceptual, self.network = Perceptual(), vgg().requires_grad_(False)
 
-    def __call__(self, picture: Pixels, photo: Pixels, style: Pixels, path: str) -> tuple[float, float]:
-        """To the painting in style, and to the photograph in what is shown."""
-        value = self.styles.filled(self.styles.parse(path), {path: style})
-        with torch.no_grad():
-            shown = float(self.see(to_network(picture)[None], to_network(photo)[None])[0])
-        return self.styles.miss(value, picture) or 0.0, shown
+    @torch.no_grad()
+    def __call__(self, picture: Pixels, photo: Pixels, style: Pixels) -> tuple[float, ...]:
+        """To the painting in style, and to the photograph in what is shown; first by VGG16, then by EfficientNet."""
+        x, start, asked = (to_network(pixels)[None] for pixels in (picture, photo, style))
+        mine, known = self._maps(x), self._maps(start)
+        # Strokes as wide as in a painting of as many pixels.
+        scale = (x[0, 0].numel() / asked[0, 0].numel()) ** 0.5
+        like = self._maps(F.interpolate(asked, scale_factor=scale, mode="bilinear", antialias=True))
+        apart = [_share(grams(mine[layer]), grams(like[layer])) for layer in STYLES]
+        shown = _share(mine[CONTENT], known[CONTENT])
+        return sum(apart) / len(apart), shown, float(styles_apart(x, asked)[0]), float(self.perceptual(x, start)[0])
+
+    def _maps(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        return self.network.maps(x, (*STYLES, CONTENT))
+
+
+def _share(one: torch.Tensor, asked: torch.Tensor) -> float:
+    return float((one - asked).square().sum() / asked.square().sum())
 
 
 def blended(photo: Pixels, style: Pixels, share: float) -> Pixels:
@@ -50,10 +67,10 @@ def blended(photo: Pixels, style: Pixels, share: float) -> Pixels:
     return np.asarray((1 - share) * photo + share * style, np.uint8)
 
 
-def in_front(session: Session, photo: Path, style: Path) -> tuple[Pixels, float, float]:
+def in_front(session: Session, photo: Path, style: Path, strength: float) -> tuple[Pixels, float, float]:
     """A painting, its seconds of the clock, and of the processor."""
     began, worked = time.perf_counter(), time.process_time()
-    image = session.paint(init=str(photo), conditions={"style": str(style)}, size=(SIDE, SIDE)).image
+    image = session.paint(init=str(photo), conditions={"style": str(style)}, size=(SIDE, SIDE), strength=strength).image
     return np.asarray(image), time.perf_counter() - began, time.process_time() - worked
 
 
@@ -70,11 +87,10 @@ def main() -> None:
     photos, paintings = (
         sorted(path for path in folder.iterdir() if path.is_file()) for folder in (given.photos, given.paintings)
     )
-    judge, painters = Judge(), {name: load(name) for name in given.painters}
+    judges, painters = Judges(), {name: load(name) for name in given.painters}
     for session in painters.values():  # opened and converted before the clock runs
         session.paint(init=str(photos[0]), conditions={"style": str(paintings[0])}, size=(64, 64))
-    blends = {f"blend, {share:.0%} of the painting": share for share in SHARES}
-    found: dict[str, list[tuple[float, ...]]] = {name: [] for name in (*painters, *blends)}
+    found: dict[str, list[tuple[float, ...]]] = {}
     tiles: list[list[Pixels]] = []
     for photo in photos:
         start = fitted(read_picture(photo), (SIDE, SIDE), 3, fit="crop")
@@ -83,15 +99,16 @@ def main() -> None:
         for painting in paintings:
             style = read_picture(painting)
             square = fitted(style, (SIDE, SIDE), 3, fit="crop")
-            mixed = {share: judge(blended(start, square, share), start, style, str(painting)) for share in SHARES}
-            for name, session in painters.items():
-                pixels, clock, worked = in_front(session, place, painting)
-                far, shown = judge(pixels, start, style, str(painting))
-                found[name].append((far, shown, clock, worked))
-                rows[name].append(pixels)
-                print(f"{photo.stem}, {painting.stem}, {name}: {far:.3f}, {shown:.3f}, {clock:.1f} s", flush=True)
-            for blend, share in blends.items():
-                found[blend].append(mixed[share])
+            for share in SHARES:
+                row = judges(blended(start, square, share), start, style)
+                found.setdefault(f"blend, {share:.0%} of the painting", []).append(row)
+            for (name, session), strength in itertools.product(painters.items(), (*SHARES, 1.0)):
+                pixels, clock, worked = in_front(session, place, painting, strength)
+                row = (*judges(pixels, start, style), clock, worked)
+                found.setdefault(f"{name}, strength {strength:g}", []).append(row)
+                if strength == 1:
+                    rows[name].append(pixels)
+                print(f"{photo.stem}, {painting.stem}, {name} {strength:g}: {row}", flush=True)
         tiles += [[start, *rows[name]] for name in painters]
         place.unlink()
     luck = np.random.default_rng(0)
@@ -99,10 +116,10 @@ def main() -> None:
     def column(name: str, place: int) -> Measured:
         return mean_of(np.array([row[place] for row in found[name]]), luck)
 
-    print("\n| who | distance to the style | distance to what is shown | seconds | CPU seconds |\n|---|---|---|---|---|")
-    for name in found:
+    print(f"\n| who | {' | '.join(COLUMNS)} | seconds | CPU seconds |\n|{'---|' * 7}")
+    for name in sorted(found):
         cells = [str(column(name, place)) for place in range(len(found[name][0]))]
-        print(f"| {name} | {' | '.join(cells)} |" + " |" * (4 - len(cells)))
+        print(f"| {name} | {' | '.join(cells)} |" + " |" * (6 - len(cells)))
     if given.wall is not None:
         _wall(paintings, tiles).save(given.wall, quality=88)
 

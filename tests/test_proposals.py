@@ -11,6 +11,7 @@ from danqing.data.proposals import ENOUGH, RATE, REDUCED_RATE, SECONDS, Proposal
 from danqing.data.rendering import png
 from danqing.data.source import Item, LeftOut, Source
 from danqing.painters.settings import resolve
+from danqing.parts.distilled_text import open_distilled
 
 
 class Noise(Source):
@@ -92,3 +93,50 @@ def test_only_what_was_proposed_is_given_reasons_for(tmp_path: Path) -> None:
     left = [why for name, why in propose(pictures).reasons.items() if name not in ("size", "batch")]
     assert list(resolve(pictures, given)[1]) == left
     assert len(resolve(pictures, given | {"model": {"preset": "small"}})[1]) == len(left) - 1
+
+
+class Told(Noise):
+    """Pictures with captions, in two styles."""
+
+    def __init__(self, captions: dict[str, tuple[str, ...]]) -> None:
+        super().__init__(4, (16, 16, 3))
+        self.captions = captions
+
+    def items(self) -> Iterator[Item | LeftOut]:
+        for number, item in enumerate(super().items()):
+            assert isinstance(item, Item)
+            style = ("ink", "oil")[number % 2]
+            yield Item(item.place, item.load, self.captions, style, concept=str(number // 2))
+
+
+@pytest.mark.parametrize(
+    ("captions", "text"),
+    [
+        ({"en": ("a red apple",), "zh": ("红苹果",)}, "distilled"),
+        ({"fr": ("un rossignol enrhumé",)}, None),
+        ({"en": ("IMG2034 DSC0001",)}, None),
+        ({}, None),
+    ],
+)
+def test_words_that_the_reader_knows_are_read_by_it(
+    tmp_path: Path, captions: dict[str, tuple[str, ...]], text: str | None
+) -> None:
+    pictures = import_pictures(Told(captions), tmp_path / "set")
+    assert propose(pictures).text == text
+    found, reasons = resolve(pictures, {})
+    assert found.text == text
+    assert any("knows 100%" in reason for reason in reasons) is (text is not None)
+    # Who chooses is told nothing; where no words are learnt nothing reads them.
+    assert resolve(pictures, {"text": "trained"})[0].text == "trained"
+    for given in ({"conditions": ["style"]}, {"family": "pix2pix", "from_style": "ink"}, {"family": "vq"}):
+        found, reasons = resolve(pictures, given)
+        assert found.text is None
+        assert not any("knows" in reason for reason in reasons)
+
+
+def test_a_reader_knows_words_that_it_has_whole() -> None:
+    reader = open_distilled()
+    assert reader.knows("Sad robot, with a red hat!") == (6, 6)
+    assert reader.knows("rothaariges Mädchen") == (0, 2)
+    assert reader.knows("航天员 cat") == (3, 3)  # two pieces, and a word
+    assert reader.knows("") == (0, 0)

@@ -12,7 +12,9 @@ import torch
 
 from danqing.data.picture_set import PictureSet
 from danqing.data.resample import Pixels
+from danqing.parts.distilled_text import open_distilled
 from danqing.parts.precision import reduced_precision
+from danqing.words import Picture
 
 SECONDS = 300
 """How long a first training should take."""
@@ -22,6 +24,8 @@ multiplies bfloat16 in hardware (measured: 100 and 375 on two threads)."""
 SIZES = (16, 32, 64, 128)
 ENOUGH = 30_000
 """Pictures to be seen before shapes appear; a size at which the time does not suffice for so many is too large."""
+FAMILIAR = 0.9
+"""Share of the captions' words that a reader must know to be proposed; it learns to paint from words sooner (decision 10)."""
 _SAMPLE = 256
 
 
@@ -33,6 +37,7 @@ class Proposal:
         size: (height, width) in pixels.
         channels: 1 gray, 3 colour, 4 colour with transparency.
         fit: how pictures of other shapes are brought to the size.
+        text: "distilled" where the reader that comes along knows nearly all words of the captions, else `None`.
         batch: pictures per update.
         model: the size of the network.
         pictures_seen: how long to train.
@@ -43,6 +48,7 @@ class Proposal:
     size: tuple[int, int]
     channels: Literal[1, 3, 4]
     fit: Literal["pad", "crop"]
+    text: Literal["distilled"] | None
     batch: int
     model: Literal["small", "medium"]
     pictures_seen: int
@@ -61,7 +67,9 @@ def propose(pictures: PictureSet, threads: int | None = None, rate: float | None
     threads = threads or _threads()
     rate = threads * (rate or (REDUCED_RATE if reduced_precision(torch.device("cpu"), "auto") else RATE))
     shapes = pictures.shapes()
-    sample = [pictures.raw(int(i)) for i in np.linspace(0, len(pictures) - 1, min(_SAMPLE, len(pictures)))]
+    chosen = np.linspace(0, len(pictures) - 1, min(_SAMPLE, len(pictures))).astype(np.int64).tolist()
+    sample = [pictures.raw(i) for i in chosen]
+    text, why_text = _text([pictures.pictures[i] for i in chosen])
     side, why_side = _side(int(np.median(shapes[:, :2].max(1))), threads, rate)
     channels, why_channels = _channels(sample)
     fit, why_fit = _fit(shapes, channels)
@@ -74,11 +82,12 @@ def propose(pictures: PictureSet, threads: int | None = None, rate: float | None
         "size": why_side,
         "channels": why_channels,
         "fit": why_fit,
+        **why_text,
         "batch": f"batches of {batch}: the set holds {len(pictures):,} pictures",
         "model": f"the {model} model: {why_model}",
         "pictures_seen": f"{seen:,} pictures seen: {length}",
     }
-    return Proposal((side, side), channels, fit, batch, model, seen, threads, reasons)
+    return Proposal((side, side), channels, fit, text, batch, model, seen, threads, reasons)
 
 
 def _side(median: int, threads: int, rate: float) -> tuple[int, str]:
@@ -100,6 +109,16 @@ def _channels(sample: Sequence[Pixels]) -> tuple[Literal[1, 3, 4], str]:
     if gray >= 0.95:
         return 1, f"1 channel: {gray:.0%} of the pictures are gray"
     return 3, f"3 channels: the pictures are in colour and {'hardly any' if clear else 'none'} of them is transparent"
+
+
+def _text(pictures: Sequence[Picture]) -> tuple[Literal["distilled"] | None, dict[str, str]]:
+    reader = open_distilled()
+    found = [reader.knows(group[0]) for picture in pictures for group in picture.captions.values() if group]
+    count = sum(words for _, words in found)
+    share = sum(known for known, _ in found) / max(count, 1)
+    if share < FAMILIAR:
+        return None, {}
+    return "distilled", {"text": f"words read by the reader that comes along: it knows {share:.0%} of those in the captions"}
 
 
 def _is_gray(pixels: Pixels) -> bool:

@@ -50,7 +50,12 @@ class ProjectedCritic(nn.Module):
             for _ in range(int(math.log2(SIDE / BASE)) - 1 - number):
                 layers += [nn.Conv2d(inner, JUDGE, 4, 2, 1), nn.LeakyReLU(0.2)]
                 inner = JUDGE
-            self.bodies.append(nn.Sequential(*layers, nn.Conv2d(inner, JUDGE, 3, padding=1), nn.LeakyReLU(0.2)))
+            body = nn.Sequential(*layers, nn.Conv2d(inner, JUDGE, 3, padding=1), nn.LeakyReLU(0.2))
+            for layer in body:
+                if isinstance(layer, nn.Conv2d):  # so that verdicts differ from the start, the finest maps' too
+                    nn.init.kaiming_normal_(layer.weight, 0.2, nonlinearity="leaky_relu")
+                    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # it has one
+            self.bodies.append(body)
             self.last.append(nn.Conv2d(JUDGE, 1, 3, padding=1))
         self.conditioner = Conditioner(conditions, JUDGE)
 

@@ -45,8 +45,8 @@ class Settings(Config):
         precision: "auto" computes in bfloat16 where the device does that in hardware.
         compiled: let PyTorch compile the family's networks; "auto" does so on an accelerator, where it pays.
         conditions: which of the set's conditions to learn; by default all.
-        text: the network that reads words: "trained" with the painter (so by default), "distilled", which comes along and knows
-            words of no caption, or "frozen:NAME" of an asset.
+        text: the network that reads words: "trained" with the painter, "distilled", which comes along and knows words of no
+            caption, or "frozen:NAME" of an asset; "distilled" is proposed where it knows nearly all words of the captions.
         held_out: keep the held-out tenth of the set out of training; "pairs" a tenth of the (concept, style) pairs instead, so
             that every concept is learnt and one can see whether it is painted in styles it was never shown in.
         groups: where the set names groups (emoji), only these; by default all.
@@ -156,6 +156,11 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
         proposed["channels"], reasons["channels"] = 3, "3 channels: styles by example are of pictures in colour"
     if not family.learns:
         raise ConfigError("the family paints without training: use 'danqing stylize', or name a family that learns")
+    learnt = given.get("conditions", proposed.get("conditions"))
+    if given.get("start_from") or family.examples or not family.conditional or (learnt is not None and "text" not in learnt):
+        reasons.pop("text", None)
+    else:
+        proposed["text"] = proposal.text
     most = family.batch
     if most is not None and most < proposal.batch:
         proposed["batch"], reasons["batch"] = most, f"batches of {most}: a game needs many updates more than exact ones"

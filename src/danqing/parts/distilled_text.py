@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
+import re
 import zlib
 from importlib import resources
 from typing import Any
@@ -30,6 +31,7 @@ DISTILLED = "distilled-words"
 """The name of the file, and of the reader in painters' facts."""
 PIECE, ALONE = -10.0, -10.5
 """Logarithmic probabilities that make the fewest pieces the likeliest cut, and single characters the last resort."""
+WORDS, UNSPACED = re.compile(r"\w+"), re.compile("[\u3040-\u30ff\u3400-\u9fff]")
 MIDDLE = 8
 """What 0 is written as in the four bits of a number."""
 
@@ -63,6 +65,20 @@ class DistilledText:
             numbers = torch.stack([rows >> 4, rows & 15], dim=2).flatten(1).float() - MIDDLE
             tokens = numbers * self.scale[torch.tensor(found.ids or [0]), None].float()
         return Reading(tokens.half(), tuple(found.offsets) or ((0, 0),))
+
+    def knows(self, text: str) -> tuple[int, int]:
+        """Of how many of the text's words there are vectors of their own, and how many words it has.
+
+        Where no spaces are written, each piece counts as a word, and single characters are known: Chinese names are made so.
+        """
+        known = count = 0
+        for word in WORDS.findall(text):
+            pieces = self.tokenizer.encode(word).ids
+            if UNSPACED.search(word):
+                known, count = known + sum(piece > 0 for piece in pieces), count + len(pieces)
+            else:
+                known, count = known + (len(pieces) == 1 and pieces[0] > 0), count + 1
+        return known, count
 
     def spread(self, tokens: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch width"]:
         """With numbers around 1, faint words still faint."""
