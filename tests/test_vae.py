@@ -13,6 +13,7 @@ from learners import computed_elsewhere, stream, vae
 from painters import write_painter
 from torch import distributions
 
+from danqing.conditions.conditioner import drop
 from danqing.errors import ConfigError, WishError
 from danqing.families.vae import Vae, VaeConfig
 from danqing.paint import load
@@ -33,7 +34,7 @@ def test_the_bound_is_its_definition() -> None:
     """The divergence is that of torch's normal distributions, the cost their log-density; the latents those of the key."""
     learner = awry(vae(latent=3, deviation=0.3, beta=2.0))
     loss = learner.loss(BATCH, "painter", Key(1), Clock(0, 0))
-    values = learner._dropped(BATCH, Key(1))
+    values = drop(BATCH.conditions, BATCH.keys(Key(1)).at("drop"))
     mean, log_variance = learner.posterior(BATCH.pictures, values)
     q = distributions.Normal(mean, (0.5 * log_variance).exp())
     latents = mean + q.stddev * BATCH.keys(Key(1)).at("latent").normal(3)

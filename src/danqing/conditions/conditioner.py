@@ -137,6 +137,8 @@ class Conditioner(nn.Module):
 
     def encode(self, values: Values, count: int) -> Encoded:
         """What `count` pictures ask for, blends among it."""
+        if not self.encoders:
+            return self._nothing(count)
         most = max((len(value.parts) for column in values.values() for value in column if isinstance(value, Blend)), default=1)
         if most == 1:
             alone: Encoded = self(self.collate(_part(values, 0)[0], count), count)
@@ -159,11 +161,14 @@ class Conditioner(nn.Module):
     def forward(self, collated: Mapping[str, tuple[Tensor, ...]], count: int) -> Encoded:
         """All tokens side by side, and the sum of the vectors. Without any condition: one masked token of zeros."""
         if not self.encoders:
-            tokens = self.place.new_zeros(count, 1, self.width)
-            return Encoded(tokens, torch.zeros(count, 1, dtype=torch.bool, device=self.place.device), tokens[:, 0])
+            return self._nothing(count)
         parts = [encoder(*collated[name]) for name, encoder in self.encoders.items()]
         vector = torch.stack([part.vector for part in parts]).sum(0)
         return Encoded(torch.cat([p.tokens for p in parts], dim=1), torch.cat([p.mask for p in parts], dim=1), vector)
+
+    def _nothing(self, count: int) -> Encoded:
+        tokens = self.place.new_zeros(count, 1, self.width)
+        return Encoded(tokens, torch.zeros(count, 1, dtype=torch.bool, device=self.place.device), tokens[:, 0])
 
 
 def _part(values: Values, number: int) -> tuple[dict[str, list[Any]], list[float]]:

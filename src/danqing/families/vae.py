@@ -161,39 +161,47 @@ class Vae(LatentFamily):
 
     def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
         """The bound, in nats per value of the picture: what the picture costs given the latents, and what those cost."""
-        keys, values = batch.keys(key), self._dropped(batch, key)
+        keys = batch.keys(key)
+        values = drop(batch.conditions, keys.at("drop")) if self.told else {}
         mean, log_variance = self.posterior(batch.pictures, values)
         noise = keys.at("latent").normal(*mean.shape[1:]).to(mean)
-        centre, log_spread = self.prior(values, len(batch))
-        apart = (mean - centre).square() + log_variance.exp()
-        each = (0.5 * (apart * (-log_spread).exp() - 1 + log_spread - log_variance)).flatten(1)
+        if self.told:
+            centre, log_spread = self.prior(values, len(batch))
+            apart = ((mean - centre).square() + log_variance.exp()) * (-log_spread).exp() + log_spread
+        else:
+            apart = mean.square() + log_variance.exp()
+        each = (0.5 * (apart - 1 - log_variance)).flatten(1)
         painted = self.paint(mean + (0.5 * log_variance).exp() * noise, values)
         if player == "critic":
             assert self.critic is not None
             return Loss(self.critic.tells(batch.pictures, self._mean(painted).detach()))
-        cost, size = -self.log_likelihood(batch.pictures, painted), batch.pictures[0].numel()
-        parts = {"picture": cost / size, "latent": self.config.beta * each.clamp(min=self.config.free).sum(1) / size}
+        size, paid = batch.pictures[0].numel(), each.clamp(min=self.config.free) if self.config.free else each
+        parts = {
+            "picture": self.log_likelihood(batch.pictures, painted) / -size,
+            "latent": (self.config.beta / size) * paid.sum(1),
+        }
         for seen in self._seen:
             parts["perceptual"] = self.config.perceptual * seen(self._mean(painted), batch.pictures)
         if self.critic is not None:
             parts["fool"] = -self.config.adversarial * self.critic(self._mean(painted)).mean(1)
-        count = torch.ones(len(batch), device=each.device).sum()
-        told = mean.detach().reshape(len(batch), self.config.latent, -1)
-        moments = torch.stack([told.mean(2).sum(0), told.square().mean(2).sum(0)])
-        stats = {"divergences": each.detach().sum(0), "moments": moments, "count": count}
+        count = each.new_tensor(float(len(batch)))
+        stats = {"divergences": each.detach().sum(0), "count": count}
+        if self.config.map:
+            told = mean.detach().flatten(2)
+            stats["moments"] = torch.stack([told.mean(2).sum(0), told.square().mean(2).sum(0)])
         return Loss(parts, {name: (stat, "sum") for name, stat in stats.items()})
 
     def after(self, player: str, stats: Mapping[str, Tensor], key: Key, clock: Clock) -> None:
-        """Follow how much each latent tells, and its mean and mean square."""
+        """Follow how much each latent tells; of a map, its mean and mean square too, which only codecs are asked for."""
         if player != "critic":
             self.divergences.lerp_(stats["divergences"] / stats["count"], FOLLOW)
-            self.moments.lerp_(stats["moments"] / stats["count"], FOLLOW)
+            if self.config.map:
+                self.moments.lerp_(stats["moments"] / stats["count"], FOLLOW)
 
-    def evenness(self) -> tuple[Tensor, Tensor]:
-        """Mean and deviation of each latent over the set, as they were followed; over all places, where they form a map."""
-        mean, square = self.moments
-        shape = (-1, 1, 1) if self.config.map else (-1,)
-        return mean.view(shape), (square - mean.square()).clamp(min=1e-6).sqrt().view(shape)
+    def evenness(self) -> tuple[Float[Tensor, "latent 1 1"], Float[Tensor, "latent 1 1"]]:
+        """Mean and deviation over the set and over all places of each latent of a map, as they were followed."""
+        mean, square = self.moments[..., None, None]
+        return mean, (square - mean.square()).clamp(min=1e-6).sqrt()
 
     def symptoms(self) -> list[Symptom]:
         """Latents that tell nothing."""
@@ -204,9 +212,6 @@ class Vae(LatentFamily):
         """What all latents tell of a picture, in nats, and the share of them that tell something."""
         told = self.divergences.double()
         return {"nats of a picture": float(told.sum()), "latents in use": float((told > SILENT).double().mean())}
-
-    def _dropped(self, batch: Batch, key: Key) -> Values:
-        return drop(batch.conditions, batch.keys(key).at("drop"))
 
     def posterior(
         self, pictures: Float[Tensor, "batch channels height width"], values: Values

@@ -88,7 +88,8 @@ class Loop:
     def step(self, batch: Batch) -> dict[str, float]:
         """Let every player whose turn it is move once per turn; returns the mean of each named loss."""
         batch, count = batch.to(self.device), len(batch) * self.world.size
-        self.learner.train()
+        if not self.learner.training:
+            self.learner.train()
         told: dict[str, float] = {}
         for name, mover in self.movers.items():
             rests = self.steps % mover.player.every or not mover.player.span[0] <= self.seen < mover.player.span[1]
@@ -100,7 +101,8 @@ class Loop:
 
     def _turn(self, name: str, mover: Mover, batch: Batch, count: int) -> dict[str, float]:
         clock, key = Clock(self.seen, mover.turn), self.key.at(name, mover.turn)
-        self.learner.zero_grad()
+        for parameter in mover.parameters:  # no other has a gradient
+            parameter.grad = None
         with self._alone(mover):
             sums, stats = self._gradients(name, batch, key, clock, count)
         norm = mover.gradient_norm()

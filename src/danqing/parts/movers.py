@@ -37,7 +37,8 @@ class Mover:
 
     def move(self, seen: int, norm: Tensor) -> None:
         """One update at the learning rate of `seen` pictures, by gradients of this norm shortened to the player's `clip`."""
-        nn.utils.clip_grads_with_norm_(self.parameters, self.player.clip, norm)
+        if float(norm) > self.player.clip:
+            nn.utils.clip_grads_with_norm_(self.parameters, self.player.clip, norm)
         for group in self.optimiser.param_groups:
             group["lr"] = self.player.lr(seen)
         self.optimiser.step()
@@ -46,9 +47,10 @@ class Mover:
     @torch.no_grad()
     def follow(self, seen: int, batch: int) -> None:
         """Move each average towards the parameters: after `life` pictures a parameter's old value counts half."""
+        now = [p.detach() for p in self.parameters]
         for life, average in self.averages.items():
             life_now = max(1.0, min(life, seen * RAMP))
-            torch._foreach_lerp_(average, [p.detach() for p in self.parameters], 1.0 - 0.5 ** (batch / life_now))
+            torch._foreach_lerp_(average, now, 1.0 - 0.5 ** (batch / life_now))
 
     def tensors(self) -> dict[str, Tensor]:
         """Moments and averages by name, to be saved."""
