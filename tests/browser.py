@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -15,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from serving import serving
 
 from danqing.server.page import built
 
@@ -90,22 +88,10 @@ def waiting(true: Any, seconds: float = 60.0) -> None:
 @contextlib.contextmanager
 def served(home: Path) -> Iterator[Studio]:
     """A studio in a home of its own, whose worker is ready."""
-    environment = os.environ | {"DANQING_HOME": str(home), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "danqing.cli", "serve", "--port", "0"]
-    home.mkdir(parents=True, exist_ok=True)
-    log = home / "serve.log"
-    with log.open("w") as said:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True, env=environment)
-    try:
-        assert process.stdout is not None
-        address = process.stdout.readline().strip()
-        assert address, log.read_text(encoding="utf8")
-        studio = Studio(address.rstrip("/"))
+    with serving(home) as address:
+        studio = Studio(address)
         waiting(lambda: all(painter["heeds"] is not None for painter in studio.get("/api/painters")))
         yield studio
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 @contextlib.contextmanager

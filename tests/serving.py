@@ -17,13 +17,16 @@ from danqing.server.studio import Studio
 @contextlib.contextmanager
 def serving(home: Path) -> Iterator[str]:
     """`danqing serve` with that home; gives its address, which it prints once it answers."""
-    environment = os.environ | {"DANQING_HOME": str(home)}
+    environment = os.environ | {"DANQING_HOME": str(home), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "danqing.cli", "serve", "--port", "0", "--threads", "1", "--device", "cpu"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    home.mkdir(parents=True, exist_ok=True)
+    log = home / "serve.log"
+    with log.open("w", encoding="utf8") as said:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True, env=environment)
     try:
         assert process.stdout is not None
         address = process.stdout.readline().strip()
-        assert address.startswith("http://127.0.0.1:"), "it did not start"
+        assert address.startswith("http://127.0.0.1:"), log.read_text(encoding="utf8")
         yield address.rstrip("/")
     finally:
         process.terminate()
