@@ -135,7 +135,7 @@ def told_apart(
     painted: Sequence[Tensor],
     values: Values,
     penalty: float,
-    mistaken: Values | None = None,
+    others: Values | None = None,
 ) -> tuple[dict[str, Float[Tensor, " batch"]], Float[Tensor, "batch judges"]]:
     """A critic's losses, and by how much its verdict of each real picture exceeds that of the painted one.
 
@@ -144,14 +144,14 @@ def told_apart(
         real, painted: what it sees of them: of each a tensor for each judge.
         values: what was asked for.
         penalty: weight γ of R1 and R2, of which half is charged; 0 charges none.
-        mistaken: what was not asked for; where given, a real picture must seem realer beside what it was drawn for.
+        others: what was not asked for; where given, a real picture must seem realer beside what it was drawn for.
     """
     if penalty:
         real, painted = (tuple(x.detach().float().requires_grad_() for x in seen) for seen in (real, painted))
     # Slopes of slopes are computed in float32.
     with full_precision(real[0].device) if penalty else contextlib.nullcontext():
         known, claimed = (critic(seen, values).float() for seen in (real, painted))
-        beside = None if mistaken is None else critic(real, mistaken).float()
+        beside = None if others is None else critic(real, others).float()
     parts = {"tell": F.softplus(claimed - known).mean(1)}
     if beside is not None:
         parts["heed"] = F.softplus(beside - known).mean(1)
