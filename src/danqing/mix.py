@@ -178,7 +178,7 @@ def together(works: Sequence[Work], weights: Sequence[Sequence[float]], way: Way
         name: torch.cat([_mean([work.canvas.tensors[name] for work in works], row, way) for row in weights])
         for name in first.canvas.tensors
     }
-    keys = dataclasses.replace(first.canvas.keys, keys=first.canvas.keys.keys * len(weights))
+    keys = Keys(first.canvas.keys.keys * len(weights))
     rows = [blended([work.asked for work in works], row) for row in weights]
     asked = dataclasses.replace(
         first.asked,

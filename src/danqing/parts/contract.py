@@ -45,9 +45,9 @@ class Key:
         """A fresh generator seeded with the first 8 bytes of BLAKE2b of the path."""
         return self.seed(torch.Generator())
 
-    def seed(self, generator: torch.Generator) -> torch.Generator:
-        """The same generator, begun anew for this key."""
-        digest = hashlib.blake2b(repr(self.path).encode(), digest_size=8).digest()
+    def seed(self, generator: torch.Generator, *names: int | str) -> torch.Generator:
+        """The same generator, begun anew for this key, or for the key of a part."""
+        digest = hashlib.blake2b(repr((*self.path, *names)).encode(), digest_size=8).digest()
         return generator.manual_seed(int.from_bytes(digest, "little") >> 1)
 
     def normal(self, *shape: int) -> Tensor:
@@ -61,16 +61,27 @@ class Key:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Keys:
-    """One key per picture of a batch, so that no picture's draws depend on its neighbours."""
+    """One key per picture of a batch, so that no picture's draws depend on its neighbours.
 
-    keys: tuple[Key, ...]
+    Args:
+        whole: the pictures' keys.
+        part: which part of each is meant; of the whole where there is none.
+    """
+
+    whole: tuple[Key, ...]
+    part: tuple[int | str, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return len(self.whole)
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """Picture by picture."""
+        return tuple(key.at(*self.part) for key in self.whole) if self.part else self.whole
 
     def at(self, *names: int | str) -> Keys:
-        """The keys of a part, picture by picture."""
-        return Keys(tuple(key.at(*names) for key in self.keys))
+        """The keys of a part."""
+        return Keys(self.whole, (*self.part, *names))
 
     def normal(self, *shape: int) -> Tensor:
         """(batch, *shape) standard normal numbers."""
@@ -82,9 +93,9 @@ class Keys:
 
     def _filled(self, draw: Callable[..., Tensor], shape: tuple[int, ...]) -> Tensor:
         """What each key draws alone, by one generator and into one tensor: twice as fast for small pictures."""
-        drawn, generator = torch.empty(len(self.keys), *shape), torch.Generator()
-        for key, row in zip(self.keys, drawn.unbind(), strict=True):
-            draw(row, generator=key.seed(generator))
+        drawn, generator = torch.empty(len(self), *shape), torch.Generator()
+        for key, row in zip(self.whole, drawn.unbind(), strict=True):
+            draw(row, generator=key.seed(generator, *self.part))
         return drawn
 
 

@@ -25,8 +25,8 @@ class Mover:
         self.player, self.turn = player, 0
         self.names = list(names)
         self.parameters = list(player.parameters)
-        matrices = [p for p in self.parameters if p.ndim >= 2]
-        others = [p for p in self.parameters if p.ndim < 2]
+        matrices = [p for p in self.parameters if p.ndim >= 2 or not player.decay]  # one group costs less than two
+        others = [p for p in self.parameters if p.ndim < 2 and player.decay]
         groups = [{"params": matrices, "weight_decay": player.decay}, {"params": others, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW([g for g in groups if g["params"]], lr=1.0, betas=player.betas, fused=True)
         self.averages = {life: [p.detach().clone() for p in self.parameters] for life in player.averages}
