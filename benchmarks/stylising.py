@@ -3,7 +3,8 @@
 Every photograph of a folder is painted in the style of every painting of another, at 512 × 512 pixels, by both painters in the
 box, at several strengths. Beside them stand photographs blended with the paintings, pixel by pixel, in the same proportions.
 Two judges say how far each is from the painting in style, and from the photograph in what is shown: VGG16, by the measures of
-Gatys et al. 2016 (equations 1 and 4, each as a share of what is asked), and EfficientNet-Lite0, as `danqing stylize` tells it.
+Gatys et al. 2016 (equations 1 and 4, each as a share of what is asked), by which `gatys` paints, and EfficientNet-Lite0, which
+neither painter knows.
 All pictures of full strength are shown, unpicked.
 """
 
@@ -26,7 +27,7 @@ from danqing.maths.seen import to_network
 from danqing.metrics.measured import Measured, mean_of
 from danqing.paint import Session, load
 from danqing.painters.start_pictures import read_picture
-from danqing.parts.perceptual import Perceptual, grams, styles_apart
+from danqing.parts.perceptual import Perceptual, grams, on_white, styles_apart
 from danqing.parts.vgg import vgg
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
@@ -45,7 +46,7 @@ class Judges:
     @torch.no_grad()
     def __call__(self, picture: Pixels, photo: Pixels, style: Pixels) -> tuple[float, ...]:
         """To the painting in style, and to the photograph in what is shown; first by VGG16, then by EfficientNet."""
-        x, start, asked = (to_network(pixels)[None] for pixels in (picture, photo, style))
+        x, start, asked = (on_white(to_network(pixels)[None]) for pixels in (picture, photo, style))
         mine, known = self._maps(x), self._maps(start)
         # Strokes as wide as in a painting of as many pixels.
         scale = (x[0, 0].numel() / asked[0, 0].numel()) ** 0.5

@@ -13,8 +13,9 @@ from painters import MODEL, PICTURES, write_painter
 from safetensors.numpy import load
 from torch.nn import functional as F
 
+from danqing.conditions.condition import Encoded
 from danqing.conditions.conditioner import fit
-from danqing.conditions.text import BLUR, TextCondition
+from danqing.conditions.text import BLUR, TextCondition, Words
 from danqing.errors import AssetError
 from danqing.painters.card import card
 from danqing.painters.painter import open_painter
@@ -90,17 +91,27 @@ def test_a_faint_word_hardly_changes_what_is_said() -> None:
     assert float(F.cosine_similarity(said("blue dog"), said("dog"), dim=0)) < 0.9
 
 
-def test_vectors_are_blurred_in_training_only(condition: TextCondition) -> None:
+def test_words_are_blurred_in_training_only_and_each_by_its_own_key(condition: TextCondition) -> None:
+    """So that words read twice are the same, and whoever stands beside them does not matter."""
     encoder = condition.encoder(32)
-    values = encoder.collate([condition.parse("red apple"), None])
-    with torch.no_grad():
-        torch.manual_seed(0)
-        trained = encoder.train()(*values)
-        painted, again = encoder.eval()(*values), encoder(*values)
+    value = Words(alternatives=(("red apple", "apple"), ("红苹果",)))
+    drawn = [condition.draw(value, Key(0)), None, condition.draw(value, Key(1)), condition.parse("red apple")]
+
+    def seen(values: list[Words | None]) -> Encoded:
+        with torch.no_grad():
+            found: Encoded = encoder(*encoder.collate(values))
+        return found
+
     assert condition.config.blur == BLUR
-    assert torch.equal(painted.vector, again.vector)
-    assert not torch.allclose(trained.vector[0], painted.vector[0])
-    assert torch.equal(trained.vector[1], painted.vector[1]), "where nothing is said there is nothing to blur"
+    trained, again, painted = seen(drawn), seen(drawn), (encoder.eval(), seen(drawn))[1]
+    assert torch.equal(trained.vector, again.vector)
+    assert torch.equal(trained.tokens, again.tokens)
+    for row, blurred in enumerate((True, False, True, False)):
+        assert torch.allclose(trained.vector[row], painted.vector[row], atol=1e-6) is not blurred, "a wish is not blurred"
+        alone = (encoder.train(), seen(drawn[row : row + 1]))[1]
+        torch.testing.assert_close(alone.vector[0], trained.vector[row])
+        torch.testing.assert_close(alone.tokens[0], trained.tokens[row])
+    assert str(drawn[0]) != str(drawn[2]) or not torch.allclose(trained.vector[0], trained.vector[2])
 
 
 def test_the_reader_is_nowhere_registered_or_copied(condition: TextCondition) -> None:

@@ -1,16 +1,18 @@
 """Proposals: read off the pictures, possible on the machine, and each with its reason."""
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from danqing.config import write_toml
 from danqing.data.picture_set import import_pictures
-from danqing.data.proposals import ENOUGH, RATE, REDUCED_RATE, SECONDS, Proposal, propose
+from danqing.data.proposals import ENOUGH, RATE, REDUCED_RATE, SECONDS, Proposal, propose, reader
 from danqing.data.rendering import png
 from danqing.data.source import Item, LeftOut, Source
-from danqing.painters.settings import resolve
+from danqing.painters.settings import resolve, run_folder
 from danqing.parts.distilled_text import open_distilled
 
 
@@ -98,8 +100,8 @@ def test_only_what_was_proposed_is_given_reasons_for(tmp_path: Path) -> None:
 class Told(Noise):
     """Pictures with captions, in two styles."""
 
-    def __init__(self, captions: dict[str, tuple[str, ...]]) -> None:
-        super().__init__(4, (16, 16, 3))
+    def __init__(self, captions: dict[str, tuple[str, ...]], count: int = 4) -> None:
+        super().__init__(count, (16, 16, 3))
         self.captions = captions
 
     def items(self) -> Iterator[Item | LeftOut]:
@@ -114,6 +116,7 @@ class Told(Noise):
     [
         ({"en": ("a red apple",), "zh": ("红苹果",)}, "distilled"),
         ({"fr": ("un rossignol enrhumé",)}, None),
+        ({"en": ("a small red apple on the wooden table in the sun",), "fr": ("rossignol",)}, None),  # half of what is drawn
         ({"en": ("IMG2034 DSC0001",)}, None),
         ({}, None),
     ],
@@ -122,21 +125,52 @@ def test_words_that_the_reader_knows_are_read_by_it(
     tmp_path: Path, captions: dict[str, tuple[str, ...]], text: str | None
 ) -> None:
     pictures = import_pictures(Told(captions), tmp_path / "set")
-    assert propose(pictures).text == text
-    found, reasons = resolve(pictures, {})
+    assert (reader(pictures.pictures) or (None,))[0] == text
+    found, reasons = resolve(pictures, {"held_out": False})
     assert found.text == text
-    assert any("knows 100%" in reason for reason in reasons) is (text is not None)
+    assert any("it knows 100%" in reason for reason in reasons) is (text is not None)
     # Who chooses is told nothing; where no words are learnt nothing reads them.
     assert resolve(pictures, {"text": "trained"})[0].text == "trained"
     for given in ({"conditions": ["style"]}, {"family": "pix2pix", "from_style": "ink"}, {"family": "vq"}):
-        found, reasons = resolve(pictures, given)
+        found, reasons = resolve(pictures, {"held_out": False, **given})
         assert found.text is None
         assert not any("knows" in reason for reason in reasons)
 
 
+def test_only_captions_that_will_be_learnt_speak_for_a_reader(tmp_path: Path) -> None:
+    """With captions on what is held out alone, no words are learnt, and none is to be read."""
+    held: set[str] = set()
+
+    class Half(Told):
+        def items(self) -> Iterator[Item | LeftOut]:
+            for item in super().items():
+                assert isinstance(item, Item)
+                yield dataclasses.replace(item, captions=self.captions if item.place in held else {})
+
+    apple: dict[str, tuple[str, ...]] = {"en": ("a red apple",)}
+    held |= {str(number) for number in import_pictures(Half(apple, 60), tmp_path / "first").split("held_out").tolist()}
+    pictures = import_pictures(Half(apple, 60), tmp_path / "second")
+    assert sum(bool(picture.captions) for picture in pictures.pictures) == len(held) > 0
+    assert resolve(pictures, {})[0].text is None
+
+
+def test_a_run_goes_on_with_the_reader_that_it_was_begun_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one of a time when nothing was proposed."""
+    monkeypatch.setenv("DANQING_HOME", str(tmp_path))
+    pictures = import_pictures(Told({"en": ("a red apple",)}), tmp_path / "sets" / "set")
+    given = {"name": "mine", "held_out": False}
+    assert resolve(pictures, given)[0].text == "distilled"
+    (folder := run_folder("mine")).mkdir(parents=True)
+    for text in (None, "trained"):
+        begun = resolve(pictures, given)[0].model_copy(update={"text": text})
+        (folder / "settings.toml").write_bytes(write_toml(begun.plain()))
+        assert resolve(pictures, given)[0].text == text
+
+
 def test_a_reader_knows_words_that_it_has_whole() -> None:
-    reader = open_distilled()
-    assert reader.knows("Sad robot, with a red hat!") == (6, 6)
-    assert reader.knows("rothaariges Mädchen") == (0, 2)
-    assert reader.knows("航天员 cat") == (3, 3)  # two pieces, and a word
-    assert reader.knows("") == (0, 0)
+    known = open_distilled()
+    assert known.knows("Sad robot, with a red hat!") == (6, 6)
+    assert known.knows("rothaariges Mädchen") == (0, 2)
+    assert known.knows("航天员 cat") == (4, 4)  # three characters, and a word
+    assert known.knows("りんごを食べる猫")[0] < 6
+    assert known.knows("") == (0, 0)

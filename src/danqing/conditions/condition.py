@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from danqing.parts.contract import Key
 from danqing.words import Picture
 
+ATTEMPTS = 4
+"""Draws of `Condition.another`."""
 V = TypeVar("V")
 Pixels = UInt8[np.ndarray, "height width channels"]
 """A decoded picture: uint8, 1, 3 or 4 channels, straight (not premultiplied) alpha."""
@@ -96,6 +98,18 @@ class Condition(ABC, Generic[V]):
 
     def remembered(self, key: Key) -> V | None:
         """A value it learnt, drawn at random; `None` where it keeps none."""
+        return None
+
+    def says(self, value: V, other: V) -> bool:
+        """Whether the other says of a picture nothing but what this value does."""
+        return bool(value == other)
+
+    def another(self, value: V, key: Key) -> V | None:
+        """A value it learnt that says something else, drawn at random; `None` where none was found in a few draws."""
+        for attempt in range(ATTEMPTS):
+            found = self.remembered(key.at(attempt))
+            if found is None or not self.says(value, found):
+                return found
         return None
 
     def unheeded(self, value: V) -> str | None:

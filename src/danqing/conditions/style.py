@@ -57,7 +57,7 @@ class StyleCondition(Condition[Mix]):
         """`noto`, or `noto:0.7,twemoji:0.3`; weights are scaled to sum to 1."""
         mix: dict[str, float] = {}
         for part in (part.strip() for part in text.split(",")):
-            name, _, weight = part.partition(":")
+            name, _, weight = (each.strip() for each in part.partition(":"))
             if name not in self.names:
                 raise WishError(f"there is no style '{name}': {choices(name, self.names)}")
             mix[name] = mix.get(name, 0.0) + weight_of(part, weight)

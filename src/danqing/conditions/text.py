@@ -42,11 +42,14 @@ ARTICLES = re.compile(r"^(?:an?|the)\s+", re.IGNORECASE)
 class Words:
     """What a caption or a prompt says: alternatives by language when read from a picture, weighted parts when drawn or asked.
 
-    `parts` are (text, weight) in order. `alternatives` hold the captions of one language each, the best first.
+    `parts` are (text, weight) in order. `alternatives` hold the captions of one language each, the best first. What was drawn
+    of them to be learnt from keeps in `said` all that is said of its picture, and in `luck` the key of its blur (`BLUR`).
     """
 
     parts: tuple[tuple[str, float], ...] = ()
     alternatives: tuple[tuple[str, ...], ...] = ()
+    said: frozenset[str] = dataclasses.field(default=frozenset(), compare=False, repr=False)
+    luck: Key | None = dataclasses.field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         return "".join(text if weight == 1 else f"({text}:{weight:g})" for text, weight in self.parts)
@@ -137,7 +140,8 @@ class TextCondition(Condition[Words]):
         language, label, other = key.uniform(3).tolist()
         group = value.alternatives[int(language * len(value.alternatives))]
         caption = group[0] if label < self.LABEL else group[int(other * len(group))]
-        return Words(((caption, 1.0),))
+        said = frozenset(caption for group in value.alternatives for caption in group)
+        return Words(((caption, 1.0),), said=said, luck=key.at("blur"))
 
     def widened(self, pictures: Sequence[Picture], name: str) -> TextCondition:
         """It reads these pictures' captions too, and remembers them beside its own."""
@@ -148,7 +152,11 @@ class TextCondition(Condition[Words]):
         """One of the captions it was trained with."""
         if not self.learnt:
             return None
-        return Words(((self.learnt[int(key.uniform(1).item() * len(self.learnt))], 1.0),))
+        return Words(((self.learnt[int(key.uniform(1).item() * len(self.learnt))], 1.0),), luck=key.at("blur"))
+
+    def says(self, value: Words, other: Words) -> bool:
+        """Whether the other is among all that is said of the value's picture."""
+        return str(other) in {str(value), *value.said}
 
     def shares(self, alternatives: tuple[tuple[str, ...], ...], places: dict[str, int]) -> list[tuple[int, float]]:
         """How often `draw` takes each caption; captions are numbered by `places`, which grows."""
@@ -280,7 +288,8 @@ class FrozenTextEncoder(Encoder):
         self.absent = nn.Parameter(torch.zeros(width))
 
     def collate(self, values: list[Words | None]) -> tuple[Tensor, ...]:
-        """Tokens (batch, length, inner), weights and mask (batch, length), and the texts' vectors (batch, outer)."""
+        """Tokens (batch, length, inner), weights and mask (batch, length), the texts' vectors (batch, outer), and what blurs
+        tokens and vectors, which is empty but in training."""
         tokens, sums = torch.zeros(len(values), self.length, self.frozen.width), torch.zeros(len(values), self.frozen.width)
         weights, mask = torch.ones(len(values), self.length), torch.zeros(len(values), self.length, dtype=torch.bool)
         for row, value in enumerate(values):
@@ -293,7 +302,18 @@ class FrozenTextEncoder(Encoder):
             count = min(self.length, len(found))
             tokens[row, :count], weights[row, :count], mask[row, :count] = found[:count], loud[:count], True
             sums[row] = (found * loud[:, None]).sum(0) / len(found) ** 0.5
-        return tokens, weights, mask, self.frozen.summary(sums)
+        return tokens, weights, mask, self.frozen.summary(sums), *self._blurs(values)
+
+    def _blurs(self, values: list[Words | None]) -> tuple[Tensor, Tensor]:
+        """Each row's by the key that its words were drawn with: the same however often it is read, whatever its neighbours."""
+        blur, places = self.condition.config.blur, self.length if self.training and self.condition.config.blur else 0
+        near = torch.zeros(len(values), places, self.frozen.width)
+        whole = torch.zeros(len(values), self.frozen.summary_width if places else 0)
+        for row, value in enumerate(values):
+            if places and value is not None and value.luck is not None:
+                near[row] = blur * value.luck.normal(*near.shape[1:])
+                whole[row] = blur * value.luck.at("whole").normal(whole.shape[1])
+        return near, whole
 
     def begin(self, values: Sequence[Words | None], key: Key) -> None:
         """Learn which captions say the same, where pictures have several."""
@@ -301,15 +321,13 @@ class FrozenTextEncoder(Encoder):
 
     def forward(self, *collated: Tensor) -> Encoded:
         """Tokens (batch, length, width); pictures without words have the learnt vector `absent` and no token."""
-        tokens, weights, mask, vectors = collated
-        tokens, vectors = self._blurred(self.frozen.spread(tokens)), self._blurred(vectors * vectors.shape[-1] ** 0.5)
+        tokens, weights, mask, vectors, near, whole = collated
         # Both with numbers around 1, as layers like them.
+        tokens, vectors = self.frozen.spread(tokens), vectors * vectors.shape[-1] ** 0.5
+        if near.shape[1]:
+            tokens, vectors = tokens + near, vectors + whole
         mapped, vector = self.token_map(tokens) * weights[..., None], self.vector_map(vectors)
         return Encoded(mapped, mask, torch.where(mask.any(1, keepdim=True), vector, self.absent.to(vector.dtype)))
-
-    def _blurred(self, x: Tensor) -> Tensor:
-        blur = self.condition.config.blur
-        return x + blur * torch.randn_like(x) if self.training and blur else x
 
 
 def _map(inner: int, width: int, deep: bool) -> nn.Module:

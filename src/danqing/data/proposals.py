@@ -25,7 +25,8 @@ SIZES = (16, 32, 64, 128)
 ENOUGH = 30_000
 """Pictures to be seen before shapes appear; a size at which the time does not suffice for so many is too large."""
 FAMILIAR = 0.9
-"""Share of the captions' words that a reader must know to be proposed; it learns to paint from words sooner (decision 10)."""
+"""Share of the captions' words, in each language, that a reader must know to be proposed; painters learn sooner from what it
+says of them (decision 10)."""
 _SAMPLE = 256
 
 
@@ -37,7 +38,6 @@ class Proposal:
         size: (height, width) in pixels.
         channels: 1 gray, 3 colour, 4 colour with transparency.
         fit: how pictures of other shapes are brought to the size.
-        text: "distilled" where the reader that comes along knows nearly all words of the captions, else `None`.
         batch: pictures per update.
         model: the size of the network.
         pictures_seen: how long to train.
@@ -48,7 +48,6 @@ class Proposal:
     size: tuple[int, int]
     channels: Literal[1, 3, 4]
     fit: Literal["pad", "crop"]
-    text: Literal["distilled"] | None
     batch: int
     model: Literal["small", "medium"]
     pictures_seen: int
@@ -67,9 +66,7 @@ def propose(pictures: PictureSet, threads: int | None = None, rate: float | None
     threads = threads or _threads()
     rate = threads * (rate or (REDUCED_RATE if reduced_precision(torch.device("cpu"), "auto") else RATE))
     shapes = pictures.shapes()
-    chosen = np.linspace(0, len(pictures) - 1, min(_SAMPLE, len(pictures))).astype(np.int64).tolist()
-    sample = [pictures.raw(i) for i in chosen]
-    text, why_text = _text([pictures.pictures[i] for i in chosen])
+    sample = [pictures.raw(i) for i in _evenly(len(pictures))]
     side, why_side = _side(int(np.median(shapes[:, :2].max(1))), threads, rate)
     channels, why_channels = _channels(sample)
     fit, why_fit = _fit(shapes, channels)
@@ -82,12 +79,30 @@ def propose(pictures: PictureSet, threads: int | None = None, rate: float | None
         "size": why_side,
         "channels": why_channels,
         "fit": why_fit,
-        **why_text,
         "batch": f"batches of {batch}: the set holds {len(pictures):,} pictures",
         "model": f"the {model} model: {why_model}",
         "pictures_seen": f"{seen:,} pictures seen: {length}",
     }
-    return Proposal((side, side), channels, fit, text, batch, model, seen, threads, reasons)
+    return Proposal((side, side), channels, fit, batch, model, seen, threads, reasons)
+
+
+def reader(pictures: Sequence[Picture]) -> tuple[Literal["distilled"], str] | None:
+    """What should read the words of these pictures (at most 256 of them are looked at), and why; `None` where a reader trained
+    with the painter should, for there are none, or in some language words that no other knows."""
+    known: dict[str, list[tuple[int, int]]] = {}
+    for place in _evenly(len(pictures)):
+        for language, group in pictures[place].captions.items():
+            if group:
+                known.setdefault(language, []).append(open_distilled().knows(group[0]))
+    shares = [sum(whole for whole, _ in told) / max(1, sum(count for _, count in told)) for told in known.values()]
+    if min(shares, default=0.0) < FAMILIAR:
+        return None
+    return "distilled", f"words read by the reader that comes along: it knows {min(shares):.0%} of the captions' or more"
+
+
+def _evenly(count: int) -> list[int]:
+    found: list[int] = np.linspace(0, count - 1, min(_SAMPLE, count)).astype(np.int64).tolist()
+    return found
 
 
 def _side(median: int, threads: int, rate: float) -> tuple[int, str]:
@@ -109,16 +124,6 @@ def _channels(sample: Sequence[Pixels]) -> tuple[Literal[1, 3, 4], str]:
     if gray >= 0.95:
         return 1, f"1 channel: {gray:.0%} of the pictures are gray"
     return 3, f"3 channels: the pictures are in colour and {'hardly any' if clear else 'none'} of them is transparent"
-
-
-def _text(pictures: Sequence[Picture]) -> tuple[Literal["distilled"] | None, dict[str, str]]:
-    reader = open_distilled()
-    found = [reader.knows(group[0]) for picture in pictures for group in picture.captions.values() if group]
-    count = sum(words for _, words in found)
-    share = sum(known for known, _ in found) / max(count, 1)
-    if share < FAMILIAR:
-        return None, {}
-    return "distilled", {"text": f"words read by the reader that comes along: it knows {share:.0%} of those in the captions"}
 
 
 def _is_gray(pixels: Pixels) -> bool:

@@ -391,7 +391,7 @@ class _Residual(nn.Module):
 
 # --- presets -----------------------------------------------------------------------------------------------------------
 
-PIXELS: dict[str, Any] = {"critic": "pixels", "gamma": 1.0, "sure": 0.6, "lead": 2.0, "lr": 5e-4}
+PIXELS: dict[str, Any] = {"critic": "pixels", "heed": False, "gamma": 1.0, "sure": 0.6, "lead": 2.0, "lr": 5e-4}
 PRESETS: dict[str, dict[str, Any]] = {
     "small": {"widths": [96, 64, 32]},
     "medium": {},

@@ -167,7 +167,7 @@ def steepness(verdicts: Float[Tensor, "batch judges"], seen: Sequence[Tensor]) -
 
 
 def mistaken(conditions: Conditions, values: Values, keys: Keys) -> dict[str, list[Any]] | None:
-    """The values, in each row one that was asked for exchanged for one that its condition remembers, perhaps the same.
+    """The values, in each row one that was asked for exchanged for another that its condition remembers.
 
     Nothing is taken from other rows. Rows that ask for nothing that is remembered stay as they are; `None` where no condition
     remembers anything.
@@ -177,8 +177,9 @@ def mistaken(conditions: Conditions, values: Values, keys: Keys) -> dict[str, li
         return None
     changed = {name: list(column) for name, column in values.items()}
     for row, (key, luck) in enumerate(zip(keys.keys, keys.uniform(1)[:, 0].tolist(), strict=True)):
-        asked = [name for name in known if changed[name][row] is not None]
+        asked = [name for name in known if name in changed and changed[name][row] is not None]
         if asked:
             name = asked[int(luck * len(asked))]
-            changed[name][row] = conditions[name].remembered(key.at(name))
+            other = conditions[name].another(changed[name][row], key.at(name))
+            changed[name][row] = changed[name][row] if other is None else other
     return changed

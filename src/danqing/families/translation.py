@@ -42,7 +42,8 @@ class TranslationConfig(PlayerConfig):
         backbone: of the painter.
         sight: "pixels" for a critic of patches, "projected" for one who looks through a network that knows photographs.
         critic: channels of the first layer of a critic of patches.
-        view, gamma, lazy: of a projected critic, as of `danqing.families.gan.GanConfig`.
+        view, gamma, lazy: of a projected critic, as of `danqing.families.gan.GanConfig`; it also learns from pictures beside
+            styles that are not theirs.
         lead: the critic's learning rate over the painter's.
     """
 

@@ -35,7 +35,7 @@ from danqing.painters.card import card
 from danqing.painters.painter import TUNING, Painter, PainterFacts, open_painter, write
 from danqing.painters.registry import build, entry, settings
 from danqing.painters.rehearsal import Rehearsal, rehearsed
-from danqing.painters.settings import Settings
+from danqing.painters.settings import Settings, choose, run_folder
 from danqing.painters.snapshot import averages, newest
 from danqing.parts.contract import Family, Key
 from danqing.parts.low_rank import adapt, folded
@@ -167,7 +167,7 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
     Raises:
         TrainingError: nothing is left to train on, or the run exists with other settings.
     """
-    folder = home() / "runs" / s.name
+    folder = run_folder(s.name)
     before = _before(folder, s)
     torch.manual_seed(Key(s.seed).at("weights").generator().initial_seed())  # first weights are drawn by torch's own layers
     torch.set_num_threads(s.threads)
@@ -175,7 +175,7 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
         size=s.size, channels=s.channels, fit=s.fit, background=s.background, denoise=s.denoise, segment=s.segment
     )
     prepared = prepare(pictures, preparation)
-    chosen, beside = _choose(pictures, s), None
+    chosen, beside = choose(pictures, s), None
     kind = entry(s.family).family
     if kind.translates is not None:
         assert s.from_style is not None
@@ -239,20 +239,6 @@ def _conditions(
     return conditions
 
 
-def _choose(pictures: PictureSet, s: Settings) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Numbers of the pictures to train on."""
-    chosen = pictures.split("train", "pair" if s.held_out == "pairs" else None) if s.held_out else np.arange(len(pictures))
-    if s.groups is not None:
-        known = {picture.facts["group"] for picture in pictures.pictures if "group" in picture.facts}
-        wrong = next((group for group in s.groups if group not in known), None)
-        if wrong is not None:
-            raise TrainingError(f"the set '{s.data}' has no group '{wrong}': {choices(wrong, known)}")
-        chosen = np.array([i for i in chosen if pictures.pictures[i].facts.get("group") in s.groups], dtype=np.int64)
-    if not len(chosen):
-        raise TrainingError(f"the set '{s.data}' has no picture to train on: add pictures, or set held_out=false")
-    return chosen
-
-
 def _before(folder: Path, s: Settings) -> Settings | None:
     """The settings a run was begun with, if it was; refuse to go on with others."""
     path = folder / "settings.toml"
@@ -274,7 +260,7 @@ def averages_kept(painter: Painter) -> dict[int, dict[str, torch.Tensor]]:
 
     They are in the newest snapshot of its run. Where that is gone, or went on since, there are none.
     """
-    folder, mine = home() / "runs" / painter.name, painter.family.state_dict()
+    folder, mine = run_folder(painter.name), painter.family.state_dict()
     try:
         stored = Settings.read(read_toml(folder / "settings.toml"), str(folder)).stored
         snapshot = newest(folder)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import Field, field_validator
 
 from danqing.conditions.text import NETWORKS
-from danqing.config import Config, merge
+from danqing.config import Config, merge, read_toml
 from danqing.data.picture_set import PictureSet
-from danqing.data.proposals import SECONDS, propose
-from danqing.errors import ConfigError, choices
+from danqing.data.proposals import SECONDS, propose, reader
+from danqing.errors import ConfigError, TrainingError, choices
+from danqing.files import home
 from danqing.painters import sides, starting
 from danqing.painters.painter import open_painter
 from danqing.painters.registry import entry, settings
@@ -156,11 +159,6 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
         proposed["channels"], reasons["channels"] = 3, "3 channels: styles by example are of pictures in colour"
     if not family.learns:
         raise ConfigError("the family paints without training: use 'danqing stylize', or name a family that learns")
-    learnt = given.get("conditions", proposed.get("conditions"))
-    if given.get("start_from") or family.examples or not family.conditional or (learnt is not None and "text" not in learnt):
-        reasons.pop("text", None)
-    else:
-        proposed["text"] = proposal.text
     most = family.batch
     if most is not None and most < proposal.batch:
         proposed["batch"], reasons["batch"] = most, f"batches of {most}: a game needs many updates more than exact ones"
@@ -173,8 +171,48 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
         raise ConfigError("pictures_seen and seconds were given: give one of them, or train from nothing")
     told = merge(proposed, given)
     settings(str(told.get("family", "diffusion")), told["model"])  # a wrong model setting is told before anything is read
+    found = Settings.read(told)
+    reads = family.conditional and not (family.translates or family.examples or found.start_from)
+    if reads and "text" not in given:
+        found, reasons = _read_by(pictures, found, reasons)
     own = {name for name in given if name != "model" or "preset" in given["model"]}
-    return Settings.read(told), tuple(why for name, why in reasons.items() if name not in own)
+    return found, tuple(why for name, why in reasons.items() if name not in own)
+
+
+def _read_by(pictures: PictureSet, s: Settings, reasons: dict[str, str]) -> tuple[Settings, dict[str, str]]:
+    """With what reads the words: as the run was begun, or as the captions of the pictures that will be learnt suggest."""
+    begun = run_folder(s.name) / "settings.toml"
+    if begun.is_file():
+        return s.model_copy(update={"text": read_toml(begun).get("text")}), reasons
+    if s.conditions is not None and "text" not in s.conditions:
+        return s, reasons
+    proposed = reader([pictures.pictures[i] for i in choose(pictures, s)])
+    if proposed is None:
+        return s, reasons
+    return s.model_copy(update={"text": proposed[0]}), reasons | {"text": proposed[1]}
+
+
+def run_folder(name: str) -> Path:
+    """Where a run is kept."""
+    return home() / "runs" / name
+
+
+def choose(pictures: PictureSet, s: Settings) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Numbers of the pictures to train on.
+
+    Raises:
+        TrainingError: there is none, or no such group.
+    """
+    chosen = pictures.split("train", "pair" if s.held_out == "pairs" else None) if s.held_out else np.arange(len(pictures))
+    if s.groups is not None:
+        known = {picture.facts["group"] for picture in pictures.pictures if "group" in picture.facts}
+        wrong = next((group for group in s.groups if group not in known), None)
+        if wrong is not None:
+            raise TrainingError(f"the set '{s.data}' has no group '{wrong}': {choices(wrong, known)}")
+        chosen = np.array([i for i in chosen if pictures.pictures[i].facts.get("group") in s.groups], dtype=np.int64)
+    if not len(chosen):
+        raise TrainingError(f"the set '{s.data}' has no picture to train on: add pictures, or set held_out=false")
+    return chosen
 
 
 def fingerprint(s: Settings) -> str:

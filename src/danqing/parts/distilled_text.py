@@ -69,15 +69,16 @@ class DistilledText:
     def knows(self, text: str) -> tuple[int, int]:
         """Of how many of the text's words there are vectors of their own, and how many words it has.
 
-        Where no spaces are written, each piece counts as a word, and single characters are known: Chinese names are made so.
+        Where no spaces are written, each character counts as a word.
         """
         known = count = 0
         for word in WORDS.findall(text):
-            pieces = self.tokenizer.encode(word).ids
+            found = self.tokenizer.encode(word)
             if UNSPACED.search(word):
-                known, count = known + sum(piece > 0 for piece in pieces), count + len(pieces)
+                known += sum(len(token) for token, piece in zip(found.tokens, found.ids, strict=True) if piece)
+                count += sum(map(len, found.tokens))
             else:
-                known, count = known + (len(pieces) == 1 and pieces[0] > 0), count + 1
+                known, count = known + (len(found.ids) == 1 and found.ids[0] > 0), count + 1
         return known, count
 
     def spread(self, tokens: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch width"]:

@@ -101,14 +101,14 @@ class Loop:
 
     def _turn(self, name: str, mover: Mover, batch: Batch, count: int) -> dict[str, float]:
         clock, key = Clock(self.seen, mover.turn), self.key.at(name, mover.turn)
-        for parameter in mover.parameters:  # no other has a gradient
-            parameter.grad = None
         with self._alone(mover):
             sums, stats = self._gradients(name, batch, key, clock, count)
         norm = mover.gradient_norm()
         if not all(map(math.isfinite, (float(norm), *sums.values()))):
             raise TrainingError(self._blame(name, batch, sums))
         mover.move(self.seen, norm)
+        for parameter in mover.parameters:  # no other's gradients are on
+            parameter.grad = None
         with torch.no_grad():
             self.learner.after(name, stats, key, clock)
         return {part: value / count for part, value in sums.items()} | {"gradient": float(norm)}

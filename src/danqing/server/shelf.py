@@ -84,7 +84,7 @@ def check(found: PainterOut, conditions: dict[str, str], pictures: dict[str, Any
         if known[name].pictures:
             raise WishError(f"{found.name} takes '{name}' from pictures: name uploaded ones in 'pictures'")
         allowed = known[name].names
-        asked = [part.partition(":")[0].strip() for part in text.split(",") if part.strip()] if allowed else []
+        asked = [part.partition(":")[0].strip() for part in text.split(",")] if allowed else []
         stray = next((each for each in asked if each not in allowed), None)
         if stray is not None:
             raise WishError(f"there is no {name} '{stray}': {choices(stray, allowed)}")
