@@ -17,7 +17,7 @@ from danqing.conditions.conditioner import drop, fit
 from danqing.families.gan import Gan, _Modulated
 from danqing.families.rivals import mistaken, steepness, told_apart
 from danqing.parts.augmenting import augmented
-from danqing.parts.contract import Asked, Clock, Key, Keys, Plan
+from danqing.parts.contract import Asked, Batch, Clock, Key, Keys, Plan
 from danqing.words import Picture
 
 BATCH = stream().batch(range(8))
@@ -128,6 +128,24 @@ def test_no_name_of_a_picture_is_mistaken_for_it() -> None:
     assert len(own) <= 5, "that four draws find nothing else is rare"
     assert all(found["text"][row] is values[row] for row in own), "and then nothing is exchanged"
     assert len({str(words) for words in found["text"]}) > 3
+
+
+@pytest.mark.parametrize("player", ["critic", "painter"])
+def test_words_are_heeded_picture_by_picture(player: str) -> None:
+    """In training too, where the reader in the box is blurred: a part of a batch costs what it costs in the whole."""
+    names = ("red apple", "green pear", "blue fish", "dog")
+    conditions = fit([Picture(str(n), {"en": (name,)}) for n, name in enumerate(names)], "distilled")
+    text = conditions["text"]
+    torch.manual_seed(0)
+    learner = Gan(game().config.model_copy(update={"critic": "projected", "view": 16}), conditions, 3, 0, (16, 16)).train()
+    read = [text.read(Picture("0", {"en": (names[row % 4],)}), np.zeros((2, 2, 3), np.uint8)) for row in range(8)]
+    batch = Batch(
+        BATCH.pictures, {"text": [text.draw(words, key) for words, key in zip(read, KEYS.keys, strict=True)]}, BATCH.rows
+    )
+    whole = learner.loss(batch, player, Key(1), Clock(0, 1)).parts
+    for number, piece in enumerate(batch.split(3)):
+        for name, part in learner.loss(piece, player, Key(1), Clock(0, 1)).parts.items():
+            torch.testing.assert_close(part, whole[name][3 * number : 3 * number + 3], rtol=1e-4, atol=1e-4)
 
 
 def test_a_batch_need_not_bring_every_condition() -> None:
