@@ -30,7 +30,7 @@ from danqing.families.gan import Gan as RealGan
 from danqing.families.gan import GanConfig
 from danqing.families.latent import CODEC, Latent, LatentConfig
 from danqing.families.translation import Pix2Pix, Pix2PixConfig
-from danqing.families.unpaired import Cut, CutConfig, CycleGan, CycleGanConfig
+from danqing.families.unpaired import PATCHES, Cut, CutConfig, CycleGan, CycleGanConfig
 from danqing.families.vae import Vae, VaeConfig
 from danqing.families.vq import Vq, VqConfig
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Learner, Loss, Plan, Player
@@ -339,7 +339,7 @@ def pix2pix(channels: int = 3, **changes: Any) -> Pix2Pix:
 
 def cyclegan(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> CycleGan:
     """Likewise."""
-    config = CycleGanConfig.read(merge({**TRANSLATION, "pool": 8}, changes))
+    config = CycleGanConfig.read(merge({**TRANSLATION, **PATCHES, "pool": 8}, changes))
     return CycleGan(config, {"palette": PALETTE}, channels, 0, size)
 
 

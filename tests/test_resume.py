@@ -143,7 +143,7 @@ FAMILIES: Mapping[str, dict[str, Any]] = {
     "vae": {"coder": CODER, "latent": 4},
     "vq": {"coder": CODER, "codes": 16, "adversarial": 0.1},
     "pix2pix": TRANSLATION,
-    "cyclegan": {**TRANSLATION, "pool": 4},
+    "cyclegan": {**TRANSLATION, "view": 16, "pool": 4},
     "cut": {**TRANSLATION, "width": 8, "patches": 4},
 }
 

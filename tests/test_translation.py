@@ -182,7 +182,7 @@ def test_the_cycle_of_the_identity_costs_only_its_noise() -> None:
 @pytest.mark.parametrize("build", [cyclegan, cut, pix2pix])
 def test_projected_critics_judge_each_painting_against_a_real_picture(build: Callable[..., CycleGan | Cut | Pix2Pix]) -> None:
     """Relativistic losses with penalties every so many turns; one loss for each picture, gradients for all who move."""
-    learner = build(sight="projected", gamma=2.0, lazy=4)
+    learner = build(sight="projected", view=16, gamma=2.0, lazy=4)
     check_players(learner.players(), learner)
     for turn in (0, 1):
         told = learner.loss(BATCH, "critic", Key(0), Clock(0, turn)).parts
@@ -200,7 +200,7 @@ def test_projected_critics_judge_each_painting_against_a_real_picture(build: Cal
 
 def test_a_projected_critic_learns_to_tell() -> None:
     """Of an identity that must become colours: within some updates it is sure."""
-    learner = cyclegan(sight="projected", gamma=1.0, lr=1e-9, lead=2e6)  # nobody else moves
+    learner = cyclegan(sight="projected", view=64, gamma=1.0, lr=1e-9, lead=2e6)  # nobody else moves
     loop = Loop(learner, seed=5)
     told = [loop.step(stream(64).batch(range(loop.seen, loop.seen + 8))) for _ in range(25)]
     assert told[-1]["critic/tell there"] < 0.6 * told[0]["critic/tell there"]

@@ -12,7 +12,7 @@ and none comes back. Each patch of a painting must be more like the patch of the
 picture, to the painter's own levels; likewise of pictures that are of the kind already.
 
 Painters are the U-Nets of `danqing.families.translation`, which begin as the identity. Critics judge patches, with hinges for
-losses, or they are those of `danqing.families.rivals`, who look through a network that knows photographs.
+losses, or they are those of `danqing.families.rivals`, who look through a network that knows photographs; CycleGAN's do.
 """
 
 from __future__ import annotations
@@ -38,15 +38,19 @@ class CycleGanConfig(TranslationConfig):
     """Settings of CycleGAN.
 
     Args:
+        sight, view: as of all translations; here critics look through a network, at pictures so large that they see pixels.
         cycle, identity: weights of the errors there and back, and of pictures that are of the kind already; a critic's is 1.
+            The paper's are 10 and 5, which suit critics of patches.
         pool: paintings of each kind that are kept to be shown to critics again.
         noise: standard deviation of what is added to a painting before the way back.
     """
 
-    cycle: float = Field(10.0, ge=0)
-    identity: float = Field(5.0, ge=0)
+    sight: Literal["projected", "pixels"] = "projected"
+    view: int = Field(128, ge=16)
+    cycle: float = Field(3.0, ge=0)
+    identity: float = Field(0.5, ge=0)
     pool: int = Field(50, ge=1)
-    noise: float = Field(0.03, ge=0)
+    noise: float = Field(0.08, ge=0)
 
 
 class CutConfig(TranslationConfig):
@@ -222,6 +226,7 @@ def _apart(one: Tensor, other: Tensor) -> Float[Tensor, " batch"]:
 
 # --- presets -----------------------------------------------------------------------------------------------------------
 
-CYCLEGAN_PRESETS: dict[str, dict[str, Any]] = {"small": SMALL, "medium": {}}
+PATCHES: dict[str, Any] = {"sight": "pixels", "cycle": 10.0, "identity": 5.0, "noise": 0.03}
+CYCLEGAN_PRESETS: dict[str, dict[str, Any]] = {"small": SMALL, "medium": {}, "patches": {**SMALL, **PATCHES}}
 CUT_PRESETS: dict[str, dict[str, Any]] = {"small": SMALL, "medium": {}}
 """Differences from the defaults by name."""
