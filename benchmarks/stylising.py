@@ -4,8 +4,7 @@ Every photograph of a folder is painted in the style of every painting of anothe
 box, at several strengths. Beside them stand photographs blended with the paintings, pixel by pixel, in the same proportions.
 Two judges say how far each is from the painting in style, and from the photograph in what is shown: VGG16, by the measures of
 Gatys et al. 2016 (equations 1 and 4, each as a share of what is asked), by which `gatys` paints, and EfficientNet-Lite0, which
-neither painter knows.
-All pictures of full strength are shown, unpicked.
+neither painter knows. All pictures of full strength are shown, unpicked.
 """
 
 from __future__ import annotations

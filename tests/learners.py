@@ -297,7 +297,7 @@ def dcgan(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: An
 
 def projected(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> RealGan:
     """Likewise, with a critic that looks through a network that knows photographs."""
-    return game(channels, size, **{"critic": "projected", "view": 16, "gamma": 5.0, "lead": 1.0, "lr": 2e-3, **changes})
+    return game(channels, size, **{"critic": "projected", "view": 16, "gamma": 5.0, "lead": 1.0, "lr": 1e-3, **changes})
 
 
 def flow(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> Flow:

@@ -361,7 +361,6 @@ def test_bfloat16_runs_and_stays_near_float32() -> None:
         loops = [Loop(build(name), seed=5, precision=precision) for precision in ("float32", "bfloat16")]
         exact, rough = (steps(loop, 3) for loop in loops)
         assert rough[0] == pytest.approx(exact[0], rel=0.05, abs=0.02)
-        # Adam's first updates are of one size, however small the slope.
-        assert rough[-1] == pytest.approx(exact[-1], rel=0.2, abs=0.02)
+        assert rough[-1] == pytest.approx(exact[-1], rel=0.1, abs=0.02)
         assert rough[-1] != exact[-1]
         assert all(tensor.dtype == torch.float32 for tensor in loops[1].tensors().values())

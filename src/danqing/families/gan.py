@@ -27,9 +27,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import Conditioner, drop
-from danqing.families.rivals import ProjectedCritic, mistaken, told_apart
+from danqing.families.rivals import BASE, Conditions, ProjectedCritic, mistaken, told_apart
 from danqing.parts.augmenting import augmented
 from danqing.parts.blocks import groups
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Key, Keys, LatentFamily, Loss, Plan, Player, Values
@@ -38,11 +37,8 @@ from danqing.parts.projection import SIDE, Projection
 from danqing.parts.rates import PlayerConfig
 from danqing.parts.symptoms import Symptom, overfitting
 
-Conditions = Mapping[str, Condition[Any]]
 FOLLOW = 0.01
 """What each update adds to the running mean style, and to how sure the critic is."""
-BASE = 4
-"""Rows and columns of the map that the verdict of a critic of pixels is read from."""
 
 # --- config ------------------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,6 @@ unpaired ones of `danqing.families.unpaired` too, is `Translation`.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -20,17 +19,14 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import Conditioner
 from danqing.errors import WishError
-from danqing.families.rivals import Patches, Rival
+from danqing.families.rivals import Conditions, Patches, Rival
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Loss, Plan, Player, Values
 from danqing.parts.critics import game
 from danqing.parts.projection import SIDE
 from danqing.parts.rates import PlayerConfig
 from danqing.parts.unet import UNet, UNetConfig
-
-Conditions = Mapping[str, Condition[Any]]
 
 # --- config ------------------------------------------------------------------------------------------------------------
 

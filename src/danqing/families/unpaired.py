@@ -26,7 +26,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from danqing.families.translation import SMALL, Conditions, Painter, Translation, TranslationConfig, begun, rival
+from danqing.families.rivals import Conditions
+from danqing.families.translation import SMALL, Painter, Translation, TranslationConfig, begun, rival
 from danqing.parts.contract import Batch, Clock, Key, Keys, Loss, Player, Values
 from danqing.parts.critics import game
 from danqing.parts.precision import full_precision
