@@ -35,7 +35,7 @@ from danqing.painters.painter import open_painter
 from danqing.painters.translations import AS_THEY_WERE, MEAN, NEAREST, task
 from danqing.parts.contract import Asked, Batch, Clock, Key, Keys, Plan, check_players
 from danqing.parts.loop import Loop
-from danqing.train import Done, train
+from danqing.train import Begun, Done, train
 from danqing.translate import Translated, translate
 from danqing.words import Wish
 
@@ -206,6 +206,24 @@ def test_a_projected_critic_learns_to_tell() -> None:
     assert told[-1]["critic/tell there"] < 0.6 * told[0]["critic/tell there"]
 
 
+@pytest.mark.parametrize(("sight", "lr"), [("pixels", 3e-3), ("projected", 1e-3)])
+def test_a_critic_of_pairs_learns_what_belongs_together(sight: str, lr: float) -> None:
+    """Partners against partners of others: who does not see what they were made from can only guess."""
+    critic = pix2pix(sight=sight, view=64, gamma=1.0).critic
+    mover = torch.optim.Adam(critic.parameters(), lr)
+    whole, lost = stream(64), []
+    for turn in range(60):
+        batch = whole.batch(range(16 * turn, 16 * turn + 16))
+        keys = batch.keys(Key(turn))
+        told = critic.tells(batch.pictures, batch.pictures.roll(1, 0), batch.conditions, keys, Clock(0, 1), batch.starts)
+        loss = torch.stack([part.mean() for part in told.values()]).sum()
+        mover.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        mover.step()
+        lost.append(loss.item())
+    assert np.mean(lost[-5:]) < 0.6 * lost[0]
+
+
 def test_patches_are_told_apart_in_their_places() -> None:
     """Of the identity each patch finds itself: with a small temperature that is free; of another picture it is not."""
     learner = cut(temperature=0.01)
@@ -292,6 +310,18 @@ def test_of_several_styles_the_one_asked_for_is_made(three: str, tmp_path: Path)
     inside = picture(3, "plain")[..., 0] > 127
     assert red[inside][:, 0].mean() > red[inside][:, 2].mean() + 60
     assert blue[inside][:, 2].mean() > blue[inside][:, 0].mean() + 60
+
+
+def test_who_starts_from_a_painter_goes_its_way(bars: str) -> None:
+    trained(bars, from_style="red", sheets=0)
+    short = {"start_from": "made", "name": "on", "pictures_seen": 16, "sheets": 0, "threads": 1}
+    begun = next(train(bars, short))
+    assert isinstance(begun, Begun)
+    assert (begun.settings.from_style, begun.settings.to_styles) == ("red", ("plain",))
+    assert not any("pixels" in reason for reason in begun.reasons), "its size is the painter's, not proposed from the data"
+    turned = next(train(bars, {**short, "name": "back", "to_styles": "red"}))
+    assert isinstance(turned, Begun)
+    assert (turned.settings.from_style, turned.settings.to_styles) == ("plain", ("red",))
 
 
 @pytest.mark.parametrize("family", ["cyclegan", "cut"])

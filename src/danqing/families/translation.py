@@ -122,14 +122,14 @@ class Translation(Family):
 
 
 class Pix2Pix(Translation):
-    """Learns from pairs: a painter, and a critic that sees what a picture was made from too, unless it is projected."""
+    """Learns from pairs: a painter, and a critic who sees what a picture was made from too."""
 
     translates: ClassVar[Literal["pairs", "sets"] | None] = "pairs"
 
     def __init__(self, config: Pix2PixConfig, conditions: Conditions, channels: int, length: int) -> None:
         super().__init__(config, conditions, channels, length)
-        self.config, self._both = config, config.sight == "pixels"
-        self.critic = rival(config, 2 * channels if self._both else channels, conditions)
+        self.config = config
+        self.critic = rival(config, channels, conditions, beside=True)
 
     def players(self) -> dict[str, Player]:
         """The critic moves first."""
@@ -140,11 +140,10 @@ class Pix2Pix(Translation):
         start, real, values, keys = begun(batch), batch.pictures, batch.conditions, batch.keys(key)
         with torch.set_grad_enabled(player == "painter"):
             painted = self.painter(start, values)
-        known, claimed = (torch.cat([start, end], 1) if self._both else end for end in (real, painted))
         if player == "critic":
-            return Loss(self.critic.tells(known, claimed, values, keys, clock))
+            return Loss(self.critic.tells(real, painted, values, keys, clock, start))
         apart = (painted.float() - real).abs().mean((1, 2, 3))
-        fool = self.critic.fooled(known, claimed, values, keys)
+        fool = self.critic.fooled(real, painted, values, keys, start)
         return Loss({"absolute": self.config.absolute * apart, "fool": fool})
 
 
@@ -171,11 +170,11 @@ class Painter(nn.Module):
         return [x, *self.network.levels(x, vector, told.tokens, told.mask)]
 
 
-def rival(config: TranslationConfig, channels: int, conditions: Conditions) -> Rival | Patches:
-    """The critic that a config asks for."""
+def rival(config: TranslationConfig, channels: int, conditions: Conditions, beside: bool = False) -> Rival | Patches:
+    """The critic that a config asks for; `beside`: one who sees what pictures were made from too."""
     if config.sight == "projected":
-        return Rival(conditions, config.view, config.gamma, config.lazy)
-    return Patches(channels, config.critic, conditions)
+        return Rival(conditions, config.view, config.gamma, config.lazy, beside)
+    return Patches(channels, config.critic, conditions, beside)
 
 
 def begun(batch: Batch) -> Float[Tensor, "batch channels height width"]:

@@ -23,7 +23,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from danqing.conditions.condition import Condition
+from danqing.conditions.condition import Condition, Encoded
 from danqing.conditions.conditioner import Conditioner, drop
 from danqing.maths.latents import varied
 from danqing.maths.likelihood import LEVELS
@@ -163,15 +163,16 @@ class Vae(LatentFamily):
         """The bound, in nats per value of the picture: what the picture costs given the latents, and what those cost."""
         keys = batch.keys(key)
         values = drop(batch.conditions, keys.at("drop")) if self.told else {}
-        mean, log_variance = self.posterior(batch.pictures, values)
+        asked = self.conditioner.encode(values, len(batch))
+        mean, log_variance = self._posterior(batch.pictures, asked)
         noise = keys.at("latent").normal(*mean.shape[1:]).to(mean)
         if self.told:
-            centre, log_spread = self.prior(values, len(batch))
+            centre, log_spread = self._prior(asked)
             apart = ((mean - centre).square() + log_variance.exp()) * (-log_spread).exp() + log_spread
         else:
             apart = mean.square() + log_variance.exp()
         each = (0.5 * (apart - 1 - log_variance)).flatten(1)
-        painted = self.paint(mean + (0.5 * log_variance).exp() * noise, values)
+        painted = self._paint(torch.addcmul(mean, (0.5 * log_variance).exp(), noise), asked)
         if player == "critic":
             assert self.critic is not None
             return Loss(self.critic.tells(batch.pictures, self._mean(painted).detach()))
@@ -217,24 +218,31 @@ class Vae(LatentFamily):
         self, pictures: Float[Tensor, "batch channels height width"], values: Values
     ) -> tuple[Float[Tensor, "batch ..."], Float[Tensor, "batch ..."]]:
         """Mean and logarithm of the variance of q(z|x), in float32."""
-        seen = self.conditioner.encode(values, len(pictures))
-        mean, log_variance = self.coders.encode(pictures, seen.vector, seen.tokens, seen.mask).float().chunk(2, dim=1)
+        return self._posterior(pictures, self.conditioner.encode(values, len(pictures)))
+
+    def _posterior(self, pictures: Tensor, asked: Encoded) -> tuple[Tensor, Tensor]:
+        mean, log_variance = self.coders.encode(pictures, asked.vector, asked.tokens, asked.mask).float().chunk(2, dim=1)
         return mean, log_variance.clamp(-20, 20)
 
     def prior(self, values: Values, count: int) -> tuple[Float[Tensor, "batch ..."], Float[Tensor, "batch ..."]]:
         """Mean and logarithm of the variance of p(z|c) for `count` pictures, the same at every place; 0 and 0 where nothing can
         be asked for."""
-        shape = (count, self.config.latent, *(1 for _ in self._shape()[1:]))
+        return self._prior(self.conditioner.encode(values, count))
+
+    def _prior(self, asked: Encoded) -> tuple[Tensor, Tensor]:
+        shape = (len(asked.vector), self.config.latent, *(1 for _ in self._shape()[1:]))
         if self.told is None:
             nothing = torch.zeros(shape, device=self.divergences.device)
             return nothing, nothing
-        mean, log_variance = self.told(self.conditioner.encode(values, count).vector).float().chunk(2, dim=1)
+        mean, log_variance = self.told(asked.vector).float().chunk(2, dim=1)
         return mean.view(shape), log_variance.clamp(-10, 10).view(shape)
 
     def paint(self, latents: Float[Tensor, "batch ..."], values: Values) -> Float[Tensor, "batch channels height width"]:
         """What p(x|z) is told by: the mean of the Gaussian, or the logits of the Bernoulli; in float32."""
-        seen = self.conditioner.encode(values, len(latents))
-        out: Tensor = self.coders.decode(latents, seen.vector, seen.tokens, seen.mask).float()
+        return self._paint(latents, self.conditioner.encode(values, len(latents)))
+
+    def _paint(self, latents: Tensor, asked: Encoded) -> Tensor:
+        out: Tensor = self.coders.decode(latents, asked.vector, asked.tokens, asked.mask).float()
         return out
 
     def log_likelihood(
@@ -268,8 +276,9 @@ class Vae(LatentFamily):
             levels: a Gaussian's density is made a probability of whole levels of a byte by uniform noise within them (Theis
                 et al. 2016, section 3.1), which is drawn along.
         """
-        mean, log_variance = self.posterior(batch.pictures, batch.conditions)
-        centre, log_spread = self.prior(batch.conditions, len(batch))
+        asked = self.conditioner.encode(batch.conditions, len(batch))
+        mean, log_variance = self._posterior(batch.pictures, asked)
+        centre, log_spread = self._prior(asked)
         keys, found = batch.keys(key), []
         spread = 2.0 / (LEVELS - 1) if levels and self.config.decoder == "gaussian" else 0.0
         for number in range(draws):
@@ -278,7 +287,7 @@ class Vae(LatentFamily):
             within = (keys.at("level", number).uniform(*batch.pictures.shape[1:]).to(mean) - 0.5) * spread
             prior = -0.5 * (latents - centre).square() * (-log_spread).exp() - 0.5 * log_spread
             posterior = -0.5 * noise.square() - 0.5 * log_variance
-            told = self.log_likelihood(batch.pictures + within, self.paint(latents, batch.conditions))
+            told = self.log_likelihood(batch.pictures + within, self._paint(latents, asked))
             found.append(told.double() + (prior - posterior).flatten(1).sum(1).double())
         size = batch.pictures[0].numel() if spread else 0
         return torch.stack(found).logsumexp(0) - math.log(draws) + size * math.log(spread or 1.0)

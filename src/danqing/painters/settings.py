@@ -144,14 +144,15 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
         "fit": proposal.fit,
         "model": {"preset": proposal.model},
     }
+    reasons, way = dict(proposal.reasons), {}
     if given.get("start_from"):
         base = open_painter(str(given["start_from"]))
         count = len(pictures.split("train")) if given.get("held_out", True) else len(pictures)
-        proposed = {**proposed, **starting.proposed(base, pictures.name, count, given)}
-    reasons = dict(proposal.reasons)
+        facts, way = starting.proposed(base, pictures.name, count, given), starting.way(base, pictures, given)
+        proposed, reasons = proposed | facts, {name: why for name, why in reasons.items() if name not in facts}
     family = entry(str(given.get("family", proposed.get("family", "diffusion")))).family
     if family.translates is not None:
-        facts, whys = sides.proposed(pictures, given)
+        facts, whys = sides.proposed(pictures, {**way, **given})
         proposed, reasons = proposed | facts, reasons | whys
     elif wrong := next((name for name in ("from_style", "to_styles") if given.get(name) is not None), None):
         raise ConfigError(f"the setting {wrong} was given, and the family does not translate: leave it out")

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from danqing.conditions.condition import Condition
 from danqing.config import merge
+from danqing.data.picture_set import PictureSet
 from danqing.errors import TrainingError
 from danqing.painters.painter import Painter
 from danqing.parts.contract import Key
@@ -51,6 +52,14 @@ def proposed(base: Painter, data: str, pictures: int, given: Mapping[str, Any]) 
         "pictures_seen": min(MOST, max(LEAST, LOOKS * pictures)),
         "model": model,
     }
+
+
+def way(base: Painter, pictures: PictureSet, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The style that a base which translates starts from, where the set has pictures of it and nothing else is asked."""
+    start, ends = base.facts.trained.get("from_style"), given.get("to_styles") or ()
+    known = {picture.style for picture in pictures.pictures}
+    taken = start in ((ends,) if isinstance(ends, str) else ends)
+    return {"from_style": start} if start in known and not taken else {}
 
 
 def widened(conditions: Mapping[str, Condition[Any]], pictures: Sequence[Picture], data: str) -> dict[str, Condition[Any]]:

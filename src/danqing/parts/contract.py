@@ -138,6 +138,10 @@ class Player:
         return dataclasses.replace(self, lr=lambda seen: self.lr(max(0, seen - first)), span=(first, last))
 
 
+Stat = tuple[Tensor, Literal["sum", "gather"]]
+"""A tensor, and how it is reduced."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Loss:
     """What one call of `loss` gives.
@@ -149,7 +153,7 @@ class Loss:
     """
 
     parts: Mapping[str, Float[Tensor, " batch"]]
-    stats: Mapping[str, tuple[Tensor, Literal["sum", "gather"]]] = dataclasses.field(default_factory=dict)
+    stats: Mapping[str, Stat] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ import dataclasses
 import math
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from danqing.errors import TrainingError
-from danqing.parts.contract import Batch, Clock, Key, Learner, Loss, check_players
+from danqing.parts.contract import Batch, Clock, Key, Learner, Stat, check_players
 from danqing.parts.movers import Mover
 from danqing.parts.operations import Operations
 from danqing.parts.precision import Precision, reduced_precision
@@ -130,19 +130,21 @@ class Loop:
     ) -> tuple[dict[str, float], dict[str, Tensor]]:
         """Leave the gradient of the mean loss in the parameters; return sums of losses and stats, over all processes."""
         whole = self.learner.couples or self.micro_batch is None
-        losses: list[Loss] = []
+        names: tuple[str, ...] = ()
+        parts: list[Tensor] = []
+        stats: list[Mapping[str, Stat]] = []
         for piece in batch.split(len(batch) if whole else self.micro_batch or len(batch)):
             # For torch's own draws (dropout), so that they too resume where they were.
             self._seed(key.at("torch", piece.rows[0]).generator().initial_seed())
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced):
                 loss = self.learner.loss(piece, name, key, clock)
-            total = torch.stack([part.float().sum() for part in loss.parts.values()]).sum()
-            (total / count).backward()  # type: ignore[no-untyped-call]
-            losses.append(Loss({part: value.detach() for part, value in loss.parts.items()}, loss.stats))
+            told = torch.stack([part.float() for part in loss.parts.values()])
+            (told.sum() / count).backward()  # type: ignore[no-untyped-call]
+            names, parts, stats = tuple(loss.parts), [*parts, told.detach()], [*stats, loss.stats]
         self.world.sum_gradients(self.movers[name].parameters)
-        parts = torch.stack([torch.cat([loss.parts[part] for loss in losses]).double().sum() for part in losses[0].parts])
-        sums = dict(zip(losses[0].parts, self.world.sum(parts).tolist(), strict=True))
-        return sums, {stat: self._reduce([loss.stats[stat] for loss in losses]) for stat in losses[0].stats}
+        sums = self.world.sum(torch.cat(parts, 1).double().sum(1)).tolist()
+        reduced = {name: self._reduce([piece[name] for piece in stats]) for name in stats[0]}
+        return dict(zip(names, sums, strict=True)), reduced
 
     def _seed(self, seed: int) -> None:
         """Of torch's generator here; seeding those of all kinds of devices costs more than some steps."""
@@ -151,10 +153,10 @@ class Loop:
         else:
             torch.manual_seed(seed)
 
-    def _reduce(self, pieces: list[tuple[Tensor, Literal["sum", "gather"]]]) -> Tensor:
+    def _reduce(self, pieces: list[Stat]) -> Tensor:
         tensors = [tensor.detach() for tensor, _ in pieces]
         if pieces[0][1] == "sum":
-            return self.world.sum(torch.stack(tensors).sum(0))
+            return self.world.sum(torch.stack(tensors).sum(0) if len(tensors) > 1 else tensors[0])
         return self.world.gather(torch.cat(tensors))
 
     def _blame(self, player: str, batch: Batch, sums: Mapping[str, float]) -> str:
