@@ -5,18 +5,22 @@ import types
 import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import pydantic
 import tomli_w
 
 from danqing.errors import ConfigError, choices
 
+Needs = Mapping[str, tuple[str, tuple[str, ...]]]
+
 
 class Config(pydantic.BaseModel):
     """A group of settings. Unknown keys are errors; values are converted only where nothing is lost; it is immutable."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+    needs: ClassVar[Needs] = {}
+    """Settings that do nothing but beside certain values of another: which other, and which values."""
 
     @classmethod
     def read(cls, facts: Mapping[str, Any], where: str = "settings") -> Self:
@@ -33,6 +37,28 @@ class Config(pydantic.BaseModel):
     def plain(self) -> dict[str, Any]:
         """Plain values for JSON or TOML; settings that are `None` are left out, so `read(plain())` gives the same."""
         return self.model_dump(mode="json", exclude_none=True)
+
+
+def refuse_idle(config: Config, given: Mapping[str, Any], where: str = "") -> None:
+    """Refuse what was given and does nothing beside the rest.
+
+    Args:
+        config: all settings.
+        given: those that a user gave.
+        where: how they are called, up to their names.
+
+    Raises:
+        ConfigError: it names the first of them, and beside what it would do something.
+    """
+    for name, value in given.items():
+        part = getattr(config, name, None)
+        if isinstance(part, Config) and isinstance(value, Mapping):
+            refuse_idle(part, value, f"{where}{name}.")
+        other, values = config.needs.get(name, ("", ()))
+        if other and (now := getattr(config, other)) not in values:
+            wanted = " or ".join(f"{where}{other}={value}" for value in values)
+            idle = f"the setting {where}{name} was given and does nothing beside {where}{other}={now}"
+            raise ConfigError(f"{idle}: leave it out, or set {wanted}")
 
 
 def read_toml(path: Path) -> dict[str, Any]:

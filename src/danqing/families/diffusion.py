@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import Conditioner, drop, steer
+from danqing.config import Needs
 from danqing.errors import TrainingError, WishError, choices
 from danqing.maths.guidance import guide, within
 from danqing.maths.likelihood import bits_per_value
@@ -63,6 +64,10 @@ class DiffusionConfig(PlayerConfig):
         loosened: below the first, a noise level, it is given only the second, a share, of what they lack: shading comes back.
     """
 
+    needs: ClassVar[Needs] = {
+        "betas": ("objective", ("epsilon", "v")),
+        **dict.fromkeys(("focus", "nearest"), ("objective", ("flow",))),
+    }
     objective: Literal["flow", "epsilon", "v"] = "flow"
     betas: Betas = "cosine"
     backbone: UNetConfig | TransformerConfig = Field(default_factory=UNetConfig, discriminator="kind")

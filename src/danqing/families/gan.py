@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from danqing.conditions.conditioner import Conditioner, drop
+from danqing.config import Needs
 from danqing.families.rivals import BASE, Conditions, ProjectedCritic, mistaken, told_apart
 from danqing.parts.augmenting import augmented
 from danqing.parts.blocks import groups
@@ -66,6 +67,7 @@ class GanConfig(PlayerConfig):
         truncation: share of the way from the mean style at which styles are painted.
     """
 
+    needs: ClassVar[Needs] = {"view": ("critic", ("projected",)), "mixing": ("painter", ("style",))}
     painter: Literal["style", "plain"] = "style"
     critic: Literal["projected", "pixels"] = "projected"
     view: int = Field(SIDE, ge=16)

@@ -40,17 +40,13 @@ class ProjectedCritic(nn.Module):
     """A judge for each map of a projection (Sauer et al. 2021, section 3.2), who halves it down to `BASE` places a side.
 
     Conditions are heeded by projection (Miyato & Koyama 2018, equation 4).
-
-    Args:
-        conditions: what can be asked for.
-        width: channels of the maps.
     """
 
-    def __init__(self, conditions: Conditions, width: int = WIDTH) -> None:
+    def __init__(self, conditions: Conditions) -> None:
         super().__init__()
         self.bodies, self.last = nn.ModuleList(), nn.ModuleList()
         for number in range(len(SEEN)):
-            layers, inner = [], width
+            layers, inner = [], WIDTH
             for _ in range(int(math.log2(SIDE / BASE)) - 1 - number):
                 layers += [nn.Conv2d(inner, JUDGE, 4, 2, 1), nn.LeakyReLU(0.2)]
                 inner = JUDGE
@@ -81,72 +77,56 @@ class Rival(nn.Module):
         conditions: what can be asked for.
         view: pixels of the shorter side to which it has smaller pictures enlarged.
         gamma, lazy: weight of the penalties on its slopes, and in how many of its turns they come once, that much stronger.
-        beside: whether it sees what pictures were made from too.
     """
 
-    def __init__(self, conditions: Conditions, view: int, gamma: float, lazy: int, beside: bool) -> None:
+    def __init__(self, conditions: Conditions, view: int, gamma: float, lazy: int) -> None:
         super().__init__()
-        self.conditions, self.gamma, self.lazy = conditions, gamma, lazy
-        self.critic = ProjectedCritic(conditions, 2 * WIDTH if beside else WIDTH)
+        self.conditions, self.critic, self.gamma, self.lazy = conditions, ProjectedCritic(conditions), gamma, lazy
         self._see = Projection(view)
 
-    def tells(
-        self, real: Pictures, painted: Pictures, values: Values, keys: Keys, clock: Clock, beside: Pictures | None = None
-    ) -> dict[str, Each]:
+    def tells(self, real: Pictures, painted: Pictures, values: Values, keys: Keys, clock: Clock) -> dict[str, Each]:
         """Its losses."""
         penalty = self.lazy * self.gamma if clock.turn % self.lazy == 0 else 0.0
         others = mistaken(self.conditions, values, keys.at("mistaken"))
-        return told_apart(self.critic, *self._seen(real, painted, keys, beside), values, penalty, others)[0]
+        return told_apart(self.critic, *self._seen(real, painted, keys), values, penalty, others)[0]
 
-    def fooled(self, real: Pictures, painted: Pictures, values: Values, keys: Keys, beside: Pictures | None = None) -> Each:
+    def fooled(self, real: Pictures, painted: Pictures, values: Values, keys: Keys) -> Each:
         """The painter's loss."""
-        known, claimed = (self.critic(maps, values).float() for maps in self._seen(real, painted, keys, beside))
+        known, claimed = (self.critic(maps, values).float() for maps in self._seen(real, painted, keys))
         return F.softplus(known - claimed).mean(1)
 
-    def _seen(self, real: Pictures, painted: Pictures, keys: Keys, beside: Pictures | None) -> tuple[Maps, Maps]:
-        known, claimed = self._see(real, keys.at("real")), self._see(painted, keys.at("fake"))
-        if beside is None:
-            return known, claimed
-        told = self._see(beside, keys.at("beside"))
-        return _joined(known, told), _joined(claimed, told)
+    def _seen(self, real: Pictures, painted: Pictures, keys: Keys) -> tuple[Maps, Maps]:
+        return self._see(real, keys.at("real")), self._see(painted, keys.at("fake"))
 
 
 class Patches(nn.Module):
     """A critic of patches who is told what was asked for, with its game: hinges.
 
     Args:
-        channels: of the pictures.
+        channels: of what it sees.
         width: channels of its first layer.
         conditions: what can be asked for.
-        beside: whether it sees what pictures were made from too.
     """
 
-    def __init__(self, channels: int, width: int, conditions: Conditions, beside: bool) -> None:
+    def __init__(self, channels: int, width: int, conditions: Conditions) -> None:
         super().__init__()
         self.conditioner = Conditioner(conditions, TOLD)
-        self.patches = PatchCritic((2 * channels if beside else channels) + (TOLD if conditions else 0), width)
+        self.patches = PatchCritic(channels + (TOLD if conditions else 0), width)
 
-    def tells(
-        self, real: Pictures, painted: Pictures, values: Values, keys: Keys, clock: Clock, beside: Pictures | None = None
-    ) -> dict[str, Each]:
+    def tells(self, real: Pictures, painted: Pictures, values: Values, keys: Keys, clock: Clock) -> dict[str, Each]:
         """Its losses."""
-        return self.patches.tells(self._told(real, values, beside), self._told(painted, values, beside))
+        return self.patches.tells(self._told(real, values), self._told(painted, values))
 
-    def fooled(self, real: Pictures, painted: Pictures, values: Values, keys: Keys, beside: Pictures | None = None) -> Each:
+    def fooled(self, real: Pictures, painted: Pictures, values: Values, keys: Keys) -> Each:
         """The painter's loss."""
-        verdicts: Tensor = self.patches(self._told(painted, values, beside))
+        verdicts: Tensor = self.patches(self._told(painted, values))
         return -verdicts.mean(1)
 
-    def _told(self, x: Tensor, values: Values, beside: Tensor | None) -> Tensor:
-        x = x if beside is None else torch.cat([beside, x], 1)
+    def _told(self, x: Tensor, values: Values) -> Tensor:
         if not self.conditioner.encoders:
             return x
         told = self.conditioner.encode(values, len(x)).vector[:, :, None, None]
         return torch.cat([x, told.to(x).expand(-1, -1, *x.shape[-2:])], 1)
-
-
-def _joined(seen: Maps, told: Maps) -> Maps:
-    return tuple(torch.cat([of, beside], 1) for of, beside in zip(seen, told, strict=True))
 
 
 def told_apart(

@@ -20,6 +20,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from danqing.conditions.conditioner import Conditioner
+from danqing.config import Needs
 from danqing.errors import WishError
 from danqing.families.rivals import Conditions, Patches, Rival
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Loss, Plan, Player, Values
@@ -43,6 +44,10 @@ class TranslationConfig(PlayerConfig):
         lead: the critic's learning rate over the painter's.
     """
 
+    needs: ClassVar[Needs] = {
+        "critic": ("sight", ("pixels",)),
+        **dict.fromkeys(("view", "gamma", "lazy"), ("sight", ("projected",))),
+    }
     backbone: UNetConfig = Field(default_factory=lambda: UNetConfig(attention=(False, False, True)))
     sight: Literal["projected", "pixels"] = "pixels"
     critic: int = Field(64, ge=8)
@@ -122,14 +127,14 @@ class Translation(Family):
 
 
 class Pix2Pix(Translation):
-    """Learns from pairs: a painter, and a critic who sees what a picture was made from too."""
+    """Learns from pairs: a painter, and a critic that sees what a picture was made from too, unless it is projected."""
 
     translates: ClassVar[Literal["pairs", "sets"] | None] = "pairs"
 
     def __init__(self, config: Pix2PixConfig, conditions: Conditions, channels: int, length: int) -> None:
         super().__init__(config, conditions, channels, length)
-        self.config = config
-        self.critic = rival(config, channels, conditions, beside=True)
+        self.config, self._both = config, config.sight == "pixels"
+        self.critic = rival(config, 2 * channels if self._both else channels, conditions)
 
     def players(self) -> dict[str, Player]:
         """The critic moves first."""
@@ -140,10 +145,11 @@ class Pix2Pix(Translation):
         start, real, values, keys = begun(batch), batch.pictures, batch.conditions, batch.keys(key)
         with torch.set_grad_enabled(player == "painter"):
             painted = self.painter(start, values)
+        known, claimed = (torch.cat([start, end], 1) if self._both else end for end in (real, painted))
         if player == "critic":
-            return Loss(self.critic.tells(real, painted, values, keys, clock, start))
+            return Loss(self.critic.tells(known, claimed, values, keys, clock))
         apart = (painted.float() - real).abs().mean((1, 2, 3))
-        fool = self.critic.fooled(real, painted, values, keys, start)
+        fool = self.critic.fooled(known, claimed, values, keys)
         return Loss({"absolute": self.config.absolute * apart, "fool": fool})
 
 
@@ -170,11 +176,11 @@ class Painter(nn.Module):
         return [x, *self.network.levels(x, vector, told.tokens, told.mask)]
 
 
-def rival(config: TranslationConfig, channels: int, conditions: Conditions, beside: bool = False) -> Rival | Patches:
-    """The critic that a config asks for; `beside`: one who sees what pictures were made from too."""
+def rival(config: TranslationConfig, channels: int, conditions: Conditions) -> Rival | Patches:
+    """The critic that a config asks for."""
     if config.sight == "projected":
-        return Rival(conditions, config.view, config.gamma, config.lazy, beside)
-    return Patches(channels, config.critic, conditions, beside)
+        return Rival(conditions, config.view, config.gamma, config.lazy)
+    return Patches(channels, config.critic, conditions)
 
 
 def begun(batch: Batch) -> Float[Tensor, "batch channels height width"]:

@@ -25,6 +25,7 @@ from torch.nn import functional as F
 
 from danqing.conditions.condition import Condition, Encoded
 from danqing.conditions.conditioner import Conditioner, drop
+from danqing.config import Needs
 from danqing.maths.latents import varied
 from danqing.maths.likelihood import LEVELS
 from danqing.parts.coders import (
@@ -70,6 +71,7 @@ class VaeConfig(PlayerConfig):
         draws: of the bound in evaluation.
     """
 
+    needs: ClassVar[Needs] = {"deviation": ("decoder", ("gaussian",))}
     coder: ConvolutionalConfig | DenseConfig = Field(default_factory=ConvolutionalConfig, discriminator="kind")
     latent: int = Field(64, ge=1)
     map: bool = False

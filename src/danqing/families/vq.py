@@ -25,6 +25,7 @@ from torch.nn import functional as F
 
 from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import Conditioner
+from danqing.config import Needs
 from danqing.errors import WishError
 from danqing.parts.coders import ConvolutionalConfig, ConvolutionalDecoder, ConvolutionalEncoder
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Loss, Plan, Player
@@ -55,6 +56,10 @@ class VqConfig(PlayerConfig):
         adversarial: weight of the critic; 0 has none.
     """
 
+    needs: ClassVar[Needs] = {
+        **dict.fromkeys(("codes", "latent", "follow"), ("quantiser", ("vq",))),
+        "levels": ("quantiser", ("fsq",)),
+    }
     coder: ConvolutionalConfig = Field(default_factory=ConvolutionalConfig)
     quantiser: Literal["vq", "fsq"] = "vq"
     codes: int = Field(512, ge=2)

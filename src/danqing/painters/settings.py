@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from danqing.conditions.text import NETWORKS
-from danqing.config import Config, merge, read_toml
+from danqing.config import Config, merge, read_toml, refuse_idle
 from danqing.data.picture_set import PictureSet
 from danqing.data.proposals import SECONDS, propose, reader
 from danqing.errors import ConfigError, TrainingError, choices
@@ -171,7 +171,8 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
     elif given.get("seconds"):
         raise ConfigError("pictures_seen and seconds were given: give one of them, or train from nothing")
     told = merge(proposed, given)
-    settings(str(told.get("family", "diffusion")), told["model"])  # a wrong model setting is told before anything is read
+    model = settings(str(told.get("family", "diffusion")), told["model"])  # what is wrong is told before anything is read
+    refuse_idle(model, given.get("model", {}), "model.")
     found = Settings.read(told)
     reads = family.conditional and not (family.translates or family.examples or found.start_from)
     if reads and "text" not in given:

@@ -30,8 +30,8 @@ WIDTH = 48
 SPREAD = 8.0
 """What every stage sees deviates by about this much; what comes out, by about 1."""
 
-Maps = tuple[Float[Tensor, "batch _ _ _"], ...]
-"""Of several sizes, and some of more channels, hence no names for those."""
+Maps = tuple[Float[Tensor, "batch seen _ _"], ...]
+"""Of several sizes, hence no names for rows and columns."""
 
 
 class Projection:
