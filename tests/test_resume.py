@@ -130,7 +130,7 @@ def test_killed_at_five_random_instants_it_ends_byte_identical(shapes: str, home
 
 
 CODER = {"kind": "convolutional", "widths": [16], "depths": [1], "attention": [False], "embedding": 16}
-TRANSLATION = {"backbone": {"widths": [16], "depths": [1], "attention": [False], "embedding": 16}, "critic": 8}
+TRANSLATION = {"backbone": {"widths": [16], "depths": [1], "attention": [False], "embedding": 16}}
 FAMILIES: Mapping[str, dict[str, Any]] = {
     "autoregressive": {"codec": {"coder": CODER, "codes": 16}, "network": {"width": 32, "depth": 1, "head": 16}},
     "latent": {
@@ -142,9 +142,9 @@ FAMILIES: Mapping[str, dict[str, Any]] = {
     "upscaler": {"width": 8, "blocks": 1, "factor": 2},
     "vae": {"coder": CODER, "latent": 4},
     "vq": {"coder": CODER, "codes": 16, "adversarial": 0.1},
-    "pix2pix": TRANSLATION,
+    "pix2pix": {**TRANSLATION, "critic": 8},
     "cyclegan": {**TRANSLATION, "view": 16, "pool": 4},
-    "cut": {**TRANSLATION, "width": 8, "patches": 4},
+    "cut": {**TRANSLATION, "critic": 8, "width": 8, "patches": 4},
 }
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from danqing.errors import TrainingError
 from danqing.parts.contract import Batch, Clock, Key, Learner, Stat, check_players
+from danqing.parts.memory import keep_freed
 from danqing.parts.movers import Mover
 from danqing.parts.operations import Operations
 from danqing.parts.precision import Precision, reduced_precision
@@ -75,6 +76,8 @@ class Loop:
                 f"{type(learner).__name__} ties the pictures of a batch together, so {self.world.size} processes cannot share "
                 "one: train it in one process"
             )
+        if self.device.type == "cpu":
+            keep_freed()
         self.learner = learner.to(self.device)
         self.key, self.micro_batch = Key(seed), micro_batch
         self.reduced = reduced_precision(self.device, precision)

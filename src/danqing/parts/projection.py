@@ -44,8 +44,12 @@ class Projection:
     def __init__(self, side: int = SIDE) -> None:
         self.side = side
         self.network = boxed().requires_grad_(False)
-        self.mix = [_drawn(stage, WIDTH, STAGES[stage][-1], 1) / SPREAD for stage in SEEN]
-        self.lead = [_drawn(stage, WIDTH, WIDTH, 3) for stage in SEEN[1:]]
+        # What is a sum of two has half of its variance from each.
+        halves = [1.0 / math.sqrt(2)] * (len(SEEN) - 1) + [1.0]
+        self.mix = [
+            _drawn(stage, WIDTH, STAGES[stage][-1], 1) * (half / SPREAD) for stage, half in zip(SEEN, halves, strict=True)
+        ]
+        self.lead = [_drawn(stage, WIDTH, WIDTH, 3) / math.sqrt(2) for stage in SEEN[1:]]
 
     def __call__(self, pictures: Float[Tensor, "batch channels height width"], keys: Keys) -> Maps:
         """From the finest; each place has 1/2 of the enlarged picture's sides, 1/4, 1/8, 1/16.
@@ -71,7 +75,7 @@ class Projection:
         maps = [F.conv2d(seen[stage], mix) for stage, mix in zip(SEEN, self.mix, strict=True)]
         for finer in range(len(maps) - 2, -1, -1):
             led = F.interpolate(maps[finer + 1], size=maps[finer].shape[-2:], mode="bilinear")
-            maps[finer] = (maps[finer] + F.conv2d(led, self.lead[finer], padding=1)) / math.sqrt(2)
+            maps[finer] = maps[finer] + F.conv2d(led, self.lead[finer], padding=1)
         return tuple(maps)
 
     def _move(self, device: torch.device) -> None:
