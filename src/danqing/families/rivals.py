@@ -163,7 +163,7 @@ def told_apart(
 def fooled(
     critic: nn.Module, real: Sequence[Tensor], painted: Sequence[Tensor], values: Values, others: Values | None = None
 ) -> dict[str, Float[Tensor, " batch"]]:
-    """The painter's losses, of the same; where `others` are given, its picture must seem realer beside what it was asked for."""
+    """The painter's losses, of the same; with `others` its picture must seem realer beside what it was asked for."""
     known, claimed = (critic(seen, values).float() for seen in (real, painted))
     parts = {"fool": F.softplus(known - claimed).mean(1)}
     if others is not None:
