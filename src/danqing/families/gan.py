@@ -29,7 +29,7 @@ from torch.nn import functional as F
 
 from danqing.conditions.conditioner import Conditioner, drop
 from danqing.config import Needs
-from danqing.families.rivals import BASE, Conditions, ProjectedCritic, fooled, mistaken, told_apart
+from danqing.families.rivals import BASE, Conditions, ProjectedCritic, mistaken, told_apart
 from danqing.parts.augmenting import augmented
 from danqing.parts.blocks import groups
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Key, Keys, LatentFamily, Loss, Plan, Player, Values
@@ -143,12 +143,12 @@ class Gan(LatentFamily):
         styles, fake = self._painted(keys, values)
         count = torch.ones(len(batch), device=real.device).sum()
         seen = [self._seen(x, keys.at(name)) for x, name in ((real, "real"), (fake, "fake"))]
-        others = mistaken(self.conditions, values, keys.at("mistaken")) if self.config.heed else None
         if player == "painter":
+            known, claimed = (self.critic(maps, values).float() for maps in seen)
             total = styles.detach().float().sum(0)
-            parts = fooled(self.critic, seen[0], seen[1], values, others)
-            return Loss(parts, {"styles": (total, "sum"), "count": (count, "sum")})
+            return Loss({"fool": F.softplus(known - claimed).mean(1)}, {"styles": (total, "sum"), "count": (count, "sum")})
         penalty = self.config.lazy * self.config.gamma if clock.turn % self.config.lazy == 0 else 0.0
+        others = mistaken(self.conditions, values, keys.at("mistaken")) if self.config.heed else None
         parts, wins = told_apart(self.critic, seen[0], seen[1], values, penalty, others)
         return Loss(parts, {"signs": (wins.mean(1).sign().sum(), "sum"), "count": (count, "sum")})
 

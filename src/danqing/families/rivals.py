@@ -160,17 +160,6 @@ def told_apart(
     return parts, (known - claimed).detach()
 
 
-def fooled(
-    critic: nn.Module, real: Sequence[Tensor], painted: Sequence[Tensor], values: Values, others: Values | None = None
-) -> dict[str, Float[Tensor, " batch"]]:
-    """The painter's losses, of the same; with `others` its picture must seem realer beside what it was asked for."""
-    known, claimed = (critic(seen, values).float() for seen in (real, painted))
-    parts = {"fool": F.softplus(known - claimed).mean(1)}
-    if others is not None:
-        parts["heed"] = F.softplus(critic(painted, others).float() - claimed).mean(1)
-    return parts
-
-
 def steepness(verdicts: Float[Tensor, "batch judges"], seen: Sequence[Tensor]) -> Float[Tensor, " batch"]:
     """The square of the slope of each judge's verdict at what it sees, on average; each sees one of the tensors alone."""
     slopes = torch.autograd.grad(verdicts.sum(), list(seen), create_graph=True)
