@@ -35,9 +35,9 @@ def moved(by: float = 0.1, **changes: Any) -> Gan:
 class Slope(nn.Module):
     """A critic whose slopes are known: D(x) = a·Σx + b·Σx²/2 of each thing it sees, so ∇D = a + b·x."""
 
-    def forward(self, seen: Sequence[Tensor], values: object) -> Tensor:
+    def forward(self, seen: Sequence[Tensor], *asked: object) -> Tensor:
         flat = [x.flatten(1) for x in seen]
-        return torch.stack([0.7 * x.sum(1) + 0.3 * x.square().sum(1) / 2 for x in flat], 1)
+        return torch.stack([0.7 * x.sum(1) + 0.3 * x.square().sum(1) / 2 for x in flat], 1)[None]
 
 
 def squares(seen: Sequence[Tensor]) -> Tensor:
@@ -47,7 +47,7 @@ def squares(seen: Sequence[Tensor]) -> Tensor:
 
 def test_the_penalties_are_the_squares_of_slopes() -> None:
     seen = [Key(number).normal(4, 3, 8, 8 + number).requires_grad_() for number in range(2)]
-    torch.testing.assert_close(steepness(Slope()(seen, {}), seen), squares(seen))
+    torch.testing.assert_close(steepness(Slope()(seen, {})[0], seen), squares(seen))
 
 
 @pytest.mark.parametrize("critic", ["pixels", "projected"])
@@ -66,7 +66,7 @@ def test_the_losses_are_those_of_the_paper(turn: int, penalised: bool, critic: s
     assert len(seen["real"]) == {"pixels": 1, "projected": 4}[critic]
     if critic == "pixels":
         assert torch.equal(seen["real"][0], real)
-    known, claimed = (Slope()(x, {}) for x in seen.values())
+    known, claimed = (Slope()(x, {})[0] for x in seen.values())
     torch.testing.assert_close(told["tell"], F.softplus(claimed - known).mean(1), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(painter["fool"], F.softplus(known - claimed).mean(1), rtol=1e-4, atol=1e-5)
     assert ("R1" in told) is penalised
@@ -78,8 +78,9 @@ def test_the_losses_are_those_of_the_paper(turn: int, penalised: bool, critic: s
 class Counting(nn.Module):
     """A critic whose verdict is what it sees, times the number of what was asked for."""
 
-    def forward(self, seen: Sequence[Tensor], values: dict[str, list[float]]) -> Tensor:
-        return torch.stack([x.flatten(1).sum(1) * torch.tensor(values["number"]) for x in seen], 1)
+    def forward(self, seen: Sequence[Tensor], *asked: dict[str, list[float]]) -> Tensor:
+        numbers = torch.tensor([values["number"] for values in asked])
+        return torch.stack([x.flatten(1).sum(1) * numbers for x in seen], 2)
 
 
 def test_a_real_picture_is_to_seem_realer_beside_its_own_words() -> None:

@@ -144,7 +144,7 @@ class Gan(LatentFamily):
         count = torch.ones(len(batch), device=real.device).sum()
         seen = [self._seen(x, keys.at(name)) for x, name in ((real, "real"), (fake, "fake"))]
         if player == "painter":
-            known, claimed = (self.critic(maps, values).float() for maps in seen)
+            known, claimed = (self.critic(maps, values)[0].float() for maps in seen)
             total = styles.detach().float().sum(0)
             return Loss({"fool": F.softplus(known - claimed).mean(1)}, {"styles": (total, "sum"), "count": (count, "sum")})
         penalty = self.config.lazy * self.config.gamma if clock.turn % self.config.lazy == 0 else 0.0
@@ -364,12 +364,14 @@ class _Pixels(nn.Module):
         self.last = nn.Linear(config.style, 1)
         self.conditioner = Conditioner(conditions, config.style)
 
-    def forward(self, seen: tuple[Float[Tensor, "batch channels height width"]], values: Values) -> Float[Tensor, "batch one"]:
+    def forward(
+        self, seen: tuple[Float[Tensor, "batch channels height width"]], *asked: Values
+    ) -> Float[Tensor, "asked batch one"]:
         """Likewise, of the whole picture."""
-        told = self.conditioner.encode(values, len(seen[0]))
+        told = torch.stack([self.conditioner.encode(values, len(seen[0])).vector for values in asked])
         hidden = F.leaky_relu(self.hidden(self.bodies[0](seen[0])), 0.2)
-        asked = (hidden * told.vector).sum(1, keepdim=True) / math.sqrt(hidden.shape[1])
-        out: Tensor = self.last(hidden) + asked
+        suits = (hidden * told).sum(2, keepdim=True) / math.sqrt(hidden.shape[1])
+        out: Tensor = self.last(hidden) + suits
         return out
 
 

@@ -59,15 +59,15 @@ class ProjectedCritic(nn.Module):
             self.last.append(nn.Conv2d(JUDGE, 1, 3, padding=1))
         self.conditioner = Conditioner(conditions, JUDGE)
 
-    def forward(self, maps: Maps, values: Values) -> Float[Tensor, "batch judges"]:
-        """The larger, the more real, and the more as asked."""
-        told = self.conditioner.encode(values, len(maps[0])).vector
+    def forward(self, maps: Maps, *asked: Values) -> Float[Tensor, "asked batch judges"]:
+        """Beside each of what was asked: the larger, the more real, and the more as asked."""
+        told = torch.stack([self.conditioner.encode(values, len(maps[0])).vector for values in asked])
         found = []
         for seen, body, last in zip(maps, self.bodies, self.last, strict=True):
             hidden = body(seen)
-            asked = (hidden.mean((2, 3)) * told).sum(1) / math.sqrt(JUDGE)
-            found.append(last(hidden).mean((1, 2, 3)) + asked)
-        return torch.stack(found, 1)
+            suits = (hidden.mean((2, 3)) * told).sum(2) / math.sqrt(JUDGE)
+            found.append(last(hidden).mean((1, 2, 3)) + suits)
+        return torch.stack(found, 2)
 
 
 class Rival(nn.Module):
@@ -92,7 +92,7 @@ class Rival(nn.Module):
 
     def fooled(self, real: Pictures, painted: Pictures, values: Values, keys: Keys) -> Each:
         """The painter's loss."""
-        known, claimed = (self.critic(maps, values).float() for maps in self._seen(real, painted, keys))
+        known, claimed = (self.critic(maps, values)[0].float() for maps in self._seen(real, painted, keys))
         return F.softplus(known - claimed).mean(1)
 
     def _seen(self, real: Pictures, painted: Pictures, keys: Keys) -> tuple[Maps, Maps]:
@@ -140,7 +140,7 @@ def told_apart(
     """A critic's losses, and by how much its verdict of each real picture exceeds that of the painted one.
 
     Args:
-        critic: what is seen of pictures, and what was asked for, to (batch, judges) verdicts.
+        critic: what is seen of pictures, and each of what was asked for, to (asked, batch, judges) verdicts.
         real, painted: what it sees of them: of each a tensor for each judge.
         values: what was asked for.
         penalty: weight γ of R1 and R2, of which half is charged; 0 charges none.
@@ -150,11 +150,9 @@ def told_apart(
         real, painted = (tuple(x.detach().float().requires_grad_() for x in seen) for seen in (real, painted))
     # Slopes of slopes are computed in float32.
     with full_precision(real[0].device) if penalty else contextlib.nullcontext():
-        known, claimed = (critic(seen, values).float() for seen in (real, painted))
-        beside = None if others is None else critic(real, others).float()
-    parts = {"tell": F.softplus(claimed - known).mean(1)}
-    if beside is not None:
-        parts["heed"] = F.softplus(beside - known).mean(1)
+        known, *beside = critic(real, values, *([] if others is None else [others])).float()
+        (claimed,) = critic(painted, values).float()
+    parts = {"tell": F.softplus(claimed - known).mean(1)} | {"heed": F.softplus(it - known).mean(1) for it in beside}
     if penalty:
         parts |= {"R1": 0.5 * penalty * steepness(known, real), "R2": 0.5 * penalty * steepness(claimed, painted)}
     return parts, (known - claimed).detach()
