@@ -1,4 +1,4 @@
-"""Settings: none that a user gives is ignored in silence."""
+"""Settings: what does nothing beside the others is refused."""
 
 import typing
 from collections.abc import Iterator
@@ -44,6 +44,12 @@ def test_a_setting_that_does_nothing_beside_the_others_is_refused(cls: type[Conf
             with pytest.raises(ConfigError, match=f"{name} was given and does nothing beside {other}={value}"):
                 refuse_idle(config, given)
         refuse_idle(config, {other: value})
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_preset_says_anything_that_does_nothing(family: str) -> None:
+    for facts in FAMILIES[family].presets.values():
+        refuse_idle(FAMILIES[family].config.read(facts), facts)
 
 
 def test_it_is_refused_before_a_training_begins_however_deep_it_lies(tmp_path: Path) -> None:

@@ -14,15 +14,17 @@ from torch import nn
 from danqing.conditions.conditioner import fit
 from danqing.conditions.style import StyleCondition
 from danqing.conditions.text import TextCondition
-from danqing.data.picture_set import import_pictures
+from danqing.config import merge, read_toml
+from danqing.data.picture_set import PictureSet, import_pictures
 from danqing.data.shapes import ShapesSource
-from danqing.errors import TrainingError
+from danqing.errors import ConfigError, TrainingError
 from danqing.families.diffusion import Diffusion
 from danqing.maths.samplers import aim, ddim
 from danqing.maths.schedules import Point
 from danqing.paint import load
 from danqing.painters.painter import open_painter
 from danqing.painters.rehearsal import rehearsed
+from danqing.painters.settings import resolve
 from danqing.painters.sheet import paint_values
 from danqing.painters.starting import grown, widened
 from danqing.parts.contract import Key
@@ -54,6 +56,16 @@ def test_settings_of_the_network_come_from_the_painter(mine: str) -> None:
         last(mine, channels=4, name="other")
     with pytest.raises(TrainingError, match="built otherwise"):
         last(mine, name="another", model={"backbone": {"widths": [16, 48]}})
+
+
+def test_it_is_trained_again_by_the_recipe_it_leaves(mine: str) -> None:
+    """Which spells out all that was taken over, also what does nothing beside the rest; what is said otherwise is refused."""
+    make_painter("tiny", channels=3)
+    recipe = read_toml(last(mine) / "recipe.toml")
+    again, _ = resolve(PictureSet.open(mine), recipe)
+    assert again.plain() == recipe
+    with pytest.raises(ConfigError, match=r"model\.betas was given and does nothing beside model\.objective=flow"):
+        resolve(PictureSet.open(mine), merge(recipe, {"model": {"betas": "linear"}}))
 
 
 def test_pictures_without_a_style_are_in_one_of_the_sets_name_and_the_old_ones_stay(mine: str) -> None:

@@ -294,14 +294,14 @@ def test_of_several_styles_the_one_asked_for_is_made(three: str, tmp_path: Path)
     assert blue[inside][:, 2].mean() > blue[inside][:, 0].mean() + 60
 
 
-def test_who_starts_from_a_painter_goes_its_way(bars: str) -> None:
-    trained(bars, from_style="red", sheets=0)
+def test_who_starts_from_a_painter_goes_its_way(three: str) -> None:
+    trained(three, from_style="red", to_styles=["plain"], sheets=0)
     short = {"start_from": "made", "name": "on", "pictures_seen": 16, "sheets": 0, "threads": 1}
-    begun = next(train(bars, short))
+    begun = next(train(three, short))
     assert isinstance(begun, Begun)
     assert (begun.settings.from_style, begun.settings.to_styles) == ("red", ("plain",))
     assert not any("pixels" in reason for reason in begun.reasons), "its size is the painter's, not proposed from the data"
-    turned = next(train(bars, {**short, "name": "back", "to_styles": "red"}))
+    turned = next(train(three, {**short, "name": "back", "to_styles": "red", "from_style": "plain"}))
     assert isinstance(turned, Begun)
     assert (turned.settings.from_style, turned.settings.to_styles) == ("plain", ("red",))
 

@@ -87,6 +87,17 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def unlike(given: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    """What `given` says otherwise than `base`, table by table."""
+    found: dict[str, Any] = {}
+    for key, value in given.items():
+        old = base.get(key)
+        new = unlike(value, old) if isinstance(value, Mapping) and isinstance(old, Mapping) else value
+        if new != old and not (new == {} and isinstance(old, Mapping)):
+            found[key] = new
+    return found
+
+
 def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
     """`["pictures_seen=1000", "model.width=64"]` as nested values; each value is read as TOML, else as a plain string.
 

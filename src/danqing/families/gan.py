@@ -367,7 +367,7 @@ class _Pixels(nn.Module):
     def forward(
         self, seen: tuple[Float[Tensor, "batch channels height width"]], *asked: Values
     ) -> Float[Tensor, "asked batch one"]:
-        """Likewise, of the whole picture."""
+        """Beside each of what was asked: the larger, the more real, and the more as asked."""
         told = torch.stack([self.conditioner.encode(values, len(seen[0])).vector for values in asked])
         hidden = F.leaky_relu(self.hidden(self.bodies[0](seen[0])), 0.2)
         suits = (hidden * told).sum(2, keepdim=True) / math.sqrt(hidden.shape[1])

@@ -152,7 +152,9 @@ def told_apart(
     with full_precision(real[0].device) if penalty else contextlib.nullcontext():
         known, *beside = critic(real, values, *([] if others is None else [others])).float()
         (claimed,) = critic(painted, values).float()
-    parts = {"tell": F.softplus(claimed - known).mean(1)} | {"heed": F.softplus(it - known).mean(1) for it in beside}
+    parts = {"tell": F.softplus(claimed - known).mean(1)}
+    if beside:
+        parts["heed"] = F.softplus(beside[0] - known).mean(1)
     if penalty:
         parts |= {"R1": 0.5 * penalty * steepness(known, real), "R2": 0.5 * penalty * steepness(claimed, painted)}
     return parts, (known - claimed).detach()

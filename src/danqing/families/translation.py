@@ -199,8 +199,8 @@ SMALL: dict[str, Any] = {
         "depths": [1, 1, 1],
         "attention": [False, False, True],
         "embedding": 128,
-    },
-    "critic": 32,
+    }
 }
-PRESETS: dict[str, dict[str, Any]] = {"small": SMALL, "medium": {}}
+SLIGHT: dict[str, Any] = {**SMALL, "critic": 32}
+PRESETS: dict[str, dict[str, Any]] = {"small": SLIGHT, "medium": {}}
 """Differences from the defaults by name."""

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from danqing.families.rivals import Conditions
-from danqing.families.translation import SMALL, Painter, Translation, TranslationConfig, begun, rival
+from danqing.families.translation import SLIGHT, SMALL, Painter, Translation, TranslationConfig, begun, rival
 from danqing.parts.contract import Batch, Clock, Key, Keys, Loss, Player, Values
 from danqing.parts.critics import game
 from danqing.parts.precision import full_precision
@@ -228,6 +228,6 @@ def _apart(one: Tensor, other: Tensor) -> Float[Tensor, " batch"]:
 # --- presets -----------------------------------------------------------------------------------------------------------
 
 PATCHES: dict[str, Any] = {"sight": "pixels", "cycle": 10.0, "identity": 5.0, "noise": 0.03}
-CYCLEGAN_PRESETS: dict[str, dict[str, Any]] = {"small": SMALL, "medium": {}, "patches": {**SMALL, **PATCHES}}
-CUT_PRESETS: dict[str, dict[str, Any]] = {"small": SMALL, "medium": {}}
+CYCLEGAN_PRESETS: dict[str, dict[str, Any]] = {"small": SMALL, "medium": {}, "patches": {**SLIGHT, **PATCHES}}
+CUT_PRESETS: dict[str, dict[str, Any]] = {"small": SLIGHT, "medium": {}}
 """Differences from the defaults by name."""

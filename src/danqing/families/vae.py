@@ -285,7 +285,7 @@ class Vae(LatentFamily):
         spread = 2.0 / (LEVELS - 1) if levels and self.config.decoder == "gaussian" else 0.0
         for number in range(draws):
             noise = keys.at("bound", number).normal(*mean.shape[1:]).to(mean)
-            latents = mean + (0.5 * log_variance).exp() * noise
+            latents = torch.addcmul(mean, (0.5 * log_variance).exp(), noise)
             within = (keys.at("level", number).uniform(*batch.pictures.shape[1:]).to(mean) - 0.5) * spread
             prior = -0.5 * (latents - centre).square() * (-log_spread).exp() - 0.5 * log_spread
             posterior = -0.5 * noise.square() - 0.5 * log_variance

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from danqing.conditions.text import NETWORKS
-from danqing.config import Config, merge, read_toml, refuse_idle
+from danqing.config import Config, merge, read_toml, refuse_idle, unlike
 from danqing.data.picture_set import PictureSet
 from danqing.data.proposals import SECONDS, propose, reader
 from danqing.errors import ConfigError, TrainingError, choices
@@ -144,11 +144,12 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
         "fit": proposal.fit,
         "model": {"preset": proposal.model},
     }
-    reasons, way = dict(proposal.reasons), {}
+    reasons, way, taken = dict(proposal.reasons), dict[str, Any](), dict[str, Any]()
     if given.get("start_from"):
         base = open_painter(str(given["start_from"]))
         count = len(pictures.split("train")) if given.get("held_out", True) else len(pictures)
         facts, way = starting.proposed(base, pictures.name, count, given), starting.way(base, pictures, given)
+        taken = facts["model"]
         proposed, reasons = proposed | facts, {name: why for name, why in reasons.items() if name not in facts}
     family = entry(str(given.get("family", proposed.get("family", "diffusion")))).family
     if family.translates is not None:
@@ -172,7 +173,7 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
         raise ConfigError("pictures_seen and seconds were given: give one of them, or train from nothing")
     told = merge(proposed, given)
     model = settings(str(told.get("family", "diffusion")), told["model"])  # what is wrong is told before anything is read
-    refuse_idle(model, given.get("model", {}), "model.")
+    refuse_idle(model, unlike(given.get("model", {}), taken), "model.")
     found = Settings.read(told)
     reads = family.conditional and not (family.translates or family.examples or found.start_from)
     if reads and "text" not in given:

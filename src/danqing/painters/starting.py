@@ -55,11 +55,13 @@ def proposed(base: Painter, data: str, pictures: int, given: Mapping[str, Any]) 
 
 
 def way(base: Painter, pictures: PictureSet, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The style that a base which translates starts from, where the set has pictures of it and nothing else is asked."""
-    start, ends = base.facts.trained.get("from_style"), given.get("to_styles") or ()
+    """From which style to which a base that translates goes, where the set has such pictures and nothing else is asked."""
     known = {picture.style for picture in pictures.pictures}
-    taken = start in ((ends,) if isinstance(ends, str) else ends)
-    return {"from_style": start} if start in known and not taken else {}
+    start = base.facts.trained.get("from_style")
+    ends = tuple(style for style in base.facts.trained.get("to_styles", ()) if style in known)
+    if start not in known or not ends or given.get("from_style") or given.get("to_styles"):
+        return {}
+    return {"from_style": start, "to_styles": ends}
 
 
 def widened(conditions: Mapping[str, Condition[Any]], pictures: Sequence[Picture], data: str) -> dict[str, Condition[Any]]:

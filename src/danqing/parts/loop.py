@@ -146,7 +146,7 @@ class Loop:
             names, parts, stats = tuple(loss.parts), [*parts, told.detach()], [*stats, loss.stats]
         self.world.sum_gradients(self.movers[name].parameters)
         sums = self.world.sum(torch.cat(parts, 1).double().sum(1)).tolist()
-        reduced = {name: self._reduce([piece[name] for piece in stats]) for name in stats[0]}
+        reduced = {stat: self._reduce([piece[stat] for piece in stats]) for stat in stats[0]}
         return dict(zip(names, sums, strict=True)), reduced
 
     def _seed(self, seed: int) -> None:
