@@ -58,7 +58,7 @@ def way(base: Painter, pictures: PictureSet, given: Mapping[str, Any]) -> dict[s
     """From which style to which a base that translates goes, where the set has such pictures and nothing else is asked."""
     known = {picture.style for picture in pictures.pictures}
     start = base.facts.trained.get("from_style")
-    ends = tuple(style for style in base.facts.trained.get("to_styles", ()) if style in known)
+    ends = tuple(style for style in base.facts.trained.get("to_styles") or () if style in known)
     if start not in known or not ends or given.get("from_style") or given.get("to_styles"):
         return {}
     return {"from_style": start, "to_styles": ends}
