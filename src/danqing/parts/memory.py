@@ -23,5 +23,5 @@ def keep_freed() -> bool:
         tell = ctypes.CDLL(None).mallopt
     except (OSError, TypeError, AttributeError):  # no glibc
         return False
-    # Those before 2.35 keep blocks of up to 32 MiB only.
+    # Older ones can be told to keep blocks of up to 32 MiB only.
     return bool(tell(MMAP, 2**30) or tell(MMAP, 2**25)) and bool(tell(TRIM, 2**31 - 1)) and bool(tell(TOP_PAD, 2**26))
