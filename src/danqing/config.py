@@ -13,6 +13,7 @@ import tomli_w
 from danqing.errors import ConfigError, choices
 
 Needs = Mapping[str, tuple[str, tuple[str, ...]]]
+"""Of a setting: another, and the values of that beside which it does something."""
 
 
 class Config(pydantic.BaseModel):
@@ -20,7 +21,7 @@ class Config(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
     needs: ClassVar[Needs] = {}
-    """Settings that do nothing but beside certain values of another: which other, and which values."""
+    """Settings that do nothing but beside certain values of another."""
 
     @classmethod
     def read(cls, facts: Mapping[str, Any], where: str = "settings") -> Self:

@@ -364,9 +364,7 @@ class _Pixels(nn.Module):
         self.last = nn.Linear(config.style, 1)
         self.conditioner = Conditioner(conditions, config.style)
 
-    def forward(
-        self, seen: tuple[Float[Tensor, "batch channels height width"]], *asked: Values
-    ) -> Float[Tensor, "asked batch one"]:
+    def forward(self, seen: tuple[Float[Tensor, "batch channels h w"]], *asked: Values) -> Float[Tensor, "asked batch one"]:
         """Beside each of what was asked: the larger, the more real, and the more as asked."""
         told = torch.stack([self.conditioner.encode(values, len(seen[0])).vector for values in asked])
         hidden = F.leaky_relu(self.hidden(self.bodies[0](seen[0])), 0.2)

@@ -146,11 +146,12 @@ def told_apart(
         penalty: weight γ of R1 and R2, of which half is charged; 0 charges none.
         others: what was not asked for; where given, a real picture must seem realer beside what it was drawn for.
     """
+    asked = [values] if others is None else [values, others]
     if penalty:
         real, painted = (tuple(x.detach().float().requires_grad_() for x in seen) for seen in (real, painted))
     # Slopes of slopes are computed in float32.
     with full_precision(real[0].device) if penalty else contextlib.nullcontext():
-        known, *beside = critic(real, values, *([] if others is None else [others])).float()
+        known, *beside = critic(real, *asked).float()
         (claimed,) = critic(painted, values).float()
     parts = {"tell": F.softplus(claimed - known).mean(1)}
     if beside:
