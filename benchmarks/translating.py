@@ -95,6 +95,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--walls", type=Path, help="a folder for a picture of each")
     given = parser.parse_args()
+    if given.walls is not None:
+        given.walls.mkdir(parents=True, exist_ok=True)
     for name in given.painters:
         found = scores(name, given.count)
         print(f"\n**{name}**, {found.facts['count']} pictures it never saw\n\n| what | of | measured |\n|---|---|---|")
