@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 
 import torch
@@ -11,6 +12,9 @@ from danqing.parts.contract import Player
 
 RAMP = 0.05
 """An average looks back at most this share of the training so far (Karras et al. 2020, "Training GANs with limited data")."""
+
+LATE = 1 / 16
+"""Share of its half-life by which an average may be late: moved after every update, three took 4 % of a short step."""
 
 
 class Mover:
@@ -46,11 +50,16 @@ class Mover:
 
     @torch.no_grad()
     def follow(self, seen: int, batch: int) -> None:
-        """Move each average towards the parameters: after `life` pictures a parameter's old value counts half."""
+        """Move the averages that are due towards the parameters: after `life` pictures a parameter's old value counts half.
+
+        Each is due where the pictures seen pass a multiple of a power of two, so that who goes on needs not know when it was.
+        """
         now = [p.detach() for p in self.parameters]
         for life, average in self.averages.items():
             life_now = max(1.0, min(life, seen * RAMP))
-            torch._foreach_lerp_(average, now, 1.0 - 0.5 ** (batch / life_now))
+            grid = 2 ** max(0, math.floor(math.log2(life_now * LATE)))
+            if passed := (seen // grid - (seen - batch) // grid) * grid:
+                torch._foreach_lerp_(average, now, 1.0 - 0.5 ** (passed / life_now))
 
     def tensors(self) -> dict[str, Tensor]:
         """Moments and averages by name, to be saved."""
