@@ -172,7 +172,7 @@ class Vae(LatentFamily):
             centre, log_spread = self._prior(asked)
             apart = ((mean - centre).square() + log_variance.exp()) * (-log_spread).exp() + log_spread
         else:
-            apart = mean.square() + log_variance.exp()
+            apart = torch.addcmul(log_variance.exp(), mean, mean)
         each = (0.5 * (apart - 1 - log_variance)).flatten(1)
         painted = self._paint(torch.addcmul(mean, (0.5 * log_variance).exp(), noise), asked)
         if player == "critic":

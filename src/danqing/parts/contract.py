@@ -43,12 +43,7 @@ class Key:
 
     def generator(self) -> torch.Generator:
         """A fresh generator seeded with the first 8 bytes of BLAKE2b of the path."""
-        return self.seed(torch.Generator())
-
-    def seed(self, generator: torch.Generator, *names: int | str) -> torch.Generator:
-        """The same generator, begun anew for this key, or for the key of a part."""
-        digest = hashlib.blake2b(repr((*self.path, *names)).encode(), digest_size=8).digest()
-        return generator.manual_seed(int.from_bytes(digest, "little") >> 1)
+        return torch.Generator().manual_seed(_seed(self.path))
 
     def normal(self, *shape: int) -> Tensor:
         """Standard normal numbers, float32, on the CPU."""
@@ -95,8 +90,12 @@ class Keys:
         """What each key draws alone, by one generator and into one tensor: twice as fast for small pictures."""
         drawn, generator = torch.empty(len(self), *shape), torch.Generator()
         for key, row in zip(self.whole, drawn.unbind(), strict=True):
-            draw(row, generator=key.seed(generator, *self.part))
+            draw(row, generator=generator.manual_seed(_seed(key.path + self.part)))
         return drawn
+
+
+def _seed(path: tuple[int | str, ...]) -> int:
+    return int.from_bytes(hashlib.blake2b(repr(path).encode(), digest_size=8).digest(), "little") >> 1
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
