@@ -26,7 +26,7 @@ from danqing.painters.painter import open_painter
 from danqing.painters.rehearsal import rehearsed
 from danqing.painters.settings import resolve
 from danqing.painters.sheet import paint_values
-from danqing.painters.starting import grown, widened
+from danqing.painters.starting import REHEARSED, grown, widened
 from danqing.parts.contract import Key
 from danqing.parts.low_rank import LowRank, adapt, folded
 from danqing.train import Done, train
@@ -159,6 +159,17 @@ def test_what_a_painter_remembers_is_painted_once_and_seen_as_often_as_what_is_n
     assert len(pixels) == len(values["text"]) == 40, "five pictures four times, and twenty paintings"
     assert (pixels[:20] == 0).all()
     assert (pixels[20:] == first.pixels).all()
+
+
+def test_nothing_is_rehearsed_by_a_painter_that_goes_on_with_the_pictures_it_learnt(mine: str, home: Path) -> None:
+    make_painter("tiny", channels=3)
+    given = {"start_from": "tiny"}
+    assert resolve(PictureSet.open(mine), given)[0].rehearse == REHEARSED
+    last(mine, name="tiny-mine")
+    given = {"start_from": "tiny-mine"}
+    assert resolve(PictureSet.open(mine), given)[0].rehearse == 0
+    import_pictures(ShapesSource(8, size=16), "others")
+    assert resolve(PictureSet.open("others"), given)[0].rehearse == REHEARSED
 
 
 def test_a_rehearsing_run_goes_on_where_it_stopped(mine: str) -> None:

@@ -35,6 +35,7 @@ from danqing.painters.painter import open_painter
 from danqing.painters.translations import AS_THEY_WERE, MEAN, NEAREST, task
 from danqing.parts.contract import Asked, Batch, Clock, Key, Keys, Plan, check_players
 from danqing.parts.loop import Loop
+from danqing.parts.perceptual import Perceptual
 from danqing.train import Begun, Done, train
 from danqing.translate import Translated, translate
 from danqing.words import Wish
@@ -139,12 +140,18 @@ def test_a_painter_begins_as_the_identity() -> None:
         torch.testing.assert_close(learner.painter(BATCH.starts, BATCH.conditions), BATCH.starts)
 
 
-def test_pix2pix_weighs_the_absolute_error() -> None:
-    learner = pix2pix(absolute=7.0)
+def test_pix2pix_weighs_its_errors() -> None:
+    """It begins as the identity: its paintings are the starts."""
+    learner = pix2pix(absolute=7.0, perceptual=3.0)
     assert BATCH.starts is not None
     told = learner.loss(BATCH, "painter", Key(0), Clock(0, 0)).parts
     apart = (BATCH.starts - BATCH.pictures).abs().mean((1, 2, 3))
     torch.testing.assert_close(told["absolute"], 7.0 * apart)
+    torch.testing.assert_close(told["perceptual"], 3.0 * Perceptual()(BATCH.starts, BATCH.pictures))
+    told["perceptual"].sum().backward()  # type: ignore[no-untyped-call]
+    assert any(bool(p.grad is not None and p.grad.any()) for p in learner.painter.parameters())
+    check_players(learner.players(), learner)
+    assert "perceptual" not in pix2pix().loss(BATCH, "painter", Key(0), Clock(0, 0)).parts
 
 
 def test_cyclegan_remembers_as_many_paintings_as_it_has_room_for() -> None:

@@ -5,6 +5,9 @@ of patches, who sees both, takes for the partner, which settles how sharp it is 
 with conditional adversarial networks", equations 1, 3 and 4). Simplified: the critic's losses are hinges, and no noise is
 given: the paper found its painters to ignore it (section 2.3), so one picture has one translation.
 
+Beside the absolute error may stand the distance that a network sees (Johnson et al. 2016; pix2pixHD, Wang et al. 2018, section
+3.3), which settles less where every stroke is than that it is one.
+
 The painter is a U-Net whose output is added to its input, so that it begins as the identity. What all translations share, the
 unpaired ones of `danqing.families.unpaired` too, is `Translation`.
 """
@@ -25,6 +28,7 @@ from danqing.errors import WishError
 from danqing.families.rivals import Conditions, Patches, Rival
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Loss, Plan, Player, Values
 from danqing.parts.critics import game
+from danqing.parts.perceptual import Perceptual
 from danqing.parts.projection import SIDE
 from danqing.parts.rates import PlayerConfig
 from danqing.parts.unet import UNet, UNetConfig
@@ -68,9 +72,11 @@ class Pix2PixConfig(TranslationConfig):
     Args:
         absolute: weight of the absolute error; the critic's is 1. It is ten times the paper's: drawings are mostly even, and a
             critic who weighs more paints grain on them.
+        perceptual: weight of the distance that a network that knows photographs sees (`danqing.parts.perceptual`); 0 asks none.
     """
 
     absolute: float = Field(1000.0, ge=0)
+    perceptual: float = Field(0.0, ge=0)
 
 
 # --- families ----------------------------------------------------------------------------------------------------------
@@ -135,6 +141,7 @@ class Pix2Pix(Translation):
         super().__init__(config, conditions, channels, length)
         self.config, self._both = config, config.sight == "pixels"
         self.critic = rival(config, 2 * channels if self._both else channels, conditions)
+        self._seen = Perceptual() if config.perceptual else None
 
     def players(self) -> dict[str, Player]:
         """The critic moves first."""
@@ -148,9 +155,10 @@ class Pix2Pix(Translation):
         known, claimed = (torch.cat([start, end], 1) if self._both else end for end in (real, painted))
         if player == "critic":
             return Loss(self.critic.tells(known, claimed, values, keys, clock))
-        apart = (painted.float() - real).abs().mean((1, 2, 3))
-        fool = self.critic.fooled(known, claimed, values, keys)
-        return Loss({"absolute": self.config.absolute * apart, "fool": fool})
+        parts = {"absolute": self.config.absolute * (painted.float() - real).abs().mean((1, 2, 3))}
+        if self._seen is not None:
+            parts["perceptual"] = self.config.perceptual * self._seen(painted, real)
+        return Loss({**parts, "fool": self.critic.fooled(known, claimed, values, keys)})
 
 
 class Painter(nn.Module):

@@ -148,7 +148,7 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
     if given.get("start_from"):
         base = open_painter(str(given["start_from"]))
         count = len(pictures.split("train")) if given.get("held_out", True) else len(pictures)
-        facts, way = starting.proposed(base, pictures.name, count, given), starting.way(base, pictures, given)
+        facts, way = starting.proposed(base, pictures, count, given), starting.way(base, pictures, given)
         taken = facts["model"]
         proposed, reasons = proposed | facts, {name: why for name, why in reasons.items() if name not in facts}
     family = entry(str(given.get("family", proposed.get("family", "diffusion")))).family

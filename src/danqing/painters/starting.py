@@ -27,8 +27,13 @@ LOOKS, LEAST, MOST = 120, 6_000, 60_000
 """How often each picture is seen in a fine-tuning, and bounds of the whole."""
 
 
-def proposed(base: Painter, data: str, pictures: int, given: Mapping[str, Any]) -> dict[str, Any]:
+def proposed(base: Painter, pictures: PictureSet, count: int, given: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a training that starts from a painter, where they are not given.
+
+    Args:
+        base: the painter.
+        pictures, count: the set, and how many of it are learnt from.
+        given: what the user asked for.
 
     Raises:
         TrainingError: another family or number of channels was given.
@@ -42,14 +47,16 @@ def proposed(base: Painter, data: str, pictures: int, given: Mapping[str, Any]) 
     few = given.get("model", {}).get("few")
     if few:
         model = merge(model, {"steps": few, "guidance": 1.0, "sampler": "ddim"})
+    # Of what it learnt there nothing is forgotten; and its paintings would pass for real ones.
+    anew = facts.trained["fingerprint"] != pictures.manifest.fingerprint
     return {
-        "name": f"{data}-from-{base.name}",
+        "name": f"{pictures.name}-from-{base.name}",
         "family": facts.family,
         "size": facts.size,
         "shown": facts.shown,
         "channels": facts.channels,
-        "rehearse": REHEARSED if base.conditions and not few and not base.family.starts else 0,
-        "pictures_seen": min(MOST, max(LEAST, LOOKS * pictures)),
+        "rehearse": REHEARSED if anew and base.conditions and not few and not base.family.starts else 0,
+        "pictures_seen": min(MOST, max(LEAST, LOOKS * count)),
         "model": model,
     }
 
