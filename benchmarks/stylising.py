@@ -4,7 +4,7 @@ Every photograph of a folder is painted in the style of every painting of anothe
 box, at several strengths. Beside them stand photographs blended with the paintings, pixel by pixel, in the same proportions.
 Two judges say how far each is from the painting in style, and from the photograph in what is shown: VGG16, by the measures of
 Gatys et al. 2016 (equations 1 and 4, each as a share of what is asked), by which `gatys` paints, and EfficientNet-Lite0, which
-neither painter knows. All pictures of full strength are shown, unpicked.
+neither painter knows. All pictures of the greatest strength are shown, unpicked.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from danqing.parts.vgg import vgg
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 SIDE = 512
-SHARES = (0.3, 0.5, 0.7)
-"""Strengths beside 1, and shares of the painting in a blend."""
+STRENGTHS = (0.3, 0.5, 0.7, 1.0)
+"""By default; those below 1 are also shares of the painting in a blend."""
 COLUMNS = ("style, VGG16", "shown, VGG16", "style, EfficientNet", "shown, EfficientNet")
 
 
@@ -80,6 +80,7 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("paintings", type=Path)
     parser.add_argument("--painters", nargs="+", default=["any-style", "gatys"])
+    parser.add_argument("--strengths", nargs="+", type=float, default=STRENGTHS)
     parser.add_argument("--wall", type=Path, help="a picture of all")
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
@@ -99,14 +100,14 @@ def main() -> None:
         for painting in paintings:
             style = read_picture(painting)
             square = fitted(style, (SIDE, SIDE), 3, fit="crop")
-            for share in SHARES:
+            for share in (strength for strength in given.strengths if strength < 1):
                 row = judges(blended(start, square, share), start, style)
                 found.setdefault(f"blend, {share:.0%} of the painting", []).append(row)
-            for (name, session), strength in itertools.product(painters.items(), (*SHARES, 1.0)):
+            for (name, session), strength in itertools.product(painters.items(), given.strengths):
                 pixels, clock, worked = in_front(session, place, painting, strength)
                 row = (*judges(pixels, start, style), clock, worked)
                 found.setdefault(f"{name}, strength {strength:g}", []).append(row)
-                if strength == 1:
+                if strength == max(given.strengths):
                     rows[name].append(pixels)
                 print(f"{photo.stem}, {painting.stem}, {name} {strength:g}: {row}", flush=True)
         tiles += [[start, *rows[name]] for name in painters]
