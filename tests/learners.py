@@ -29,6 +29,7 @@ from danqing.families.flow import Flow, FlowConfig
 from danqing.families.gan import Gan as RealGan
 from danqing.families.gan import GanConfig
 from danqing.families.latent import CODEC, Latent, LatentConfig
+from danqing.families.translation import PATCHES as PAIRED
 from danqing.families.translation import Pix2Pix, Pix2PixConfig
 from danqing.families.unpaired import PATCHES, Cut, CutConfig, CycleGan, CycleGanConfig
 from danqing.families.vae import Vae, VaeConfig
@@ -334,7 +335,8 @@ TRANSLATION: Mapping[str, Any] = {
 
 def pix2pix(channels: int = 3, **changes: Any) -> Pix2Pix:
     """Likewise."""
-    return Pix2Pix(Pix2PixConfig.read(merge(TRANSLATION, changes)), {"palette": PALETTE}, channels, 0)
+    config = Pix2PixConfig.read(merge({**TRANSLATION, **PAIRED}, changes))
+    return Pix2Pix(config, {"palette": PALETTE}, channels, 0)
 
 
 def cyclegan(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes: Any) -> CycleGan:

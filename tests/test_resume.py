@@ -142,7 +142,7 @@ FAMILIES: Mapping[str, dict[str, Any]] = {
     "upscaler": {"width": 8, "blocks": 1, "factor": 2},
     "vae": {"coder": CODER, "latent": 4},
     "vq": {"coder": CODER, "codes": 16, "adversarial": 0.1},
-    "pix2pix": {**TRANSLATION, "critic": 8},
+    "pix2pix": {**TRANSLATION, "view": 16},
     "cyclegan": {**TRANSLATION, "view": 16, "pool": 4},
     "cut": {**TRANSLATION, "critic": 8, "width": 8, "patches": 4},
 }

@@ -254,7 +254,7 @@ SMALL: Mapping[str, Any] = {
     "pictures_seen": 16,
     "threads": 1,
     "sheets": 1,
-    "model": {"preset": "small", "backbone": NETWORK, "critic": 16, "warmup": 0, "lr": 3e-3},
+    "model": {"preset": "small", "sight": "pixels", "backbone": NETWORK, "critic": 16, "warmup": 0, "lr": 3e-3},
 }
 
 
@@ -316,7 +316,7 @@ def test_who_starts_from_a_painter_goes_its_way(three: str) -> None:
 @pytest.mark.parametrize("family", ["cyclegan", "cut"])
 def test_without_partners_the_same_set_is_learnt_too(family: str, tmp_path: Path) -> None:
     strangers = str(import_pictures(Bars(paired=False), tmp_path / "strangers").folder)
-    name = trained(strangers, family=family, pictures_seen=64, held_out=False, model={"sight": "pixels"})
+    name = trained(strangers, family=family, pictures_seen=64, held_out=False)
     found = scored(name, strangers).understood
     assert found.keys() == {"taken for the style asked"}, "nobody knows partners"
     assert found["taken for the style asked"].keys() == {"paintings", AS_THEY_WERE}

@@ -1,12 +1,12 @@
 """Translation: pictures of one kind made into pictures of another; here learnt from pairs (pix2pix).
 
-A painter turns each picture into one that is near its partner in absolute error, which settles what is where, and that a critic
-of patches, who sees both, takes for the partner, which settles how sharp it is (Isola et al. 2017, "Image-to-image translation
-with conditional adversarial networks", equations 1, 3 and 4). Simplified: the critic's losses are hinges, and no noise is
-given: the paper found its painters to ignore it (section 2.3), so one picture has one translation.
-
-Beside the absolute error may stand the distance that a network sees (Johnson et al. 2016; pix2pixHD, Wang et al. 2018, section
-3.3), which settles less where every stroke is than that it is one.
+A painter turns each picture into one that is near its partner in absolute error, which settles what is where, and that a
+critic takes for real, which settles how sharp it is (Isola et al. 2017, "Image-to-image translation with conditional
+adversarial networks", equations 1, 3 and 4). It is also to be near to a network that knows photographs (pix2pixHD, Wang et al.
+2018, section 3.3), to which a stroke a little aside is still a stroke. The critic looks through such a network too
+(`danqing.families.rivals`); the paper's, of patches, who also sees what a picture was made from, is the preset `patches`, with
+hinges for losses. No noise is given: the paper found its painters to ignore it (section 2.3), so one picture has one
+translation.
 
 The painter is a U-Net whose output is added to its input, so that it begins as the identity. What all translations share, the
 unpaired ones of `danqing.families.unpaired` too, is `Translation`.
@@ -53,7 +53,7 @@ class TranslationConfig(PlayerConfig):
         **dict.fromkeys(("view", "gamma", "lazy"), ("sight", ("projected",))),
     }
     backbone: UNetConfig = Field(default_factory=lambda: UNetConfig(attention=(False, False, True)))
-    sight: Literal["projected", "pixels"] = "pixels"
+    sight: Literal["projected", "pixels"] = "projected"
     critic: int = Field(64, ge=8)
     view: int = Field(SIDE, ge=16)
     gamma: float = Field(20.0, ge=0)
@@ -70,13 +70,13 @@ class Pix2PixConfig(TranslationConfig):
     """Settings of pix2pix.
 
     Args:
-        absolute: weight of the absolute error; the critic's is 1. It is ten times the paper's: drawings are mostly even, and a
-            critic who weighs more paints grain on them.
+        absolute: weight of the absolute error; the critic's is 1. Drawings are mostly even, and a critic who weighs more paints
+            grain on them; but where strokes cannot be foreseen a large weight blurs them.
         perceptual: weight of the distance that a network that knows photographs sees (`danqing.parts.perceptual`); 0 asks none.
     """
 
-    absolute: float = Field(1000.0, ge=0)
-    perceptual: float = Field(0.0, ge=0)
+    absolute: float = Field(300.0, ge=0)
+    perceptual: float = Field(100.0, ge=0)
 
 
 # --- families ----------------------------------------------------------------------------------------------------------
@@ -210,5 +210,7 @@ SMALL: dict[str, Any] = {
     }
 }
 SLIGHT: dict[str, Any] = {**SMALL, "critic": 32}
-PRESETS: dict[str, dict[str, Any]] = {"small": SLIGHT, "medium": {}}
+PATCHES: dict[str, Any] = {"sight": "pixels", "absolute": 1000.0, "perceptual": 0.0}
+"""The paper's critic; the absolute error weighs ten times the paper's."""
+PRESETS: dict[str, dict[str, Any]] = {"small": SMALL, "medium": {}, "patches": {**SLIGHT, **PATCHES}}
 """Differences from the defaults by name."""

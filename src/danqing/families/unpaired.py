@@ -39,14 +39,13 @@ class CycleGanConfig(TranslationConfig):
     """Settings of CycleGAN.
 
     Args:
-        sight, view: as of all translations; here critics look through a network, at pictures so large that they see pixels.
+        view: as of all translations; here critics look at pictures so large that they see pixels.
         cycle, identity: weights of the errors there and back, and of pictures that are of the kind already; a critic's is 1.
             The paper's are 10 and 5, which suit critics of patches.
         pool: paintings of each kind that are kept to be shown to critics again.
         noise: standard deviation of what is added to a painting before the way back.
     """
 
-    sight: Literal["projected", "pixels"] = "projected"
     view: int = Field(128, ge=16)
     cycle: float = Field(3.0, ge=0)
     identity: float = Field(0.5, ge=0)
@@ -62,8 +61,10 @@ class CutConfig(TranslationConfig):
         patches: places of each picture, on each level.
         temperature: of the choice among them.
         width: numbers in which a patch is told.
+        sight: as of all translations; here the critic is the paper's, of patches.
     """
 
+    sight: Literal["projected", "pixels"] = "pixels"
     contrast: float = Field(1.0, ge=0)
     identity: float = Field(1.0, ge=0)
     patches: int = Field(64, ge=2)

@@ -114,9 +114,11 @@ class EfficientNetLite(nn.Module):
 
 def boxed() -> EfficientNetLite:
     """Its first stages with the weights that come along, in evaluation mode."""
-    network = EfficientNetLite(BOXED)
+    # No numbers are drawn for weights that are thrown away.
+    with torch.device("meta"):
+        network = EfficientNetLite(BOXED)
     content = resources.files("danqing.parts").joinpath("efficientnet-lite0.safetensors").read_bytes()
-    network.load_state_dict(unpack(load_tensors(content)))
+    network.load_state_dict(unpack(load_tensors(content)), assign=True)
     for weight in network.parameters():
         if weight.ndim == 4:  # laid as its maps are: of small ones a CPU else takes six times as long
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
