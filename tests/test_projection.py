@@ -29,10 +29,11 @@ def test_maps_are_of_four_scales(see: Projection, channels: int, size: tuple[int
 
 def test_it_is_drawn_once_and_for_all(see: Projection) -> None:
     """A training that goes on tomorrow has a critic that sees as today; and what is seen is neither silent nor loud."""
-    pictures = Key(1).normal(3, 3, 8, 8).clamp(-1, 1)
+    pictures, drawn = Key(1).normal(3, 3, 8, 8).clamp(-1, 1), torch.get_rng_state()
     for mine, other in zip(see(pictures, KEYS), Projection()(pictures, KEYS), strict=True):
         assert torch.equal(mine, other)
         assert 0.2 < float(mine.std()) < 5
+    assert torch.equal(drawn, torch.get_rng_state()), "what else is drawn does not depend on how many such critics there are"
 
 
 def test_every_picture_is_seen_alone_and_by_its_own_key(see: Projection) -> None:
