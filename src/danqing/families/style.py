@@ -46,7 +46,7 @@ it (`danqing.parts.vgg`)."""
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 """Of Adam."""
 HALFWAY = 6
-"""The power of the strength by which the style weighs; by the second, half of the strength gave nine tenths of the style."""
+"""The power of the strength by which the style weighs; by the second, half of the strength gave nearly all of the style."""
 FRAME = 8
 """Pixels around a picture that mirror it: without, its borders are painted against black; more can be seen as a line."""
 REMEMBERED = 16
