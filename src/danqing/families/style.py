@@ -45,7 +45,7 @@ CONTENT, STYLES = "relu4_1", ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 it (`danqing.parts.vgg`)."""
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 """Of Adam."""
-HALFWAY = 6
+POWER = 6
 """The power of the strength by which the style weighs; by the second, half of the strength gave nearly all of the style."""
 FRAME = 8
 """Pixels around a picture that mirror it: without, its borders are painted against black; more can be seen as a line."""
@@ -257,7 +257,7 @@ class Gatys(Restyling):
             for layer in STYLES:
                 mine, target = grams(maps[layer])[0], sum((w * g[layer].clone() for w, g in wanted), torch.zeros(()))
                 apart = (mine - target).square().sum() / target.square().sum()
-                loss = loss + self.config.style * strength**HALFWAY * apart / len(STYLES)
+                loss = loss + self.config.style * strength**POWER * apart / len(STYLES)
             (slope,) = torch.autograd.grad(loss, point)
         return slope.detach()
 

@@ -138,7 +138,7 @@ class Vae(LatentFamily):
         if config.decoder == "gaussian" and config.deviation is None:
             self.log_deviation = nn.Parameter(torch.zeros(()))  # times SWIFT
         self.critic = PatchCritic(channels) if config.adversarial else None
-        self._seen = (Perceptual(),) if config.perceptual else ()
+        self._seen = Perceptual() if config.perceptual else None
         self.divergences: Tensor
         self.moments: Tensor
         self.register_buffer("divergences", torch.ones(math.prod(self._shape())))
@@ -183,8 +183,8 @@ class Vae(LatentFamily):
             "picture": self.log_likelihood(batch.pictures, painted) / -size,
             "latent": (self.config.beta / size) * paid.sum(1),
         }
-        for seen in self._seen:
-            parts["perceptual"] = self.config.perceptual * seen(self._mean(painted), batch.pictures)
+        if self._seen is not None:
+            parts["perceptual"] = self.config.perceptual * self._seen(self._mean(painted), batch.pictures)
         if self.critic is not None:
             parts["fool"] = -self.config.adversarial * self.critic(self._mean(painted)).mean(1)
         count = each.new_tensor(float(len(batch)))

@@ -17,7 +17,7 @@ from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from danqing.parts.packing import unpack
+from danqing.parts.packing import frozen, unpack
 
 STAGES = (
     (1, 3, 1, 1, 16),
@@ -113,16 +113,13 @@ class EfficientNetLite(nn.Module):
 
 
 def boxed() -> EfficientNetLite:
-    """Its first stages with the weights that come along, in evaluation mode."""
-    # No numbers are drawn for weights that are thrown away.
-    with torch.device("meta"):
-        network = EfficientNetLite(BOXED)
+    """Its first stages with the weights that come along, frozen and in evaluation mode."""
     content = resources.files("danqing.parts").joinpath("efficientnet-lite0.safetensors").read_bytes()
-    network.load_state_dict(unpack(load_tensors(content)), assign=True)
+    network = frozen(lambda: EfficientNetLite(BOXED), unpack(load_tensors(content)))
     for weight in network.parameters():
         if weight.ndim == 4:  # laid as its maps are: of small ones a CPU else takes six times as long
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
-    return network.eval()
+    return network
 
 
 def convert(released: Mapping[str, Tensor], stages: int = len(STAGES)) -> dict[str, Tensor]:

@@ -1,14 +1,16 @@
-"""How a painter's weights are stored: whole, as half-precision numbers, or as bytes with a scale for each output channel."""
+"""How weights are stored (whole, in half precision, or as bytes with a scale for each output channel) and put in place."""
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Literal, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 Stored = Literal["float32", "float16", "int8"]
 SCALE = ".scale"
 """Ends the name of the tensor that holds the scales of an int8 tensor."""
+
+N = TypeVar("N", bound=nn.Module)
 
 
 def pack(weights: Mapping[str, Tensor], stored: Stored) -> dict[str, Tensor]:
@@ -40,6 +42,21 @@ def unpack(packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
         elif not (name.endswith(SCALE) and name.removesuffix(SCALE) in packed):
             weights[name] = tensor.float() if tensor.is_floating_point() else tensor
     return weights
+
+
+def frozen(build: Callable[[], N], weights: Mapping[str, Tensor]) -> N:
+    """A network with these weights, not to be trained, in evaluation mode.
+
+    No numbers are drawn for weights that are thrown away: a seeded training stays as it was.
+
+    Args:
+        build: makes the network; all its tensors must be among the weights.
+        weights: by name; they become the network's own.
+    """
+    with torch.device("meta"):
+        network = build()
+    network.load_state_dict(weights, assign=True)
+    return network.requires_grad_(False).eval()
 
 
 def _along(scale: Tensor, tensor: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ class Perceptual:
     """
 
     def __init__(self) -> None:
-        self.network: EfficientNetLite = boxed().requires_grad_(False)
+        self.network = boxed()
 
     def __call__(
         self, painted: Float[Tensor, "batch channels height width"], real: Float[Tensor, "batch channels height width"]
@@ -70,7 +70,7 @@ def styles_apart(
 
 @functools.cache
 def _network() -> EfficientNetLite:
-    return boxed().requires_grad_(False)
+    return boxed()
 
 
 def on_white(x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch 3 height width"]:

@@ -43,7 +43,7 @@ class Projection:
 
     def __init__(self, side: int = SIDE) -> None:
         self.side = side
-        self.network = boxed().requires_grad_(False)
+        self.network = boxed()
         # What is a sum of two has half of its variance from each.
         halves = [1.0 / math.sqrt(2)] * (len(SEEN) - 1) + [1.0]
         self.mix = [

@@ -24,6 +24,7 @@ from danqing.assets import Tell, converted, to_stderr
 from danqing.errors import AssetError
 from danqing.parts.efficientnet import Block, Convolution
 from danqing.parts.onnx_weights import read_onnx
+from danqing.parts.packing import frozen
 
 ASSET = "magenta-style"
 STYLE = 100
@@ -161,12 +162,7 @@ def stylisation(tell: Tell = to_stderr) -> Stylisation:
         AssetError: the weights cannot be had, or what came is not these networks'.
         OutputError: the home folder cannot be written to.
     """
-    weights = load_tensors(converted(ASSET, "weights.safetensors", _convert, tell))
-    # No numbers are drawn for weights that are thrown away: a seeded training stays as it was.
-    with torch.device("meta"):
-        network = Stylisation()
-    network.load_state_dict(weights, assign=True)
-    return network.requires_grad_(False).eval()
+    return frozen(Stylisation, load_tensors(converted(ASSET, "weights.safetensors", _convert, tell)))
 
 
 def _padded(x: Tensor) -> Tensor:

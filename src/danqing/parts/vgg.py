@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from danqing.assets import Tell, converted, to_stderr
 from danqing.errors import AssetError, choices
+from danqing.parts.packing import frozen
 
 ASSET = "vgg16"
 DEPTHS = (2, 2, 3, 3, 3)
@@ -100,11 +101,8 @@ def vgg(tell: Tell = to_stderr, averaged: bool = False) -> Vgg:
         OutputError: the home folder cannot be written to.
     """
     weights = load_tensors(converted(ASSET, "weights.safetensors", _convert, tell))
-    # No numbers are drawn for weights that are thrown away: a seeded training stays as it was.
-    with torch.device("meta"):
-        network = Vgg(averaged, tuple(len(weights[f"convolutions.{layer}.bias"]) for layer in STYLE))
-    network.load_state_dict(weights, assign=True)
-    return network.requires_grad_(False).eval()
+    widths = tuple(len(weights[f"convolutions.{layer}.bias"]) for layer in STYLE)
+    return frozen(lambda: Vgg(averaged, widths), weights)
 
 
 def _convert(folder: Path) -> bytes:
