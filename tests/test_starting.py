@@ -23,6 +23,7 @@ from danqing.maths.samplers import aim, ddim
 from danqing.maths.schedules import Point
 from danqing.paint import load
 from danqing.painters.painter import open_painter
+from danqing.painters.registry import build, settings
 from danqing.painters.rehearsal import rehearsed
 from danqing.painters.settings import resolve
 from danqing.painters.sheet import paint_values
@@ -123,16 +124,57 @@ def test_folding_changes_nothing_that_is_computed() -> None:
 
 
 def test_new_rows_begin_among_the_old_and_unlike_them() -> None:
-    base, own = {"a": torch.randn(9, 64) + 3}, {"a": torch.zeros(11, 64)}
-    found = grown(own, base, "x")["a"]
-    assert torch.equal(found[:9], base["a"])
-    assert torch.equal(found, grown(own, base, "x")["a"])
-    centre = base["a"].mean(0)
-    reach = float((base["a"] - centre).norm(dim=1).mean())
+    base, own = nn.Embedding(9, 64), nn.Embedding(11, 64)
+    nn.init.normal_(base.weight, 3.0)
+    found, old = grown(own, base, "x")["weight"], base.weight.detach()
+    assert torch.equal(found[:9], old)
+    assert torch.equal(found, grown(own, base, "x")["weight"])
+    centre = old.mean(0)
+    reach = float((old - centre).norm(dim=1).mean())
     assert (found[9:] - centre).norm(dim=1).tolist() == pytest.approx([reach, reach], rel=0.4)
-    assert (found[9] - found[10]).norm() > 0.5 * (base["a"][0] - base["a"][1]).norm()
+    assert (found[9] - found[10]).norm() > 0.5 * (old[0] - old[1]).norm()
     with pytest.raises(TrainingError):
-        grown({"a": torch.zeros(8, 64)}, base, "x")
+        grown(nn.Embedding(8, 64), base, "x")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"depths": [2, 3]}, {"attention": [True, True]}, {"depths": [2, 1], "attention": [True, True]}]
+)
+def test_a_deeper_painter_begins_where_the_other_ended(mine: str, changes: dict[str, Any]) -> None:
+    make_painter("tiny", channels=3)
+    base = open_painter("tiny")
+    deeper = settings("diffusion", merge(base.facts.model, {"backbone": changes}))
+    family = build("diffusion", deeper, base.conditions, 3, 64, (16, 16))
+    family.load_state_dict(grown(family, base.family, "tiny"))
+    values = {name: [condition.remembered(Key(1))] for name, condition in base.conditions.items()}
+    mine_, theirs = (paint_values(who.eval(), values, 1, (16, 16), Key(2)) for who in (family, base.family))
+    assert (mine_ == theirs).all()
+
+
+@pytest.mark.parametrize("low_rank", [0, 2])
+def test_new_blocks_learn(mine: str, low_rank: int) -> None:
+    make_painter("tiny", channels=3)
+    name = last(mine, low_rank=low_rank, model={"backbone": {"depths": [1, 2]}, "average": 4, "lr": 3e-3}).name
+    after = open_painter(name).family.state_dict()
+    new = [key for key in after if key not in open_painter("tiny").family.state_dict()]
+    assert new
+    assert all(after[key].abs().sum() > 0 for key in new if key.endswith("conv_out.weight")), "they begin at zero"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"attention": [False, False]}, {"widths": [16, 32, 32], "depths": [1, 1, 1], "attention": [False] * 3}]
+)
+def test_nothing_of_a_painter_is_left_behind(mine: str, changes: dict[str, Any]) -> None:
+    make_painter("tiny", channels=3)
+    with pytest.raises(TrainingError, match="more blocks"):
+        last(mine, name="another", model={"backbone": changes})
+
+
+@pytest.mark.parametrize("changes", [{"depths": [1, 0]}, {"depths": [1, 2, 1]}, {"widths": [16]}])
+def test_levels_that_do_not_match_are_refused(mine: str, changes: dict[str, Any]) -> None:
+    make_painter("tiny", channels=3)
+    with pytest.raises(ConfigError, match=r"greater than 0|one entry for each level"):
+        last(mine, name="another", model={"backbone": changes})
 
 
 def test_an_upscaler_goes_on_with_ones_own_pictures(mine: str) -> None:

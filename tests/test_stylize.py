@@ -27,7 +27,7 @@ from danqing.evaluate import evaluate_painter
 from danqing.families import adain as adains
 from danqing.families import style as styling
 from danqing.families.adain import LAYERS, AdaIn, AdaInConfig, moments, normalised
-from danqing.families.style import Gatys, GatysConfig, Stylisation, StylisationConfig
+from danqing.families.style import COVER, Gatys, GatysConfig, Stylisation, StylisationConfig
 from danqing.maths.colour import bytes_to_oklab, recoloured
 from danqing.paint import Session, load
 from danqing.painters.canvas_file import read_canvas, write_canvas
@@ -226,13 +226,14 @@ def test_tiles_fit_without_a_seam() -> None:
     torch.testing.assert_close(tiled, see.paint(wish.start, style, norms), rtol=0, atol=1e-4)
 
 
-def test_strength_goes_from_the_pictures_own_style() -> None:
+def test_strength_is_how_much_the_painting_covers_the_picture() -> None:
     family, wish, see = at_once(), asked(1), network()
     assert wish.start is not None
-    own = see.paint(wish.start, see.style(wish.start))
-    gentle, full = (painted(family, wish, strength)[-1].tensors["x"] for strength in (0.001, 1.0))
-    assert (gentle - own).abs().max() < 0.02
-    torch.testing.assert_close(full, see.paint(wish.start, see.style(wish.conditions["style"][0][0].seen()[None])))
+    whole = see.paint(wish.start, see.style(wish.conditions["style"][0][0].seen()[None]))
+    tiny, half, full = (painted(family, wish, strength)[-1].tensors["x"] for strength in (1e-6, 0.5, 1.0))
+    torch.testing.assert_close(full, whole)
+    torch.testing.assert_close(half, wish.start + 0.5**COVER * (whole - wish.start))
+    assert (tiny - wish.start).abs().max() < 1e-3
 
 
 def test_styles_are_mixed_by_their_weights() -> None:

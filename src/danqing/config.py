@@ -131,7 +131,8 @@ def _sentence(cls: type[Config], error: pydantic.ValidationError, where: str) ->
     name = ".".join(path)
     if first["type"] == "extra_forbidden":
         return f"{where} has no '{name}': {choices(path[-1], _keys(cls, path[:-1]))}"
-    return f"{where}: '{name}' was given {first.get('input')!r}: {first['msg'][:1].lower()}{first['msg'][1:]}"
+    said = first["msg"].removeprefix("Value error, ")
+    return f"{where}: '{name}' was given {first.get('input')!r}: {said[:1].lower()}{said[1:]}"
 
 
 def _keys(cls: type[Config], path: list[str]) -> list[str]:

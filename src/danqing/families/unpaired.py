@@ -123,15 +123,15 @@ class CycleGan(Translation):
         there, here = self.painter(first, values), self.back(second, {})
         noise = self.config.noise * keys.at("noise").normal(2, *first.shape[1:]).to(first)
         again = self.back(there + noise[:, 0], {}), self.painter(here + noise[:, 1], values)
-        still = self.back(first, {}), self.painter(second, values)
-        return Loss(
-            {
-                "fool there": self.critic_there.fooled(second, there, values, keys.at("there")),
-                "fool back": self.critic_back.fooled(first, here, {}, keys.at("back")),
-                "cycle": self.config.cycle * (_apart(again[0], first) + _apart(again[1], second)),
-                "identity": self.config.identity * (_apart(still[0], first) + _apart(still[1], second)),
-            }
-        )
+        parts = {
+            "fool there": self.critic_there.fooled(second, there, values, keys.at("there")),
+            "fool back": self.critic_back.fooled(first, here, {}, keys.at("back")),
+            "cycle": self.config.cycle * (_apart(again[0], first) + _apart(again[1], second)),
+        }
+        if self.config.identity:
+            still = self.back(first, {}), self.painter(second, values)
+            parts["identity"] = self.config.identity * (_apart(still[0], first) + _apart(still[1], second))
+        return Loss(parts)
 
     def _remembered(
         self, fresh: Float[Tensor, "batch 2 channels height width"], keys: Keys

@@ -195,11 +195,12 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
     family = build(s.family, settings(s.family, s.model), conditions, s.channels, s.pictures_seen, s.size)
     rehearsal = None
     if base is not None:
-        mine, theirs = family.state_dict(), base.family.state_dict()
-        family.load_state_dict(starting.grown(mine, theirs, base.name))
+        weights, theirs = starting.grown(family, base.family, base.name), base.family.state_dict()
+        family.load_state_dict(weights)
         family.taught_by(base.family)
         if s.low_rank:
-            adapt(family, s.low_rank, frozenset(key for key in mine if mine[key].shape != theirs[key].shape))
+            new = (key for key, tensor in weights.items() if key not in theirs or theirs[key].shape != tensor.shape)
+            adapt(family, s.low_rank, frozenset(new))
         if s.rehearse:
             rehearsal = rehearsed(base, conditions, s.rehearse, Key(s.seed).at("rehearsal"), folder)
     # Only now that nothing is missing: a run that could not begin leaves no settings behind for the next try to differ from.

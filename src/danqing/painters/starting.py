@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from danqing.conditions.condition import Condition
 from danqing.config import merge
 from danqing.data.picture_set import PictureSet
 from danqing.errors import TrainingError
 from danqing.painters.painter import Painter
+from danqing.parts.blocks import ContextAttention, ResidualBlock
 from danqing.parts.contract import Key
 from danqing.words import Picture
 
@@ -76,21 +77,33 @@ def widened(conditions: Mapping[str, Condition[Any]], pictures: Sequence[Picture
     return {name: condition.widened(pictures, data) for name, condition in conditions.items()}
 
 
-def grown(own: Mapping[str, Tensor], base: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-    """The base's weights in the shapes of a learner that may have more of something: new rows begin among the old.
+def grown(family: nn.Module, base: nn.Module, name: str) -> dict[str, Tensor]:
+    """The base's weights in the shapes of a learner that may have more of something.
+
+    New rows begin among the old. Blocks and attention that the base has not stay fresh: they begin as the identity, so that a
+    deeper painter begins where the base ended (Chen, Goodfellow & Shlens 2016, "Net2Net", section 2.3).
 
     Raises:
         TrainingError: it is built otherwise.
     """
-    if own.keys() != base.keys():
-        raise TrainingError(f"the painter '{name}' is built otherwise than was asked: leave out settings of the network")
-    found = {}
-    for key, tensor in base.items():
+    own, old = family.state_dict(), base.state_dict()
+    free = tuple(f"{at}." for at, module in family.named_modules() if isinstance(module, ResidualBlock | ContextAttention))
+    found = {key: tensor for key, tensor in own.items() if key not in old and key.startswith(free)}
+    if own.keys() != old.keys() | found.keys():
+        raise _otherwise(name)
+    for key, tensor in old.items():
         missing = own[key].shape[0] - tensor.shape[0] if tensor.ndim else 0
         if own[key].shape[1:] != tensor.shape[1:] or missing < 0:
-            raise TrainingError(f"the painter '{name}' is built otherwise than was asked: leave out settings of the network")
+            raise _otherwise(name)
         found[key] = torch.cat([tensor, _strangers(tensor, missing, key)]) if missing else tensor
     return found
+
+
+def _otherwise(name: str) -> TrainingError:
+    return TrainingError(
+        f"the painter '{name}' is built otherwise than was asked: more blocks (depths) and attention may be asked for; leave "
+        "out other settings of the network"
+    )
 
 
 def _strangers(rows: Tensor, count: int, name: str) -> Tensor:

@@ -6,47 +6,36 @@ import itertools
 from typing import Literal
 
 from jaxtyping import Bool, Float
-from pydantic import Field
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from danqing.config import Config
 from danqing.parts.blocks import groups
-from danqing.parts.unet import Stage
+from danqing.parts.unet import LevelsConfig, Stage
 
 BASE = 4
 """Rows and columns of the map that a single vector is read from and painted out of."""
 
 
-class ConvolutionalConfig(Config):
+class ConvolutionalConfig(LevelsConfig):
     """Settings of coders that look at neighbourhoods.
 
     Args:
         patch: pixels on a side that are folded into channels before the first convolution.
-        widths: channels of each level; each level but the first has half the height and width of the one before.
-        depths: residual blocks of each level.
-        attention: levels whose places look at each other and at the tokens of the conditions.
-        embedding: width of the vectors and tokens of conditions.
     """
 
     kind: Literal["convolutional"] = "convolutional"
     patch: int = Field(2, ge=1, le=8)
-    widths: tuple[int, ...] = (96, 192)
-    depths: tuple[int, ...] = (1, 2)
+    widths: tuple[PositiveInt, ...] = (96, 192)
+    depths: tuple[PositiveInt, ...] = (1, 2)
     attention: tuple[bool, ...] = (False, True)
     embedding: int = Field(128, ge=8)
-    dropout: float = Field(0.0, ge=0.0, lt=1.0)
 
     @property
     def factor(self) -> int:
         """Pixels on a side for one place of the map."""
         return int(self.patch * 2 ** (len(self.widths) - 1))
-
-    def levels(self) -> list[tuple[int, int, bool]]:
-        """(width, depth, attention) of each."""
-        if not len(self.widths) == len(self.depths) == len(self.attention):
-            raise ValueError(f"widths, depths and attention need one entry per level each: {self}")
-        return list(zip(self.widths, self.depths, self.attention, strict=True))
 
 
 class DenseConfig(Config):

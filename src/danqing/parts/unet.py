@@ -4,11 +4,11 @@ Ronneberger et al. 2015 (the U), Ho et al. 2020 (for diffusion), Shi et al. 2016
 learns several times faster than a transformer on 4×4 patches; `docs/decisions/` has the figures.
 """
 
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from jaxtyping import Bool, Float
-from pydantic import Field
+from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -16,26 +16,47 @@ from danqing.config import Config
 from danqing.parts.blocks import ContextAttention, ResidualBlock, TimeEmbedding, groups
 
 
-class UNetConfig(Config):
-    """Settings of the U-Net.
+class LevelsConfig(Config):
+    """Settings of what works level by level, each of half the height and width of the one before.
+
+    Args:
+        widths: channels of each level.
+        depths: residual blocks of each level.
+        attention: levels with attention after their blocks.
+        embedding: width of the vectors and tokens of time and conditions.
+    """
+
+    widths: tuple[PositiveInt, ...]
+    depths: tuple[PositiveInt, ...]
+    attention: tuple[bool, ...]
+    embedding: int = Field(256, ge=8)
+    dropout: float = Field(0.0, ge=0.0, lt=1.0)
+
+    @model_validator(mode="after")
+    def _even(self) -> Self:
+        if not 0 < len(self.widths) == len(self.depths) == len(self.attention):
+            raise ValueError("widths, depths and attention need one entry for each level, and have different numbers of them")
+        return self
+
+    def levels(self) -> list[tuple[int, int, bool]]:
+        """(width, depth, attention) of each."""
+        return list(zip(self.widths, self.depths, self.attention, strict=True))
+
+
+class UNetConfig(LevelsConfig):
+    """Settings of the U-Net, whose levels are passed on the way down and again on the way up.
 
     Args:
         patch: pixels folded into channels on each side before the first convolution.
-        widths: channels of each level; each level halves height and width.
-        depths: residual blocks of each level, on the way down and again on the way up.
-        attention: levels with attention after their blocks.
-        embedding: width of the vectors and tokens of time and conditions.
         balanced: time is brought to unit variance before conditions are added to it; without, it grows in training until
             it drowns them (decision 7).
     """
 
     kind: Literal["unet"] = "unet"
     patch: int = Field(2, ge=1, le=8)
-    widths: tuple[int, ...] = (64, 128, 256)
-    depths: tuple[int, ...] = (1, 1, 2)
+    widths: tuple[PositiveInt, ...] = (64, 128, 256)
+    depths: tuple[PositiveInt, ...] = (1, 1, 2)
     attention: tuple[bool, ...] = (False, True, True)
-    embedding: int = Field(256, ge=8)
-    dropout: float = Field(0.0, ge=0.0, lt=1.0)
     balanced: bool = True
 
 
@@ -65,13 +86,11 @@ class UNet(nn.Module):
 
     def __init__(self, config: UNetConfig, channels: int) -> None:
         super().__init__()
-        if not len(config.widths) == len(config.depths) == len(config.attention):
-            raise ValueError(f"widths, depths and attention need one entry per level each: {config}")
         self.config, widths, last = config, config.widths, len(config.widths) - 1
         self.time = TimeEmbedding(config.embedding)
         self.vector = nn.Sequential(nn.SiLU(), nn.Linear(config.embedding, config.embedding), nn.SiLU())
         self.first = nn.Conv2d(channels * config.patch**2, widths[0], 3, padding=1)
-        levels = list(zip(widths, config.depths, config.attention, strict=True))
+        levels = config.levels()
         told = (config.embedding, config.dropout)
         self.down = nn.ModuleList(Stage(width, width, depth, attends, *told) for width, depth, attends in levels)
         self.shrink = nn.ModuleList(nn.Conv2d(widths[i], widths[i + 1], 2, stride=2) for i in range(last))
