@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from bars import SIDE, Bars, picture
-from learners import cut, cyclegan, pix2pix, stream
+from learners import build, cut, cyclegan, pix2pix, stream
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -186,20 +186,28 @@ def test_the_cycle_of_the_identity_costs_only_its_noise() -> None:
     assert noisy["cycle"].mean().item() == pytest.approx(expected, rel=0.1)
 
 
-@pytest.mark.parametrize("build", [cyclegan, cut, pix2pix])
-def test_projected_critics_judge_each_painting_against_a_real_picture(build: Callable[..., CycleGan | Cut | Pix2Pix]) -> None:
+@pytest.mark.parametrize("name", ["cyclegan", "cut"])
+def test_a_painter_that_need_not_leave_its_own_kind_alone_is_not_asked_to(name: str) -> None:
+    asked, free = (build(name, identity=weight).loss(BATCH, "painter", Key(0), Clock(0, 0)).parts for weight in (1.0, 0.0))
+    assert asked.keys() - free.keys() == {"identity"}
+    for part, loss in free.items():
+        torch.testing.assert_close(loss, asked[part])
+
+
+@pytest.mark.parametrize("kind", [cyclegan, cut, pix2pix])
+def test_projected_critics_judge_each_painting_against_a_real_picture(kind: Callable[..., CycleGan | Cut | Pix2Pix]) -> None:
     """Relativistic losses with penalties every so many turns; one loss for each picture, gradients for all who move."""
-    learner = build(sight="projected", view=16, gamma=2.0, lazy=4)
+    learner = kind(sight="projected", view=16, gamma=2.0, lazy=4)
     check_players(learner.players(), learner)
     for turn in (0, 1):
         told = learner.loss(BATCH, "critic", Key(0), Clock(0, turn)).parts
         ways = {"R1", "R2", "tell"} if turn == 0 else {"tell"}
-        ends = (" there", " back") if build is cyclegan else ("",)
+        ends = (" there", " back") if kind is cyclegan else ("",)
         assert set(told) == {f"{way}{end}" for way in ways for end in ends}
         assert all(part.shape == (6,) for part in told.values())
     # Before the first update everything looks alike to it: nobody wins.
     fooled = learner.loss(BATCH, "painter", Key(0), Clock(0, 0)).parts
-    name = "fool there" if build is cyclegan else "fool"
+    name = "fool there" if kind is cyclegan else "fool"
     assert fooled[name].mean().item() == pytest.approx(math.log(2), abs=0.2)
     fooled[name].sum().backward()  # type: ignore[no-untyped-call]
     assert any(bool(p.grad is not None and p.grad.any()) for p in learner.painter.parameters())

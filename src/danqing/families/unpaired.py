@@ -179,14 +179,15 @@ class Cut(Translation):
             with torch.no_grad():
                 painted = self.painter(first, values)
             return Loss(self.critic.tells(second, painted, values, keys.at("critic"), clock))
-        there, still = self.painter(first, values), self.painter(second, values)
-        return Loss(
-            {
-                "fool": self.critic.fooled(second, there, values, keys.at("critic")),
-                "contrast": self.config.contrast * self._contrast(first, there, values, keys.at("there")),
-                "identity": self.config.identity * self._contrast(second, still, values, keys.at("still")),
-            }
-        )
+        there = self.painter(first, values)
+        parts = {
+            "fool": self.critic.fooled(second, there, values, keys.at("critic")),
+            "contrast": self.config.contrast * self._contrast(first, there, values, keys.at("there")),
+        }
+        if self.config.identity:
+            still = self.painter(second, values)
+            parts["identity"] = self.config.identity * self._contrast(second, still, values, keys.at("still"))
+        return Loss(parts)
 
     def _contrast(
         self,
