@@ -16,13 +16,14 @@ SIDE = 16
 
 
 def picture(number: int, style: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """A bar somewhere: white on black, or red or blue on white."""
+    """A bar somewhere: white on black, or red, blue or green on white."""
     rows, columns = np.mgrid[:SIDE, :SIDE]
     inside = ((rows - number) % SIDE < 5) & ((columns - number // SIDE) % SIDE < 9)
     colours = {
         "plain": ((255, 255, 255), (0, 0, 0)),
         "red": ((220, 30, 30), (255, 255, 255)),
         "blue": ((30, 30, 220), (255,) * 3),
+        "green": ((30, 220, 30), (255,) * 3),
     }
     fore, back = (np.array(colour, np.uint8) for colour in colours[style])
     return np.where(inside[..., None], fore, back)

@@ -65,6 +65,8 @@ def test_it_is_trained_again_by_the_recipe_it_leaves(mine: str) -> None:
     recipe = read_toml(last(mine) / "recipe.toml")
     again, _ = resolve(PictureSet.open(mine), recipe)
     assert again.plain() == recipe
+    with pytest.raises(ConfigError, match=r"model\.preset was given"):
+        resolve(PictureSet.open(mine), {"start_from": "tiny", "model": {"preset": "small"}})
     with pytest.raises(ConfigError, match=r"model\.betas was given and does nothing beside model\.objective=flow"):
         resolve(PictureSet.open(mine), merge(recipe, {"model": {"betas": "linear"}}))
 
@@ -124,17 +126,22 @@ def test_folding_changes_nothing_that_is_computed() -> None:
 
 
 def test_new_rows_begin_among_the_old_and_unlike_them() -> None:
-    base, own = nn.Embedding(9, 64), nn.Embedding(11, 64)
-    nn.init.normal_(base.weight, 3.0)
-    found, old = grown(own, base, "x")["weight"], base.weight.detach()
+    def known(count: int) -> nn.Module:
+        return nn.ModuleDict({"encoders": nn.Embedding(count, 64)})
+
+    base, own, key = known(9), known(11), "encoders.weight"
+    nn.init.normal_(base.get_parameter(key), 3.0)
+    found, old = grown(own, base, "x")[key], base.get_parameter(key).detach()
     assert torch.equal(found[:9], old)
-    assert torch.equal(found, grown(own, base, "x")["weight"])
+    assert torch.equal(found, grown(own, base, "x")[key])
     centre = old.mean(0)
     reach = float((old - centre).norm(dim=1).mean())
     assert (found[9:] - centre).norm(dim=1).tolist() == pytest.approx([reach, reach], rel=0.4)
     assert (found[9] - found[10]).norm() > 0.5 * (old[0] - old[1]).norm()
     with pytest.raises(TrainingError):
-        grown(nn.Embedding(8, 64), base, "x")
+        grown(known(8), base, "x")
+    with pytest.raises(TrainingError, match="the size"):
+        grown(nn.Linear(4, 8), nn.Linear(4, 6), "x")  # rows that are no condition's mean something by their place
 
 
 @pytest.mark.parametrize(

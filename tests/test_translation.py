@@ -19,11 +19,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from danqing.cli import app
-from danqing.config import merge
+from danqing.config import merge, read_toml
 from danqing.data.picture_set import PictureSet, import_pictures
 from danqing.data.prepare import augment
 from danqing.data.stream import Starts, Stream
-from danqing.errors import ConfigError, TrainingError, WishError
+from danqing.errors import ConfigError, OutputError, TrainingError, WishError
 from danqing.evaluate import Scores, evaluate_painter
 from danqing.families.translation import Pix2Pix
 from danqing.families.unpaired import Cut, CycleGan
@@ -32,6 +32,7 @@ from danqing.metrics.pairs import absolute_errors, nearness
 from danqing.paint import load
 from danqing.painters import sides
 from danqing.painters.painter import open_painter
+from danqing.painters.settings import resolve
 from danqing.painters.translations import AS_THEY_WERE, MEAN, NEAREST, task
 from danqing.parts.contract import Asked, Batch, Clock, Key, Keys, Plan, check_players
 from danqing.parts.loop import Loop
@@ -244,7 +245,9 @@ def test_a_translation_needs_a_start() -> None:
         learner.loss(Batch(BATCH.pictures, {}, BATCH.rows), "painter", Key(0), Clock(0, 0))
 
 
-@pytest.mark.parametrize(("start", "size"), [((768, 1024), (64, 85)), ((100, 100), (64, 64)), ((30, 10), (192, 64))])
+@pytest.mark.parametrize(
+    ("start", "size"), [((768, 1024), (64, 85)), ((100, 100), (64, 64)), ((30, 10), (192, 64)), ((8, 1000), (8, 1024))]
+)
 def test_strokes_stay_as_wide_as_they_were_learnt(start: tuple[int, int], size: tuple[int, int]) -> None:
     assert pix2pix().natural(start, (64, 64)) == size
     assert pix2pix().natural(None, (64, 64)) == (64, 64)
@@ -321,6 +324,42 @@ def test_who_starts_from_a_painter_goes_its_way(three: str) -> None:
     assert (turned.settings.from_style, turned.settings.to_styles) == ("plain", ("red",))
 
 
+def test_who_knows_several_styles_goes_on_with_one_of_them_and_with_new_ones(three: str, tmp_path: Path) -> None:
+    trained(three, from_style="plain", sheets=0)
+    short = {"start_from": "made", "pictures_seen": 16, "sheets": 0, "threads": 1}
+    for styles in (("plain", "red"), ("plain", "green")):
+        data = str(import_pictures(Bars(styles=styles), tmp_path / styles[1]).folder)
+        *_, done = train(data, {**short, "name": styles[1]})
+        assert isinstance(done, Done)
+        painter = open_painter(styles[1])
+        assert set(painter.conditions) == {"style"}
+        assert (painter.facts.trained["from_style"], painter.facts.trained["to_styles"]) == ("plain", [styles[1]])
+
+
+def test_a_recipe_trains_again_what_was_trained_for_a_time(bars: str) -> None:
+    *_, done = train(bars, merge({name: value for name, value in SMALL.items() if name != "pictures_seen"}, {"seconds": 0.5}))
+    assert isinstance(done, Done)
+    recipe = read_toml(done.painter / "recipe.toml")
+    again, _ = resolve(PictureSet.open(bars), recipe)
+    assert again.pictures_seen == recipe["pictures_seen"] == open_painter("made").facts.trained["seen"]
+    assert again.seconds is None
+    begun = next(train(bars, {"start_from": "made", "name": "on", "seconds": 0.5, "threads": 1, "sheets": 0}))
+    assert isinstance(begun, Begun)
+    assert begun.settings.pictures_seen % begun.settings.batch == 0, "measured here too"
+
+
+def test_translations_are_measured_in_the_groups_they_learnt(bars: str) -> None:
+    painter, pictures = open_painter(trained(bars, sheets=0)), PictureSet.open(bars)
+    pictures.pictures = [
+        dataclasses.replace(one, facts={**one.facts, "group": "ab"[int(one.concept.split()[1]) % 2]})
+        for one in pictures.pictures
+    ]
+    painter.facts.trained["groups"] = ["a"]
+    given = task(painter, pictures, 500, Key(0))
+    for numbers in (given.starts, given.learnt.made, given.learnt.starts):
+        assert {pictures.pictures[int(number)].facts["group"] for number in numbers} == {"a"}
+
+
 @pytest.mark.parametrize("family", ["cyclegan", "cut"])
 def test_without_partners_the_same_set_is_learnt_too(family: str, tmp_path: Path) -> None:
     strangers = str(import_pictures(Bars(paired=False), tmp_path / "strangers").folder)
@@ -384,6 +423,26 @@ def test_pictures_that_differ_in_their_endings_alone_are_kept_apart(bars: str, t
     *_, done = translate(load(trained(bars)), place, tmp_path / "out", Wish())
     assert isinstance(done, Translated)
     assert sorted(one.path.name for one in done.painted) == ["a.bmp.png", "a.png.png"]
+
+
+def test_no_picture_is_painted_over(bars: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session, pictures = load(trained(bars, sheets=0)), folder_of(tmp_path / "in")
+    before = {path: path.read_bytes() for path in pictures.rglob("*.png")}
+    for start, out in ((pictures, pictures), (pictures / "0.png", pictures), (pictures / "0.png", pictures / "0.png")):
+        with pytest.raises(OutputError, match="painted over"):
+            list(translate(session, start, out, Wish()))
+    with pytest.raises(OutputError, match=r"needs a PNG"):
+        list(translate(session, pictures / "0.png", tmp_path / "x.jpg", Wish()))
+    counts = []
+    for _ in range(2):
+        *_, done = translate(session, pictures, pictures / "painted", Wish())
+        assert isinstance(done, Translated)
+        counts.append((len(done.painted), len(done.kept)))
+    assert counts == [(3, 0), (0, 3)], "what was painted is nothing to paint from"
+    assert {path: path.read_bytes() for path in before} == before
+    monkeypatch.chdir(pictures)
+    assert CliRunner().invoke(app, ["translate", "made", "."], catch_exceptions=False).exit_code == 0
+    assert (tmp_path / "in-translated" / "0.png").is_file()
 
 
 def test_translate_on_the_command_line(bars: str, tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from danqing.data.folder import FolderTree
 from danqing.data.layout import PICTURES
-from danqing.errors import PictureError, WishError
+from danqing.errors import OutputError, PictureError, WishError
 from danqing.paint import Session
 from danqing.painters.start_pictures import read_picture
 from danqing.records.record import read
-from danqing.words import Doing, Wish
+from danqing.words import Doing, Wish, check_name
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,12 +92,21 @@ def _shaped(picture: Path, longest: int) -> tuple[int, int]:
 def _pairs(pictures: Path, out: Path) -> Sequence[tuple[Path, Path]]:
     """Each picture, and the file that is painted from it."""
     if pictures.is_file():
-        return [(pictures, out / f"{pictures.stem}.png" if out.is_dir() else out)]
+        end = out / f"{pictures.stem}.png" if out.is_dir() else out
+        if end.resolve() == pictures.resolve():
+            raise OutputError(f"'{pictures}' would be painted over by its painting: give --out another file or folder")
+        check_name(end)
+        return [(pictures, end)]
     if not pictures.is_dir():
         raise WishError(f"there is no picture or folder '{pictures}': give one that is there")
     if out.is_file() or out.suffix.lower() == ".png":
         raise WishError(f"'{pictures}' is a folder and '{out}' a file: give --out a folder")
+    if out.resolve() == pictures.resolve():
+        raise OutputError(f"the pictures in '{pictures}' would be painted over by their paintings: give --out another folder")
     names = [name for name in FolderTree(pictures).names() if isinstance(name, str)]
+    # What an earlier call painted into a folder among them is nothing to paint from.
+    own = out.resolve()
+    names = [name for name in names if not (pictures / name).resolve().is_relative_to(own)]
     found = [name for name in names if Path(name).suffix.lower() in PICTURES]
     if not found:
         raise WishError(f"there is no picture in '{pictures}': give a folder with PNG, JPEG, WebP or other pictures")

@@ -88,6 +88,17 @@ class Wish:
         return cls(**{**facts, "size": tuple(size) if size else None})
 
 
+def check_name(path: Path) -> Path:
+    """The same path.
+
+    Raises:
+        OutputError: a painting cannot be saved under such a name.
+    """
+    if path.suffix.lower() != ".png":
+        raise OutputError(f"a painting cannot be saved as '{path}': its record needs a PNG; give a name ending in .png")
+    return path
+
+
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Painting:
     """A finished picture.
@@ -112,9 +123,7 @@ class Painting:
         Raises:
             OutputError: the place cannot be written to, or the name is no PNG's.
         """
-        if Path(path).suffix.lower() != ".png":
-            raise OutputError(f"a painting cannot be saved as '{path}': its record needs a PNG; give a name ending in .png")
-        return write_atomically(Path(path), self.png())
+        return write_atomically(check_name(Path(path)), self.png())
 
     def _repr_png_(self) -> bytes:
         """What a notebook shows: small pictures are enlarged without smoothing so that one sees the pixels."""

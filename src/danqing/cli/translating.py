@@ -68,7 +68,7 @@ def _paint(painter: str, pictures: Path, out: Path | None, wish: Any, size: str 
     from danqing.paint import load
     from danqing.translate import translate as paint_all
 
-    place = out or pictures.with_name(f"{pictures.stem}-{word}{'.png' if pictures.is_file() else ''}")
+    place = out or pictures.resolve().with_name(f"{pictures.resolve().stem}-{word}{'.png' if pictures.is_file() else ''}")
     given = size_of(size)
     longest = given[0] if given is not None and size is not None and size.strip().isdecimal() else None
     asked = dataclasses.replace(wish, size=None if longest else given)

@@ -125,10 +125,10 @@ class Translation(Family):
         return canvas.tensors["x"]
 
     def natural(self, start: tuple[int, int] | None, learnt: tuple[int, int]) -> tuple[int, int]:
-        """In the shape of its start, no side shorter than was learnt: strokes are then as wide as those it knows."""
+        """In the shape of its start, no side shorter than was learnt where that can be painted: strokes keep their width."""
         if start is None:
             return learnt
-        scale = max(side / given for side, given in zip(learnt, start, strict=True))
+        scale = min(max(side / given for side, given in zip(learnt, start, strict=True)), self.largest / max(start))
         return round(start[0] * scale), round(start[1] * scale)
 
 

@@ -155,7 +155,8 @@ class Run:
             folder,
             facts,
             folded(weights),
-            card(facts, ledger(self.pictures).attributions(), self.settings.plain()),
+            # How many pictures that time was has been measured: who trains it again sees as many.
+            card(facts, ledger(self.pictures).attributions(), self.settings.model_copy(update={"seconds": None}).plain()),
             self.settings.stored,
         )
         return folder

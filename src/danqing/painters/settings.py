@@ -145,16 +145,25 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
         "model": {"preset": proposal.model},
     }
     reasons, way, taken = dict(proposal.reasons), dict[str, Any](), dict[str, Any]()
+    taught: tuple[str, ...] = ()
     if given.get("start_from"):
         base = open_painter(str(given["start_from"]))
+        if "preset" in given.get("model", {}):
+            raise ConfigError(
+                f"model.preset was given, and the settings of '{base.name}' are taken over: leave it out, and name "
+                "single settings"
+            )
         count = len(pictures.split("train")) if given.get("held_out", True) else len(pictures)
         facts, way = starting.proposed(base, pictures, count, given), starting.way(base, pictures, given)
-        taken = facts["model"]
+        taken, taught = facts["model"], tuple(base.conditions)
         proposed, reasons = proposed | facts, {name: why for name, why in reasons.items() if name not in facts}
     family = entry(str(given.get("family", proposed.get("family", "diffusion")))).family
     if family.translates is not None:
         facts, whys = sides.proposed(pictures, {**way, **given})
         proposed, reasons = proposed | facts, reasons | whys
+        if taught:  # what it can be asked for stays, also where there is one style alone to be made
+            proposed["conditions"] = taught
+            reasons.pop("conditions", None)
     elif wrong := next((name for name in ("from_style", "to_styles") if given.get(name) is not None), None):
         raise ConfigError(f"the setting {wrong} was given, and the family does not translate: leave it out")
     if family.examples:
@@ -164,13 +173,13 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
     most = family.batch
     if most is not None and most < proposal.batch:
         proposed["batch"], reasons["batch"] = most, f"batches of {most}: a game needs many updates more than exact ones"
-    if "pictures_seen" not in given and not given.get("start_from"):
-        if not family.paced:
+    if "pictures_seen" not in given:
+        if not family.paced and not given.get("start_from"):
             proposed["seconds"] = float(SECONDS * proposal.threads)
         if given.get("seconds", proposed.get("seconds")):
             reasons["pictures_seen"] = "pictures_seen: as many as can be seen in the time (the setting seconds), by measurement"
     elif given.get("seconds"):
-        raise ConfigError("pictures_seen and seconds were given: give one of them, or train from nothing")
+        raise ConfigError("pictures_seen and seconds were given: give one of them")
     told = merge(proposed, given)
     model = settings(str(told.get("family", "diffusion")), told["model"])  # what is wrong is told before anything is read
     refuse_idle(model, unlike(given.get("model", {}), taken), "model.")

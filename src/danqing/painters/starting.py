@@ -67,9 +67,9 @@ def way(base: Painter, pictures: PictureSet, given: Mapping[str, Any]) -> dict[s
     known = {picture.style for picture in pictures.pictures}
     start = base.facts.trained.get("from_style")
     ends = tuple(style for style in base.facts.trained.get("to_styles") or () if style in known)
-    if start not in known or not ends or given.get("from_style") or given.get("to_styles"):
+    if start not in known or given.get("from_style") or given.get("to_styles"):
         return {}
-    return {"from_style": start, "to_styles": ends}
+    return {"from_style": start} | ({"to_styles": ends} if ends else {})
 
 
 def widened(conditions: Mapping[str, Condition[Any]], pictures: Sequence[Picture], data: str) -> dict[str, Condition[Any]]:
@@ -80,8 +80,8 @@ def widened(conditions: Mapping[str, Condition[Any]], pictures: Sequence[Picture
 def grown(family: nn.Module, base: nn.Module, name: str) -> dict[str, Tensor]:
     """The base's weights in the shapes of a learner that may have more of something.
 
-    New rows begin among the old. Blocks and attention that the base has not stay fresh: they begin as the identity, so that a
-    deeper painter begins where the base ended (Chen, Goodfellow & Shlens 2016, "Net2Net", section 2.3).
+    New rows of what conditions know begin among the old. Blocks and attention that the base has not stay fresh: they begin as
+    the identity, so that a deeper painter begins where the base ended (Chen, Goodfellow & Shlens 2016, "Net2Net", section 2.3).
 
     Raises:
         TrainingError: it is built otherwise.
@@ -93,7 +93,7 @@ def grown(family: nn.Module, base: nn.Module, name: str) -> dict[str, Tensor]:
         raise _otherwise(name)
     for key, tensor in old.items():
         missing = own[key].shape[0] - tensor.shape[0] if tensor.ndim else 0
-        if own[key].shape[1:] != tensor.shape[1:] or missing < 0:
+        if own[key].shape[1:] != tensor.shape[1:] or missing < 0 or (missing and "encoders." not in key):
             raise _otherwise(name)
         found[key] = torch.cat([tensor, _strangers(tensor, missing, key)]) if missing else tensor
     return found
@@ -102,7 +102,7 @@ def grown(family: nn.Module, base: nn.Module, name: str) -> dict[str, Tensor]:
 def _otherwise(name: str) -> TrainingError:
     return TrainingError(
         f"the painter '{name}' is built otherwise than was asked: more blocks (depths) and attention may be asked for; leave "
-        "out other settings of the network"
+        "out the size and other settings of the network"
     )
 
 

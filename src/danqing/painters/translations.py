@@ -62,8 +62,12 @@ def task(painter: Painter, pictures: PictureSet, count: int, key: Key) -> Task:
     assert how is not None
     start, ends = str(trained["from_style"]), tuple(trained["to_styles"])
     by: Literal["pair"] | None = "pair" if trained.get("held_out") == "pairs" else None
-    learnt = pictures.split("train", by) if trained.get("held_out") else np.arange(len(pictures))
-    tried = pictures.split("held_out", by) if trained.get("held_out") else learnt
+    groups = trained.get("groups")
+    chosen = np.array(
+        [n for n, p in enumerate(pictures.pictures) if groups is None or p.facts.get("group") in groups], np.int64
+    )
+    learnt = np.intersect1d(pictures.split("train", by), chosen) if trained.get("held_out") else chosen
+    tried = np.intersect1d(pictures.split("held_out", by), chosen) if trained.get("held_out") else learnt
     luck = np.random.default_rng(key.generator().initial_seed())
     try:
         found = sides(pictures, tried, start, ends, "pairs")
