@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import json
 import math
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -439,6 +440,15 @@ def test_no_picture_is_painted_over(bars: str, tmp_path: Path, monkeypatch: pyte
         assert isinstance(done, Translated)
         counts.append((len(done.painted), len(done.kept)))
     assert counts == [(3, 0), (0, 3)], "what was painted is nothing to paint from"
+    shutil.rmtree(pictures / "painted")
+    *_, done = translate(session, pictures, tmp_path, Wish())
+    assert isinstance(done, Translated)
+    assert len(done.painted) == 3, "a folder around them is as good as any"
+    assert {path: path.read_bytes() for path in before} == before
+    (pictures / "in").mkdir()
+    Image.fromarray(picture(3, "plain")).save(pictures / "in" / "0.png")  # its painting would be in/0.png
+    with pytest.raises(OutputError, match="painted over"):
+        list(translate(session, pictures, tmp_path, Wish()))
     assert {path: path.read_bytes() for path in before} == before
     monkeypatch.chdir(pictures)
     assert CliRunner().invoke(app, ["translate", "made", "."], catch_exceptions=False).exit_code == 0

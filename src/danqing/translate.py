@@ -101,18 +101,21 @@ def _pairs(pictures: Path, out: Path) -> Sequence[tuple[Path, Path]]:
         raise WishError(f"there is no picture or folder '{pictures}': give one that is there")
     if out.is_file() or out.suffix.lower() == ".png":
         raise WishError(f"'{pictures}' is a folder and '{out}' a file: give --out a folder")
-    if out.resolve() == pictures.resolve():
-        raise OutputError(f"the pictures in '{pictures}' would be painted over by their paintings: give --out another folder")
+    over = OutputError(f"the pictures in '{pictures}' would be painted over by their paintings: give --out another folder")
+    own, whole = out.resolve(), pictures.resolve()
+    if own == whole:
+        raise over
     names = [name for name in FolderTree(pictures).names() if isinstance(name, str)]
-    # What an earlier call painted into a folder among them is nothing to paint from.
-    own = out.resolve()
-    names = [name for name in names if not (pictures / name).resolve().is_relative_to(own)]
+    if own.is_relative_to(whole):  # what an earlier call painted there is nothing to paint from
+        names = [name for name in names if not (whole / name).is_relative_to(own)]
     found = [name for name in names if Path(name).suffix.lower() in PICTURES]
     if not found:
         raise WishError(f"there is no picture in '{pictures}': give a folder with PNG, JPEG, WebP or other pictures")
     stems = [Path(name).with_suffix("") for name in found]
     # Two pictures that differ in their endings alone keep those, so that neither is painted over the other.
     ends = [f"{name}.png" if stems.count(stem) > 1 else f"{stem}.png" for name, stem in zip(found, stems, strict=True)]
+    if {own / end for end in ends} & {whole / name for name in found}:
+        raise over
     return [(pictures / name, out / end) for name, end in zip(found, ends, strict=True)]
 
 
