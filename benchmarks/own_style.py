@@ -27,6 +27,7 @@ from danqing.files import png
 from danqing.metrics.extractors import extractor
 from danqing.metrics.measured import mean_of
 from danqing.metrics.recognition import classifier
+from danqing.metrics.styles import StyleJudge, style_extractor
 from danqing.painters.hearing import TOP, Court
 from danqing.painters.painter import Painter, open_painter
 from danqing.painters.sheet import grid, paint_values
@@ -114,12 +115,14 @@ def main(base_name: str, some: int, count: int, more: dict[str, Any], name: str)
     gallery = of_set(whole, preparation_of(base))
     others = gallery.take(np.array([row for row in range(len(whole)) if whole.pictures[row].concept not in shown]))
     unseen = see.features(others.straight())
-    court, told = Court(real, features, see), of_pictures(real)
+    court, told = Court(real, features, see, None), of_pictures(real)
     judge = classifier(features, [str(concept(picture)) for picture in told])
     pictures = [picture for picture in of_pictures(others) if str(concept(picture)) in judge.classes]
     pictures = [pictures[place] for place in luck.permutation(len(pictures))[:count]]
     half = len(unseen) // 2
-    hands = classifier(torch.cat([features, unseen[:half]]), [*(picture.style for picture in told), *([STYLE] * half)])
+    look = style_extractor(see)
+    beside, styles = look.features(others.straight()), [*(picture.style for picture in told), *([STYLE] * half)]
+    hands = StyleJudge.taught(look, torch.cat([look.features(real.straight()), beside[:half]]), styles)
     names = sorted({picture.style for picture in told})
     old = [names[place] for place in luck.integers(0, len(names), len(pictures))]
     fits = [row for row, style in enumerate(old) if str(concept(pictures[row])) in court.judges[style].classes]
@@ -132,9 +135,8 @@ def main(base_name: str, some: int, count: int, more: dict[str, Any], name: str)
     seen = see.features(mined)
     labels = [str(concept(picture)) for picture in pictures]
     results["words recognised in the new style"] = (judge.ranks(seen, labels) < TOP).astype(float)
-    results["taken for the new style"] = (hands.ranks(seen, [STYLE] * len(seen)) == 0).astype(float)
-    beside = unseen[half:]
-    results["real pictures taken for the new style"] = (hands.ranks(beside, [STYLE] * len(beside)) == 0).astype(float)
+    results["taken for the new style"] = hands.right(look.features(mined), [STYLE] * len(mined))
+    results["real pictures taken for the new style"] = hands.right(beside[half:], [STYLE] * len(beside[half:]))
     there = [row for row, picture in enumerate(of_pictures(others)) if str(concept(picture)) in judge.classes]
     known = [str(concept(of_pictures(others)[row])) for row in there]
     results["words recognised in real pictures of the new style"] = (judge.ranks(unseen[there], known) < TOP).astype(float)

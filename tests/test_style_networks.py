@@ -19,6 +19,7 @@ from danqing.errors import AssetError
 from danqing.files import home as at
 from danqing.metrics.extractors import extractor
 from danqing.metrics.pretrained import DEEP, LEAST, LOUD
+from danqing.metrics.styles import style_extractor
 from danqing.parts import stylisation as stylising
 from danqing.parts import vgg as seeing
 from danqing.parts.onnx_weights import read_onnx
@@ -137,6 +138,10 @@ def test_vgg_is_an_extractor_too(monkeypatch: pytest.MonkeyPatch, home: Path) ->
     expected = seen[DEEP].mean((2, 3)) / LOUD
     torch.testing.assert_close(see.features(pictures), expected, rtol=1e-4, atol=1e-4)
     assert see.width == expected.shape[1]
+    look, first = style_extractor(see), seen[STYLE[0]]
+    found = look.features(pictures)
+    assert found.shape == (3, look.width)
+    torch.testing.assert_close(found[:, : WIDTHS[0]], first.mean((2, 3)), rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("size", [(64, 64), (37, 50), (1, 1), (3, 200)])

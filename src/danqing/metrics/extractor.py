@@ -94,11 +94,12 @@ def _unit(x: Tensor) -> Tensor:
     return x / 255
 
 
-def _centred(x: Tensor) -> Tensor:
+def centred(x: Tensor) -> Tensor:
+    """From values in [0, 255] to what EfficientNet-Lite0 expects."""
     return (x - 127) / 128
 
 
 def embedded() -> Extractor:
     """The first stages of EfficientNet-Lite0 (see `danqing.parts.efficientnet`), kept as bytes."""
     network = boxed()
-    return Extractor(DEFAULT, network, network.width, SIDE, _centred, unit=SIZE)
+    return Extractor(DEFAULT, network, network.width, SIDE, centred, unit=SIZE)

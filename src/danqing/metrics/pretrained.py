@@ -126,7 +126,7 @@ def vgg16() -> Extractor:
     network = _Means(vgg()).eval()
     with torch.inference_mode():
         width = network(torch.zeros(1, 3, LEAST, LEAST)).shape[1]
-    return Extractor("vgg16", network, width, LEAST, _about_zero, unit=LOUD)
+    return Extractor("vgg16", network, width, LEAST, about_zero, unit=LOUD)
 
 
 def _part(kind: str, name: str, hub: str) -> Any:
@@ -156,7 +156,8 @@ class _Standard:
         return (x - self.mean) / self.deviation
 
 
-def _about_zero(x: Tensor) -> Tensor:
+def about_zero(x: Tensor) -> Tensor:
+    """From values in [0, 255] to [-1, 1]."""
     return x / 127.5 - 1
 
 

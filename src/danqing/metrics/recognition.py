@@ -44,11 +44,18 @@ class Classifier:
         return found
 
 
-def classifier(features: Features, labels: Sequence[str]) -> Classifier:
-    """Learn classes, all equally likely, from pictures of each; two classes at least."""
+def classifier(features: Features, labels: Sequence[str], *, standardised: bool = False) -> Classifier:
+    """Learn classes, all equally likely, from pictures of each; two classes at least.
+
+    Args:
+        features, labels: of the pictures.
+        standardised: features are of several scales, and each is divided by how much it deviates.
+    """
     classes = tuple(sorted(set(labels)))
     numbers = {label: place for place, label in enumerate(classes)}
     place, x = torch.tensor([numbers[label] for label in labels]), features.double()
+    scale = x.std(0, correction=0).clamp_min(1e-6) if standardised else torch.ones_like(x[0])
+    x = x / scale
     counts = torch.bincount(place, minlength=len(classes)).double()
     means = torch.zeros(len(classes), x.shape[1], dtype=torch.float64).index_add(0, place, x) / counts[:, None]
     # Of few classes with one picture each nothing is left within a class; then distances are plain.
@@ -56,7 +63,7 @@ def classifier(features: Features, labels: Sequence[str]) -> Classifier:
     covariance = within.T @ within / max(1, len(x) - len(classes))
     even = covariance.diagonal().mean().clamp_min(1e-6) * torch.eye(x.shape[1], dtype=torch.float64)
     weights = torch.linalg.solve((1 - SHRINK) * covariance + SHRINK * even, means.T)
-    return Classifier(classes, weights, -0.5 * (means.T * weights).sum(0))
+    return Classifier(classes, weights / scale[:, None], -0.5 * (means.T * weights).sum(0))
 
 
 def classification_accuracy(

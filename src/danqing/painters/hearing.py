@@ -15,16 +15,17 @@ from jaxtyping import Int64
 
 from danqing.conditions.text import TextCondition, Words
 from danqing.data.captions import unread_of
-from danqing.data.gallery import Gallery
+from danqing.data.gallery import Gallery, Many
 from danqing.data.lookalikes import concept
 from danqing.metrics.copies import closeness
 from danqing.metrics.extractor import Extractor
 from danqing.metrics.features import Features, Others
 from danqing.metrics.measured import Measured, Number, mean_of, ratio_of
 from danqing.metrics.recognition import FEWEST, Classifier, classifier
+from danqing.metrics.styles import StyleJudge
 from danqing.painters.painter import Painter
 from danqing.painters.sheet import paint_values
-from danqing.painters.trial import Real
+from danqing.painters.trial import Real, features_of, style_judge
 from danqing.parts.contract import Key
 from danqing.words import Doing, Picture
 
@@ -51,7 +52,8 @@ def heard(
     """
     if not {"text", "style"} <= painter.conditions.keys():
         return {}
-    court = Court(real.train, train, see)
+    hands = yield from style_judge(real.train, see)
+    court = Court(real.train, train, see, hands)
     luck = np.random.default_rng(key.at("draws").generator().initial_seed())
     found: dict[str, dict[str, Number]] = {}
     rows = court.known(real.held_out, np.arange(len(real.held_out)))
@@ -73,17 +75,22 @@ def heard(
 
 
 class Court:
-    """Judges of each style that never saw it, and one that tells styles apart."""
+    """Judges of each style that never saw it, and one that tells styles apart, where there are several.
 
-    def __init__(self, gallery: Gallery, features: Features, see: Extractor) -> None:
-        self.see, self.features = see, features
+    Args:
+        gallery: pictures to learn from.
+        features, see: of them, and what gave them.
+        hands: who tells styles apart.
+    """
+
+    def __init__(self, gallery: Gallery, features: Features, see: Extractor, hands: StyleJudge | None) -> None:
+        self.see, self.features, self.hands = see, features, hands
         labels, styles = [concept(picture) for picture in _pictures(gallery)], [p.style for p in _pictures(gallery)]
         self.judges: dict[str, Classifier] = {}
         for style in sorted(set(styles)):
             rows = [row for row, label in enumerate(labels) if label is not None and styles[row] != style]
             if len({labels[row] for row in rows}) > 1:
                 self.judges[style] = classifier(features[rows], [str(labels[row]) for row in rows])
-        self.hands = classifier(features, styles) if len(set(styles)) > 1 else None
 
     def known(self, gallery: Gallery, rows: Int64[np.ndarray, " some"]) -> Int64[np.ndarray, " fewer"]:
         """Those rows of a gallery that are of something their judge knows."""
@@ -102,12 +109,6 @@ class Court:
         ]
         return np.array(hits, np.float64)
 
-    def in_style(self, features: Features, pictures: Sequence[Picture]) -> np.ndarray:
-        """1 for what is taken for its own style, else 0."""
-        assert self.hands is not None
-        hits: np.ndarray = (self.hands.ranks(features, [picture.style for picture in pictures]) == 0).astype(np.float64)
-        return hits
-
 
 def _pairs(
     painter: Painter, court: Court, beside: Gallery, real: Features, key: Key
@@ -116,20 +117,23 @@ def _pairs(
     pictures, luck = _pictures(beside), np.random.default_rng(key.generator().initial_seed())
     reached = court.recognised(real, pictures)
     found: dict[str, Number] = {"real pictures, top 5": mean_of(reached, luck)}
+    hands, styles = court.hands, [picture.style for picture in pictures]
     found["real pictures, closeness to what was learnt from"] = mean_of(closeness(real, court.features)[0].numpy(), luck)
     for language in ("en", "zh"):
         words = [picture.captions.get(language, ("",))[0] for picture in pictures]
         if not all(words):
             continue
-        mine = yield from _painted(painter, court.see, words, pictures, f"held-out pairs, {language}", key.at("paint"))
+        many = yield from _painted(painter, words, pictures, f"held-out pairs, {language}", key.at("paint"))
+        mine = court.see.features(many)
         hits = court.recognised(mine, pictures)
         found[f"{language}, top 5"] = mean_of(hits, luck)
         found[f"{language}, of what real pictures reach"] = ratio_of(hits, reached, luck)
         found[f"{language}, closeness to what was learnt from"] = mean_of(closeness(mine, court.features)[0].numpy(), luck)
-        if court.hands is not None:
-            found[f"{language}, right style"] = mean_of(court.in_style(mine, pictures), luck)
-    if court.hands is not None:
-        found["real pictures, right style"] = mean_of(court.in_style(real, pictures), luck)
+        if hands is not None:
+            found[f"{language}, right style"] = mean_of(hands.right(hands.see.features(many), styles), luck)
+    if hands is not None:
+        seen = yield from features_of(beside, hands.see, "looking at the styles of the held-out pictures")
+        found["real pictures, right style"] = mean_of(hands.right(seen, styles), luck)
     return found
 
 
@@ -145,16 +149,16 @@ def _unread(
     }
     hits = {}
     for name, column in words.items():
-        mine = yield from _painted(painter, court.see, column, pictures, f"{name}, {language}", key.at("paint"))
-        hits[name] = court.recognised(mine, pictures)
+        many = yield from _painted(painter, column, pictures, f"{name}, {language}", key.at("paint"))
+        hits[name] = court.recognised(court.see.features(many), pictures)
     found = {f"{language}, {name}, top 5": mean_of(column, luck) for name, column in hits.items()}
     return found | {f"{language}, of what labels reach": ratio_of(hits["words never read"], hits["labels of the same"], luck)}
 
 
 def _painted(
-    painter: Painter, see: Extractor, words: Sequence[str], pictures: Sequence[Picture], what: str, key: Key
-) -> Generator[Doing, None, Features]:
-    """Features of paintings by these words in the pictures' styles; the same key gives the same noise to each row."""
+    painter: Painter, words: Sequence[str], pictures: Sequence[Picture], what: str, key: Key
+) -> Generator[Doing, None, Many]:
+    """Paintings by these words in the pictures' styles; the same key gives the same noise to each row."""
     style = painter.conditions["style"]
     values: dict[str, list[Any]] = {
         "text": [Words(((word, 1.0),)) for word in words],
@@ -164,9 +168,8 @@ def _painted(
     for start in range(0, len(words), AT_ONCE):
         yield Doing(f"painting {what}", start, len(words))
         part = {name: column[start : start + AT_ONCE] for name, column in values.items()}
-        many = paint_values(painter.family, part, len(part["text"]), painter.facts.size, key.at(start))
-        parts.append(see.features(many))
-    return torch.cat(parts)
+        parts.append(paint_values(painter.family, part, len(part["text"]), painter.facts.size, key.at(start)))
+    return np.concatenate(parts)
 
 
 def _pictures(gallery: Gallery) -> list[Picture]:

@@ -19,10 +19,10 @@ from danqing.metrics.extractor import Extractor
 from danqing.metrics.features import Features, Others
 from danqing.metrics.measured import Number, mean_of
 from danqing.metrics.pairs import nearness
-from danqing.metrics.recognition import classifier, recognition
+from danqing.metrics.recognition import recognition
 from danqing.painters.painter import Painter
 from danqing.painters.sides import Sides, sides
-from danqing.painters.trial import features_of, preparation_of
+from danqing.painters.trial import features_of, preparation_of, style_judge
 from danqing.parts.contract import Key
 from danqing.words import Doing
 
@@ -107,21 +107,19 @@ def translated(
         found |= {
             f"{measure} to the partner": dict(of) for measure, of in nearness(rows, whole.straight(given.partners), key).items()
         }
-    learnt = np.concatenate([given.learnt.starts, given.learnt.made])
-    styles = [whole.pictures[number].style for number in learnt.tolist()]
-    judge = classifier(known[torch.from_numpy(learnt)], styles)
-    luck = np.random.default_rng(key.at("hands").generator().initial_seed())
     asked = given.values.get("style")
     hands = [whole.pictures[int(given.learnt.made[0])].style] * len(mine) if asked is None else [value[0][0] for value in asked]
-    shown = {"paintings": (mine, hands), AS_THEY_WERE: (known[torch.from_numpy(given.starts)], hands)}
+    judge = yield from style_judge(whole.take(np.concatenate([given.learnt.starts, given.learnt.made])), see)
+    assert judge is not None, "the two sides are in different styles"
+    shown = {"paintings": (judge.see.features(painted), hands)}
+    rows_of = {AS_THEY_WERE: (given.starts, hands)}
     if given.partners is not None:
-        shown["real pictures"] = (
-            known[torch.from_numpy(given.partners)],
-            [whole.pictures[n].style for n in given.partners.tolist()],
-        )
-    found["taken for the style asked"] = {
-        name: mean_of((judge.ranks(*pair) == 0).astype(np.float64), luck) for name, pair in shown.items()
-    }
+        rows_of["real pictures"] = given.partners, [whole.pictures[n].style for n in given.partners.tolist()]
+    for name, (numbers, styles) in rows_of.items():
+        seen = yield from features_of(whole.take(numbers), judge.see, "looking at the styles of the set")
+        shown[name] = seen, styles
+    luck = np.random.default_rng(key.at("hands").generator().initial_seed())
+    found["taken for the style asked"] = {name: mean_of(judge.right(*pair), luck) for name, pair in shown.items()}
     if given.partners is not None:
         found["recognised"] = dict(_recognised(given, known, mine, hands, key.at("recognised")))
     return found

@@ -27,6 +27,7 @@ from danqing.metrics.extractor import Extractor
 from danqing.metrics.features import Features, Others, Thirds
 from danqing.metrics.measured import Number, Refused, mean_of
 from danqing.metrics.recognition import classification_accuracy, recognition
+from danqing.metrics.styles import StyleJudge, style_extractor
 from danqing.painters.painter import Painter
 from danqing.painters.sheet import paint_keyed, paint_values
 from danqing.parts.contract import Batch, Key, Keys
@@ -88,6 +89,16 @@ def features_of(gallery: Gallery, see: Extractor, what: str) -> Generator[Doing,
         np.save(file, found.numpy())
         write_atomically(kept, file.getvalue())
     return found[torch.from_numpy(gallery.numbers)]
+
+
+def style_judge(gallery: Gallery, see: Extractor) -> Generator[Doing, None, StyleJudge | None]:
+    """Who tells the styles of these pictures apart; `None` where they are all in one."""
+    styles = [gallery.pictures[number].style for number in gallery.numbers.tolist()]
+    if len(set(styles)) < 2:
+        return None
+    look = style_extractor(see)
+    features = yield from features_of(gallery, look, "looking at the styles of the set")
+    return StyleJudge.taught(look, features, styles)
 
 
 def wishes(
