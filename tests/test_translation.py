@@ -33,7 +33,8 @@ from danqing.metrics.pairs import absolute_errors, nearness
 from danqing.paint import load
 from danqing.painters import sides
 from danqing.painters.painter import open_painter
-from danqing.painters.settings import resolve
+from danqing.painters.settings import choose, resolve
+from danqing.painters.starting import LOOKS
 from danqing.painters.translations import AS_THEY_WERE, MEAN, NEAREST, task
 from danqing.parts.contract import Asked, Batch, Clock, Key, Keys, Plan, check_players
 from danqing.parts.loop import Loop
@@ -48,10 +49,13 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(import_pictures(Bars(), tmp_path_factory.mktemp("sets") / "bars").folder)
 
 
+STYLES = ("plain", "red", "blue")
+
+
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> str:
     """In three styles."""
-    source = Bars(styles=("plain", "red", "blue"))
+    source = Bars(styles=STYLES)
     return str(import_pictures(source, tmp_path_factory.mktemp("sets") / "three").folder)
 
 
@@ -359,6 +363,29 @@ def test_translations_are_measured_in_the_groups_they_learnt(bars: str) -> None:
     given = task(painter, pictures, 500, Key(0))
     for numbers in (given.starts, given.learnt.made, given.learnt.starts):
         assert {pictures.pictures[int(number)].facts["group"] for number in numbers} == {"a"}
+
+
+def test_pairs_are_held_out_of_what_is_made_and_not_of_what_it_is_made_from(three: str) -> None:
+    painter, pictures = open_painter(trained(three, sheets=0, from_style="plain", held_out="pairs")), PictureSet.open(three)
+    given = task(painter, pictures, 500, Key(0))
+    held = [n for n in pictures.split("held_out", "pair").tolist() if pictures.pictures[n].style != "plain"]
+    assert given.partners is not None
+    assert given.partners.tolist() == held, "each is tried, whether or not its own start was among a tenth"
+    assert not set(given.learnt.made.tolist()) & set(held)
+    assert len(given.learnt.starts) == 60
+    chosen = choose(pictures, resolve(pictures, {"family": "pix2pix", "from_style": "plain", "held_out": "pairs"})[0])
+    assert sorted({*given.learnt.starts.tolist(), *given.learnt.made.tolist()}) == chosen.tolist(), "as training chose"
+
+
+def test_who_goes_on_goes_on_for_as_long_as_there_are_pictures_to_make(three: str) -> None:
+    trained(three, from_style="plain", sheets=0)
+    pictures, short = PictureSet.open(three), {"start_from": "made"}
+    learnt = [pictures.pictures[number].style for number in pictures.split("train").tolist()]
+    both, _ = resolve(pictures, short)
+    assert both.pictures_seen == LOOKS * (learnt.count("red") + learnt.count("blue"))
+    one, _ = resolve(pictures, {**short, "to_styles": "red", "held_out": False})
+    assert one.from_style == "plain", "as it went before"
+    assert one.pictures_seen == LOOKS * 60
 
 
 @pytest.mark.parametrize("family", ["cyclegan", "cut"])

@@ -153,8 +153,7 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
                 f"model.preset was given, and the settings of '{base.name}' are taken over: leave it out, and name "
                 "single settings"
             )
-        count = len(pictures.split("train")) if given.get("held_out", True) else len(pictures)
-        facts, way = starting.proposed(base, pictures, count, given), starting.way(base, pictures, given)
+        facts, way = starting.proposed(base, pictures, given), starting.way(base, pictures, given)
         taken, taught = facts["model"], tuple(base.conditions)
         proposed, reasons = proposed | facts, {name: why for name, why in reasons.items() if name not in facts}
     family = entry(str(given.get("family", proposed.get("family", "diffusion")))).family
@@ -184,6 +183,10 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
     model = settings(str(told.get("family", "diffusion")), told["model"])  # what is wrong is told before anything is read
     refuse_idle(model, unlike(given.get("model", {}), taken), "model.")
     found = Settings.read(told)
+    if found.start_from and "pictures_seen" not in given:
+        learnt = choose(pictures, found)
+        made = [row for row in learnt.tolist() if found.to_styles is None or pictures.pictures[row].style in found.to_styles]
+        found = found.model_copy(update={"pictures_seen": starting.length(len(made))})
     reads = family.conditional and not (family.translates or family.examples or found.start_from)
     if reads and "text" not in given:
         found, reasons = _read_by(pictures, found, reasons)
@@ -212,10 +215,14 @@ def run_folder(name: str) -> Path:
 def choose(pictures: PictureSet, s: Settings) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Numbers of the pictures to train on.
 
+    Where a translation holds out pairs, these are of concepts and styles to be made: what it starts from is not held out.
+
     Raises:
         TrainingError: there is none, or no such group.
     """
     chosen = pictures.split("train", "pair" if s.held_out == "pairs" else None) if s.held_out else np.arange(len(pictures))
+    if s.held_out == "pairs" and s.from_style is not None:
+        chosen = np.union1d(chosen, [n for n, picture in enumerate(pictures.pictures) if picture.style == s.from_style])
     if s.groups is not None:
         known = {picture.facts["group"] for picture in pictures.pictures if "group" in picture.facts}
         wrong = next((group for group in s.groups if group not in known), None)

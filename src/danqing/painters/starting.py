@@ -28,12 +28,17 @@ LOOKS, LEAST, MOST = 120, 6_000, 60_000
 """How often each picture is seen in a fine-tuning, and bounds of the whole."""
 
 
-def proposed(base: Painter, pictures: PictureSet, count: int, given: Mapping[str, Any]) -> dict[str, Any]:
+def length(count: int) -> int:
+    """Pictures to be seen of so many that are learnt from."""
+    return min(MOST, max(LEAST, LOOKS * count))
+
+
+def proposed(base: Painter, pictures: PictureSet, given: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a training that starts from a painter, where they are not given.
 
     Args:
         base: the painter.
-        pictures, count: the set, and how many of it are learnt from.
+        pictures: the set.
         given: what the user asked for.
 
     Raises:
@@ -57,19 +62,21 @@ def proposed(base: Painter, pictures: PictureSet, count: int, given: Mapping[str
         "shown": facts.shown,
         "channels": facts.channels,
         "rehearse": REHEARSED if anew and base.conditions and not few and not base.family.starts else 0,
-        "pictures_seen": min(MOST, max(LEAST, LOOKS * count)),
+        "pictures_seen": length(len(pictures)),
         "model": model,
     }
 
 
 def way(base: Painter, pictures: PictureSet, given: Mapping[str, Any]) -> dict[str, Any]:
-    """From which style to which a base that translates goes, where the set has such pictures and nothing else is asked."""
+    """From which style to which a base that translates goes, where the set has such pictures and nothing else is asked for."""
     known = {picture.style for picture in pictures.pictures}
     start = base.facts.trained.get("from_style")
     ends = tuple(style for style in base.facts.trained.get("to_styles") or () if style in known)
-    if start not in known or given.get("from_style") or given.get("to_styles"):
+    asked = given.get("to_styles") or ()
+    asked = (asked,) if isinstance(asked, str) else asked
+    if start not in known or given.get("from_style") or start in asked:
         return {}
-    return {"from_style": start} | ({"to_styles": ends} if ends else {})
+    return {"from_style": start} | ({"to_styles": ends} if ends and not asked else {})
 
 
 def widened(conditions: Mapping[str, Condition[Any]], pictures: Sequence[Picture], data: str) -> dict[str, Condition[Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Generator
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from danqing.metrics.pairs import nearness
 from danqing.metrics.recognition import recognition
 from danqing.painters.painter import Painter
 from danqing.painters.sides import Sides, sides
-from danqing.painters.trial import features_of, preparation_of, style_judge
+from danqing.painters.trial import features_of, preparation_of, split_of, style_judge
 from danqing.parts.contract import Key
 from danqing.words import Doing
 
@@ -61,13 +61,11 @@ def task(painter: Painter, pictures: PictureSet, count: int, key: Key) -> Task:
     trained, how = painter.facts.trained, painter.family.translates
     assert how is not None
     start, ends = str(trained["from_style"]), tuple(trained["to_styles"])
-    by: Literal["pair"] | None = "pair" if trained.get("held_out") == "pairs" else None
-    groups = trained.get("groups")
-    chosen = np.array(
-        [n for n, p in enumerate(pictures.pictures) if groups is None or p.facts.get("group") in groups], np.int64
-    )
-    learnt = np.intersect1d(pictures.split("train", by), chosen) if trained.get("held_out") else chosen
-    tried = np.intersect1d(pictures.split("held_out", by), chosen) if trained.get("held_out") else learnt
+    learnt, tried = split_of(painter, pictures)
+    if trained.get("held_out") == "pairs":  # what it starts from was not held out
+        sources = [number for number in [*learnt.tolist(), *tried.tolist()] if pictures.pictures[number].style == start]
+        learnt, tried = np.union1d(learnt, sources), np.union1d(tried, sources)
+    tried = tried if trained.get("held_out") else learnt
     luck = np.random.default_rng(key.generator().initial_seed())
     try:
         found = sides(pictures, tried, start, ends, "pairs")

@@ -59,17 +59,28 @@ class Real:
         return self.held_out if len(self.held_out) >= ENOUGH else self.train
 
 
-def learnt_from(painter: Painter, pictures: PictureSet) -> Real:
-    """What of a set this painter learnt from, and what was held out from it, as it is prepared for this painter."""
-    trained, whole = painter.facts.trained, of_set(pictures, preparation_of(painter))
+def split_of(painter: Painter, pictures: PictureSet) -> tuple[Int64[np.ndarray, " learnt"], Int64[np.ndarray, " held"]]:
+    """Numbers of what a painter learnt from, and of what was held out from it; of its groups alone."""
+    trained = painter.facts.trained
     groups = trained.get("groups")
     chosen = np.array([groups is None or p.facts.get("group") in groups for p in pictures.pictures], bool)
     held = np.zeros(len(pictures), bool)
     if trained.get("held_out", False):
         held[pictures.split("held_out", "pair" if trained["held_out"] == "pairs" else None)] = True
-    made = trained.get("to_styles")
-    chosen &= np.array([made is None or p.style in made for p in pictures.pictures], bool)
-    return Real(whole.take(np.flatnonzero(chosen & ~held)), whole.take(np.flatnonzero(chosen & held)))
+    return np.flatnonzero(chosen & ~held), np.flatnonzero(chosen & held)
+
+
+def learnt_from(painter: Painter, pictures: PictureSet) -> Real:
+    """What of a set this painter learnt from, and what was held out from it, as it is prepared for this painter.
+
+    Of one that translates, what it makes and not what it makes it from.
+    """
+    whole, made = of_set(pictures, preparation_of(painter)), painter.facts.trained.get("to_styles")
+    learnt, held = (
+        np.array([number for number in part.tolist() if made is None or pictures.pictures[number].style in made], np.int64)
+        for part in split_of(painter, pictures)
+    )
+    return Real(whole.take(learnt), whole.take(held))
 
 
 def features_of(gallery: Gallery, see: Extractor, what: str) -> Generator[Doing, None, Features]:
