@@ -202,6 +202,16 @@ def test_the_same_call_goes_on_and_free_settings_may_change(shapes: str, home: P
     assert weights(home, "small") != before
 
 
+def test_a_run_is_trained_by_one_process_at_a_time(shapes: str, home: Path) -> None:
+    events = train(shapes, SMALL)
+    assert isinstance(next(events), Begun)
+    with pytest.raises(TrainingError, match=r"the run 'small' is being trained by another process.*--name"):
+        go(shapes)
+    assert go(shapes, name="beside")[1].seen == 16
+    del events
+    assert go(shapes)[1].seen == 16, "who stops gives it back"
+
+
 def test_another_bound_setting_is_refused_by_name(shapes: str, home: Path) -> None:
     go(shapes)
     for key, value in BOUND.items():

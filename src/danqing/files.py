@@ -1,15 +1,17 @@
 """Where Danqing keeps things, and the one way it writes a file: whole or not at all."""
 
+import contextlib
 import io
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import filelock
 import platformdirs
 from PIL import Image, PngImagePlugin
 
-from danqing.errors import OutputError
+from danqing.errors import DanqingError, OutputError
 
 
 def home() -> Path:
@@ -55,3 +57,26 @@ def png(image: Image.Image, texts: Mapping[str, str] | None = None) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", pnginfo=info)
     return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def alone(lock: Path, taken: DanqingError) -> Iterator[None]:
+    """Hold a file that one process at a time can hold; the system gives it back however its holder ends.
+
+    Raises:
+        DanqingError: `taken`, where another holds it.
+        OutputError: it cannot be written.
+    """
+    held = filelock.FileLock(lock)
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        held.acquire(timeout=0)
+    except filelock.Timeout:
+        raise taken from None
+    except OSError as error:
+        folder = lock.parent
+        raise OutputError(f"'{folder}' cannot be written ({error.strerror or error}): give a folder that is yours") from error
+    try:
+        yield
+    finally:
+        held.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import math
@@ -16,10 +17,10 @@ from torch.utils.tensorboard import SummaryWriter
 
 from danqing.data.picture_set import PictureSet
 from danqing.errors import TrainingError
-from danqing.files import png, write_atomically
+from danqing.files import alone, png, write_atomically
 from danqing.painters.pace import affordable
 from danqing.painters.run import Run, make_ready
-from danqing.painters.settings import Settings, fingerprint, resolve
+from danqing.painters.settings import Settings, fingerprint, resolve, run_folder
 from danqing.painters.sheet import Distances, distances, grid, paint_values
 from danqing.painters.snapshot import Snapshot, newest
 from danqing.parts.contract import Family, Key
@@ -80,35 +81,49 @@ def train(data: str, given: Mapping[str, Any]) -> Iterator[Begun | Progress | Sh
     settings, reasons = resolve(pictures, given)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     world = World.join(device)
+    # Two processes that train one run would each write over what the other has learnt.
+    place = run_folder(settings.name)
+    taken = TrainingError(
+        f"the run '{settings.name}' is being trained by another process: wait for it or stop it, or give --name for a new run"
+    )
+    held = alone(place.with_name(f".{settings.name}.lock"), taken) if world.rank == 0 else contextlib.nullcontext()
     try:
-        if settings.batch % world.size:
-            raise TrainingError(
-                f"a batch of {settings.batch} cannot be shared by {world.size} processes: give a multiple of {world.size}"
-            )
-        with world.in_turn():
-            run = make_ready(pictures, settings)
-        snapshot = _snapshot(run)
-        if settings.seconds is not None:
-            settings = settings.model_copy(update={"pictures_seen": _length(run, snapshot, world, device)})
-            with world.in_turn():
-                run = make_ready(pictures, settings)
-        yield Begun(settings, reasons, len(run.chosen), snapshot.facts["seen"] if snapshot else 0)
-        if snapshot is None and settings.start_from is None:
-            run.family.begin(run.values, Key(settings.seed).at("begin"))
-        loop = Loop(
-            run.family,
-            seed=settings.seed,
-            micro_batch=settings.micro_batch,
-            precision=settings.precision,
-            device=device,
-            world=world,
-            compiled=device.type == "cuda" if settings.compiled == "auto" else settings.compiled,
-        )
-        if snapshot is not None:
-            _resume(loop, run, snapshot)
-        yield from _work(loop, run)
+        with held:
+            yield from _train(pictures, settings, reasons, world, device)
     finally:
         world.leave()
+
+
+def _train(
+    pictures: PictureSet, settings: Settings, reasons: tuple[str, ...], world: World, device: torch.device
+) -> Iterator[Begun | Progress | Sheet | Noticed | Done]:
+    """Train a run that no other process trains."""
+    if settings.batch % world.size:
+        raise TrainingError(
+            f"a batch of {settings.batch} cannot be shared by {world.size} processes: give a multiple of {world.size}"
+        )
+    with world.in_turn():
+        run = make_ready(pictures, settings)
+    snapshot = _snapshot(run)
+    if settings.seconds is not None:
+        settings = settings.model_copy(update={"pictures_seen": _length(run, snapshot, world, device)})
+        with world.in_turn():
+            run = make_ready(pictures, settings)
+    yield Begun(settings, reasons, len(run.chosen), snapshot.facts["seen"] if snapshot else 0)
+    if snapshot is None and settings.start_from is None:
+        run.family.begin(run.values, Key(settings.seed).at("begin"))
+    loop = Loop(
+        run.family,
+        seed=settings.seed,
+        micro_batch=settings.micro_batch,
+        precision=settings.precision,
+        device=device,
+        world=world,
+        compiled=device.type == "cuda" if settings.compiled == "auto" else settings.compiled,
+    )
+    if snapshot is not None:
+        _resume(loop, run, snapshot)
+    yield from _work(loop, run)
     if world.rank == 0:
         run.leave(loop.averaged(), loop.seen)
     yield Done(run.painter, loop.seen)

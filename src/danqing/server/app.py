@@ -6,16 +6,15 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-import filelock
 import uvicorn
 from fastapi import FastAPI
 
 from danqing import __version__
 from danqing.errors import ConfigError, OutputError
-from danqing.files import home
+from danqing.files import alone, home
 from danqing.server import page, problems
 from danqing.server.access import known
 from danqing.server.guard import Guard
@@ -96,7 +95,8 @@ def serve(settings: Settings, ready: Callable[[str], None], folder: Path | None 
         OutputError: the folder cannot be used, is served already, or the port is taken.
     """
     folder = folder or home() / "studio"
-    with _alone(folder):
+    served = OutputError(f"the studio in '{folder}' is being served already: open its page, or stop it first")
+    with alone(folder / "lock", served):
         studio = Studio.open(settings, folder)
         if not settings.local and not studio.users.any():
             raise ConfigError(
@@ -136,22 +136,6 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._ending()
         await super().shutdown(sockets)
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    lock = filelock.FileLock(folder / "lock")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise OutputError(f"the studio in '{folder}' is being served already: open its page, or stop it first") from error
-    except OSError as error:
-        raise OutputError(f"'{folder}' cannot be written ({error.strerror or error}): give a folder that is yours") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _listen(settings: Settings) -> socket.socket:
