@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -12,6 +13,10 @@ import numpy as np
 import pytest
 from painters import make_painter
 from PIL import Image
+from rich.console import Console
+
+from danqing.cli import output
+from danqing.words import Doing
 
 
 def danqing(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -154,6 +159,18 @@ def test_more_pictures_are_added_when_asked(drawn: Path, tmp_path: Path) -> None
     done = danqing("data", "add", "drawn", str(more), "--add", cwd=drawn)
     assert done.returncode == 0, done.stderr
     assert json.loads(danqing("data", "list", "--json", cwd=drawn).stdout) == {"drawn": 27}
+
+
+def test_in_a_file_progress_is_told_in_lines_from_time_to_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    def said() -> str:
+        with io.StringIO() as file:
+            monkeypatch.setattr(output, "console", Console(file=file))
+            assert output.follow(iter([Doing("painting", 1, 4), Doing("comparing", 0, 0), "scores"])) == "scores"
+            return file.getvalue()
+
+    assert "painting" not in said(), "so short a work is over before it need be told"
+    monkeypatch.setattr(output, "SILENT", 0.0)
+    assert said().splitlines()[:2] == ["painting: 1 of 4", "comparing"]
 
 
 def test_a_folder_becomes_a_painter(drawn: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -15,6 +16,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from danqing.words import Doing
 
 console = Console(stderr=True)
+SILENT = 60.0
+"""Seconds between two lines of progress, where it is told in lines."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
@@ -32,6 +35,19 @@ def say(sentence: str) -> None:
 def remark(sentence: str) -> None:
     """A line to stderr, word for word: file names and prompts may hold what rich would read as markup."""
     console.print(sentence, markup=False, soft_wrap=True)
+
+
+class Lines:
+    """Progress where nobody sees a bar, in a file or a pipe: a line after every `SILENT` seconds."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def tell(self, sentence: str) -> None:
+        """Say it if it is time to."""
+        if not console.is_terminal and time.monotonic() - self._last >= SILENT:
+            remark(sentence)
+            self._last = time.monotonic()
 
 
 @contextmanager
@@ -55,13 +71,14 @@ def counting(what: str) -> Iterator[Callable[[int], None]]:
 
 def follow(events: Iterator[Any]) -> Any:
     """Show what is being done; what comes last is the result."""
-    result = None
+    result, lines = None, Lines()
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("opening", total=None)
         for event in events:
             if isinstance(event, Doing):
                 bar.update(task, description=event.what, completed=event.done, total=event.total or None)
+                lines.tell(f"{event.what}: {event.done} of {event.total}" if event.total else event.what)
             else:
                 result = event
     return result

@@ -10,7 +10,7 @@ import typer
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from danqing.cli.output import console, remark, say
+from danqing.cli.output import Lines, console, remark, say
 from danqing.errors import ConfigError, choices
 
 
@@ -51,6 +51,7 @@ def _follow(given: dict[str, Any]) -> None:
 
     events = train(str(given["data"]), given)
     begun = next(events)  # before the bar is drawn, so that a refusal stands alone
+    lines = Lines()
     with Bar(TextColumn("{task.percentage:>3.0f} %"), BarColumn(), TextColumn("{task.fields[told]}"), console=console) as bar:
         task = bar.add_task("training", total=None, told="reading what comes with the pictures")
         for event in itertools.chain([begun], events):
@@ -71,6 +72,7 @@ def _follow(given: dict[str, Any]) -> None:
                 speed = f"{event.speed:.0f} pictures/s ({event.work:.3g} TFLOP/s, {event.waited:.0%} waiting)"
                 told = f"{event.seen} seen, {speed}, {_clock(left)} left, {losses}"
                 bar.update(task, completed=event.seen, told=told)
+                lines.tell(told)
 
 
 def _clock(seconds: float) -> str:
