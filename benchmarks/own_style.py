@@ -115,7 +115,7 @@ def main(base_name: str, some: int, count: int, more: dict[str, Any], name: str)
     gallery = of_set(whole, preparation_of(base))
     others = gallery.take(np.array([row for row in range(len(whole)) if whole.pictures[row].concept not in shown]))
     unseen = see.features(others.straight())
-    court, told = Court(real, features, see, None), of_pictures(real)
+    court, told = Court(real, features, see), of_pictures(real)
     judge = classifier(features, [str(concept(picture)) for picture in told])
     pictures = [picture for picture in of_pictures(others) if str(concept(picture)) in judge.classes]
     pictures = [pictures[place] for place in luck.permutation(len(pictures))[:count]]

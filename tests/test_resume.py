@@ -205,9 +205,10 @@ def test_the_same_call_goes_on_and_free_settings_may_change(shapes: str, home: P
 def test_a_run_is_trained_by_one_process_at_a_time(shapes: str, home: Path) -> None:
     events = train(shapes, SMALL)
     assert isinstance(next(events), Begun)
-    with pytest.raises(TrainingError, match=r"the run 'small' is being trained by another process.*--name"):
+    with pytest.raises(TrainingError, match=r"the run 'small' is being trained already.*--name"):
         go(shapes)
     assert go(shapes, name="beside")[1].seen == 16
+    assert go(shapes, name=str(home / "elsewhere" / "own"))[1].seen == 16, "a run may be named by its place"
     del events
     assert go(shapes)[1].seen == 16, "who stops gives it back"
 

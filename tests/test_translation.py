@@ -28,10 +28,11 @@ from danqing.errors import ConfigError, OutputError, TrainingError, WishError
 from danqing.evaluate import Scores, evaluate_painter
 from danqing.families.translation import Pix2Pix
 from danqing.families.unpaired import Cut, CycleGan
+from danqing.metrics.extractor import wrap
 from danqing.metrics.measured import Measured
 from danqing.metrics.pairs import absolute_errors, nearness
 from danqing.paint import load
-from danqing.painters import sides
+from danqing.painters import sides, trial
 from danqing.painters.painter import open_painter
 from danqing.painters.settings import choose, resolve
 from danqing.painters.starting import LOOKS
@@ -377,6 +378,31 @@ def test_pairs_are_held_out_of_what_is_made_and_not_of_what_it_is_made_from(thre
     assert sorted({*given.learnt.starts.tolist(), *given.learnt.made.tolist()}) == chosen.tolist(), "as training chose"
 
 
+def test_pictures_of_no_concept_are_held_out_one_by_one(tmp_path: Path) -> None:
+    strangers = str(import_pictures(Bars(paired=False), tmp_path / "strangers").folder)
+    name = trained(strangers, family="cyclegan", held_out="pairs", sheets=0, from_style="plain")
+    given = task(open_painter(name), PictureSet.open(strangers), 500, Key(0))
+    assert given.partners is None
+    assert len(given.starts) > 0
+    assert not set(given.starts.tolist()) & set(given.learnt.starts.tolist()), "nothing is tried that was learnt from"
+
+
+def test_styles_are_told_by_those_who_look_at_styles(bars: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything that is judged, paintings and real pictures, passes through the style extractor; it sees nothing."""
+    looked = []
+
+    class Blind(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            looked.append(len(x))
+            return torch.zeros(len(x), 7)
+
+    monkeypatch.setattr(trial, "style_extractor", lambda see: wrap("nothing", Blind(), 7, SIDE))
+    found = scored(trained(bars, sheets=0), bars).understood["taken for the style asked"]
+    # Who sees nothing holds all styles for equally likely, so that none is ranked above the right one.
+    assert {name: number.value for name, number in found.items() if isinstance(number, Measured)} == dict.fromkeys(found, 1.0)
+    assert sum(looked) > len(PictureSet.open(bars).pictures), "the set, and the paintings beside"
+
+
 def test_who_goes_on_goes_on_for_as_long_as_there_are_pictures_to_make(three: str) -> None:
     trained(three, from_style="plain", sheets=0)
     pictures, short = PictureSet.open(three), {"start_from": "made"}
@@ -386,6 +412,9 @@ def test_who_goes_on_goes_on_for_as_long_as_there_are_pictures_to_make(three: st
     one, _ = resolve(pictures, {**short, "to_styles": "red", "held_out": False})
     assert one.from_style == "plain", "as it went before"
     assert one.pictures_seen == LOOKS * 60
+    pictures.pictures = [dataclasses.replace(p, concept="") if p.style == "blue" else p for p in pictures.pictures]
+    lone, _ = resolve(pictures, {**short, "to_styles": ["red", "blue"], "held_out": False})
+    assert lone.pictures_seen == LOOKS * 60, "what has no partner is not made"
 
 
 @pytest.mark.parametrize("family", ["cyclegan", "cut"])

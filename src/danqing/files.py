@@ -67,7 +67,7 @@ def alone(lock: Path, taken: DanqingError) -> Iterator[None]:
         DanqingError: `taken`, where another holds it.
         OutputError: it cannot be written.
     """
-    held = filelock.FileLock(lock)
+    held = filelock.FileLock(lock, thread_local=False)  # whoever ends it may be another thread
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         held.acquire(timeout=0)

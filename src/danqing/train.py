@@ -7,7 +7,7 @@ import copy
 import dataclasses
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from danqing.data.picture_set import PictureSet
-from danqing.errors import TrainingError
+from danqing.errors import DanqingError, TrainingError
 from danqing.files import alone, png, write_atomically
 from danqing.painters.pace import affordable
 from danqing.painters.run import Run, make_ready
@@ -81,23 +81,35 @@ def train(data: str, given: Mapping[str, Any]) -> Iterator[Begun | Progress | Sh
     settings, reasons = resolve(pictures, given)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     world = World.join(device)
-    # Two processes that train one run would each write over what the other has learnt.
-    place = run_folder(settings.name)
-    taken = TrainingError(
-        f"the run '{settings.name}' is being trained by another process: wait for it or stop it, or give --name for a new run"
-    )
-    held = alone(place.with_name(f".{settings.name}.lock"), taken) if world.rank == 0 else contextlib.nullcontext()
     try:
-        with held:
-            yield from _train(pictures, settings, reasons, world, device)
+        with _alone(settings.name, world, device):
+            painter, seen = yield from _train(pictures, settings, reasons, world, device)
     finally:
         world.leave()
+    yield Done(painter, seen)
+
+
+@contextlib.contextmanager
+def _alone(name: str, world: World, device: torch.device) -> Iterator[None]:
+    """Two trainings of one run would each write over what the other has learnt; all processes of one are refused together."""
+    place = run_folder(name)
+    taken = TrainingError(f"the run '{name}' is being trained already: wait for it or stop it, or give --name for a new run")
+    refused: DanqingError | None = None
+    with contextlib.ExitStack() as held:
+        if world.rank == 0:
+            try:
+                held.enter_context(alone(place.with_name(f".{place.name}.lock"), taken))
+            except DanqingError as error:
+                refused = error
+        if world.sum(torch.tensor(int(refused is not None), device=device)):
+            raise refused or taken
+        yield
 
 
 def _train(
     pictures: PictureSet, settings: Settings, reasons: tuple[str, ...], world: World, device: torch.device
-) -> Iterator[Begun | Progress | Sheet | Noticed | Done]:
-    """Train a run that no other process trains."""
+) -> Generator[Begun | Progress | Sheet | Noticed, None, tuple[Path, int]]:
+    """Train a run that no other process trains; the painter's folder, and how many pictures it has seen."""
     if settings.batch % world.size:
         raise TrainingError(
             f"a batch of {settings.batch} cannot be shared by {world.size} processes: give a multiple of {world.size}"
@@ -126,7 +138,7 @@ def _train(
     yield from _work(loop, run)
     if world.rank == 0:
         run.leave(loop.averaged(), loop.seen)
-    yield Done(run.painter, loop.seen)
+    return run.painter, loop.seen
 
 
 def _snapshot(run: Run) -> Snapshot | None:

@@ -45,7 +45,8 @@ class Lines:
 
     def tell(self, sentence: str) -> None:
         """Say it if it is time to."""
-        if not console.is_terminal and time.monotonic() - self._last >= SILENT:
+        seen = console.is_interactive and console.file.isatty()  # colours may be forced into a file
+        if not seen and time.monotonic() - self._last >= SILENT:
             remark(sentence)
             self._last = time.monotonic()
 
@@ -60,11 +61,12 @@ def counting(what: str) -> Iterator[Callable[[int], None]]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(what, total=None, speed="")
+        task, lines = bar.add_task(what, total=None, speed=""), Lines()
 
         def tell(done: int) -> None:
             speed = bar.tasks[0].speed
             bar.update(task, completed=done, speed=f"{speed:.0f}/s" if speed else "")
+            lines.tell(f"{what}: {done}")
 
         yield tell
 

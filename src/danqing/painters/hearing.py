@@ -52,15 +52,16 @@ def heard(
     """
     if not {"text", "style"} <= painter.conditions.keys():
         return {}
-    hands = yield from style_judge(real.train, see)
-    court = Court(real.train, train, see, hands)
+    court = Court(real.train, train, see)
     luck = np.random.default_rng(key.at("draws").generator().initial_seed())
     found: dict[str, dict[str, Number]] = {}
     rows = court.known(real.held_out, np.arange(len(real.held_out)))
     if len(rows) >= 4 * FEWEST and real.learnt:
         rows = luck.permutation(rows)[:COUNT]
         beside = real.held_out.take(real.held_out.numbers[rows])
-        found["held-out pairs"] = yield from _pairs(painter, court, beside, held[torch.from_numpy(rows)], key.at("pairs"))
+        hands = yield from style_judge(real.train, see)
+        seen = held[torch.from_numpy(rows)]
+        found["held-out pairs"] = yield from _pairs(painter, court, hands, beside, seen, key.at("pairs"))
     told: dict[str, Number] = {}
     text = painter.conditions["text"]
     # Painters of before do not tell what they read, and may have read these words.
@@ -75,16 +76,10 @@ def heard(
 
 
 class Court:
-    """Judges of each style that never saw it, and one that tells styles apart, where there are several.
+    """Judges of each style that never saw it."""
 
-    Args:
-        gallery: pictures to learn from.
-        features, see: of them, and what gave them.
-        hands: who tells styles apart.
-    """
-
-    def __init__(self, gallery: Gallery, features: Features, see: Extractor, hands: StyleJudge | None) -> None:
-        self.see, self.features, self.hands = see, features, hands
+    def __init__(self, gallery: Gallery, features: Features, see: Extractor) -> None:
+        self.see, self.features = see, features
         labels, styles = [concept(picture) for picture in _pictures(gallery)], [p.style for p in _pictures(gallery)]
         self.judges: dict[str, Classifier] = {}
         for style in sorted(set(styles)):
@@ -111,13 +106,13 @@ class Court:
 
 
 def _pairs(
-    painter: Painter, court: Court, beside: Gallery, real: Features, key: Key
+    painter: Painter, court: Court, hands: StyleJudge | None, beside: Gallery, real: Features, key: Key
 ) -> Generator[Doing, None, dict[str, Number]]:
     """Labels in either language, in styles they were never shown in, beside the real pictures of just those pairs."""
     pictures, luck = _pictures(beside), np.random.default_rng(key.generator().initial_seed())
     reached = court.recognised(real, pictures)
     found: dict[str, Number] = {"real pictures, top 5": mean_of(reached, luck)}
-    hands, styles = court.hands, [picture.style for picture in pictures]
+    styles = [picture.style for picture in pictures]
     found["real pictures, closeness to what was learnt from"] = mean_of(closeness(real, court.features)[0].numpy(), luck)
     for language in ("en", "zh"):
         words = [picture.captions.get(language, ("",))[0] for picture in pictures]

@@ -185,8 +185,12 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
     found = Settings.read(told)
     if found.start_from and "pictures_seen" not in given:
         learnt = choose(pictures, found)
-        made = [row for row in learnt.tolist() if found.to_styles is None or pictures.pictures[row].style in found.to_styles]
-        found = found.model_copy(update={"pictures_seen": starting.length(len(made))})
+        if family.translates is not None:
+            assert found.from_style is not None
+            assert found.to_styles is not None
+            ends, apart = found.to_styles, not family.examples
+            learnt = sides.sides(pictures, learnt, found.from_style, ends, family.translates, apart).made
+        found = found.model_copy(update={"pictures_seen": starting.length(len(learnt))})
     reads = family.conditional and not (family.translates or family.examples or found.start_from)
     if reads and "text" not in given:
         found, reasons = _read_by(pictures, found, reasons)
@@ -221,8 +225,8 @@ def choose(pictures: PictureSet, s: Settings) -> np.ndarray[Any, np.dtype[np.int
         TrainingError: there is none, or no such group.
     """
     chosen = pictures.split("train", "pair" if s.held_out == "pairs" else None) if s.held_out else np.arange(len(pictures))
-    if s.held_out == "pairs" and s.from_style is not None:
-        chosen = np.union1d(chosen, [n for n, picture in enumerate(pictures.pictures) if picture.style == s.from_style])
+    if s.held_out == "pairs" and s.from_style is not None and s.from_style not in (s.to_styles or ()):
+        chosen = np.union1d(chosen, sides.told(pictures, s.from_style))
     if s.groups is not None:
         known = {picture.facts["group"] for picture in pictures.pictures if "group" in picture.facts}
         wrong = next((group for group in s.groups if group not in known), None)

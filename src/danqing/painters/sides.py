@@ -33,6 +33,12 @@ class Sides:
     of: tuple[int, ...] | None
 
 
+def told(pictures: PictureSet, style: str) -> Numbers:
+    """Numbers of the pictures of a style whose concept is known: they belong to pairs, and are not held out by themselves."""
+    known = (number for number, picture in enumerate(pictures.pictures) if picture.style == style and picture.concept)
+    return np.array(list(known), np.int64)
+
+
 def proposed(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """From which style to which, and what can be asked for beside the picture, where that is not said; and why.
 

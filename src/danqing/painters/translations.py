@@ -21,7 +21,7 @@ from danqing.metrics.measured import Number, mean_of
 from danqing.metrics.pairs import nearness
 from danqing.metrics.recognition import recognition
 from danqing.painters.painter import Painter
-from danqing.painters.sides import Sides, sides
+from danqing.painters.sides import Sides, sides, told
 from danqing.painters.trial import features_of, preparation_of, split_of, style_judge
 from danqing.parts.contract import Key
 from danqing.words import Doing
@@ -63,7 +63,7 @@ def task(painter: Painter, pictures: PictureSet, count: int, key: Key) -> Task:
     start, ends = str(trained["from_style"]), tuple(trained["to_styles"])
     learnt, tried = split_of(painter, pictures)
     if trained.get("held_out") == "pairs":  # what it starts from was not held out
-        sources = [number for number in [*learnt.tolist(), *tried.tolist()] if pictures.pictures[number].style == start]
+        sources = np.intersect1d(told(pictures, start), np.union1d(learnt, tried))
         learnt, tried = np.union1d(learnt, sources), np.union1d(tried, sources)
     tried = tried if trained.get("held_out") else learnt
     luck = np.random.default_rng(key.generator().initial_seed())
