@@ -29,8 +29,7 @@ from danqing.metrics.extractor import DEFAULT, Extractor, wrap
 from danqing.metrics.extractors import extractor
 from danqing.metrics.frechet import Moments, frechet_distance
 from danqing.metrics.measured import mean_of
-from danqing.metrics.recognition import classifier
-from danqing.metrics.styles import style_extractor
+from danqing.metrics.styles import StyleJudge, style_extractor
 from danqing.parts.efficientnet import BOXED, Convolution, EfficientNetLite, convert
 from danqing.parts.packing import pack
 
@@ -152,13 +151,14 @@ def styles(name: str, side: int, using: str, learnt: int) -> None:
     parts = [(whole.straight(rows), [pictures.pictures[row].style for row in rows]) for rows in (known[:learnt], fresh[:1000])]
     see = extractor(using)
     print(f"| features | of each | ms each | taken for their style, of {len(parts[1][1])} |\n|---|---|---|---|")
-    for look, standardised in ((see, False), (see, True), (style_extractor(see), True)):
+    for look in (see, style_extractor(see)):
         began = time.process_time()
         (mine, told), (theirs, asked) = ((look.features(many), hands) for many, hands in parts)
         each = (time.process_time() - began) / (len(told) + len(asked)) * 1000
-        right = (classifier(mine, told, standardised=standardised).ranks(theirs, asked) == 0).astype(np.float64)
-        way = f"{look.name}{', standardised' if standardised else ''}"
-        print(f"| {way} | {look.width} | {each:.1f} | {mean_of(right, luck)} |", flush=True)
+        judge = StyleJudge.taught(look, mine, told)
+        chosen = (judge.classifier.ranks(theirs, asked) == 0).astype(np.float64)
+        print(f"| {look.name} | {look.width} | {each:.1f} | {mean_of(chosen, luck)} |")
+        print(f"| {look.name}, and lie among its pictures | | | {mean_of(judge.right(theirs, asked), luck)} |", flush=True)
 
 
 if __name__ == "__main__":

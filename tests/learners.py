@@ -347,7 +347,7 @@ def cyclegan(channels: int = 3, size: tuple[int, int] = (SIDE, SIDE), **changes:
 
 def cut(channels: int = 3, **changes: Any) -> Cut:
     """Likewise."""
-    config = CutConfig.read(merge({**TRANSLATION, "width": 16, "patches": 16}, changes))
+    config = CutConfig.read(merge({**TRANSLATION, "sight": "pixels", "width": 16, "patches": 16}, changes))
     return Cut(config, {"palette": PALETTE}, channels, 0)
 
 

@@ -12,7 +12,7 @@ and none comes back. Each patch of a painting must be more like the patch of the
 picture, to the painter's own levels; likewise of pictures that are of the kind already.
 
 Painters are the U-Nets of `danqing.families.translation`, which begin as the identity. Critics judge patches, with hinges for
-losses, or they are those of `danqing.families.rivals`, who look through a network that knows photographs; CycleGAN's do.
+losses, or, by default, they are those of `danqing.families.rivals`, who look through a network that knows photographs.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ class CutConfig(TranslationConfig):
         patches: places of each picture, on each level.
         temperature: of the choice among them.
         width: numbers in which a patch is told.
-        sight: as of all translations; here the critic is the paper's, of patches.
+        view: as of all translations; here critics look at pictures so large that they see pixels.
     """
 
-    sight: Literal["projected", "pixels"] = "pixels"
+    view: int = Field(128, ge=16)
     contrast: float = Field(1.0, ge=0)
     identity: float = Field(1.0, ge=0)
     patches: int = Field(64, ge=2)
@@ -231,5 +231,5 @@ def _apart(one: Tensor, other: Tensor) -> Float[Tensor, " batch"]:
 
 PATCHES: dict[str, Any] = {"sight": "pixels", "cycle": 10.0, "identity": 5.0, "noise": 0.03}
 CYCLEGAN_PRESETS: dict[str, dict[str, Any]] = {"small": SMALL, "medium": {}, "patches": {**SLIGHT, **PATCHES}}
-CUT_PRESETS: dict[str, dict[str, Any]] = {"small": SLIGHT, "medium": {}}
+CUT_PRESETS: dict[str, dict[str, Any]] = {"small": SMALL, "medium": {}, "patches": {**SLIGHT, "sight": "pixels"}}
 """Differences from the defaults by name."""

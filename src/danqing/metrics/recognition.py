@@ -59,11 +59,21 @@ def classifier(features: Features, labels: Sequence[str], *, standardised: bool 
     counts = torch.bincount(place, minlength=len(classes)).double()
     means = torch.zeros(len(classes), x.shape[1], dtype=torch.float64).index_add(0, place, x) / counts[:, None]
     # Of few classes with one picture each nothing is left within a class; then distances are plain.
-    within = x - means[place]
-    covariance = within.T @ within / max(1, len(x) - len(classes))
-    even = covariance.diagonal().mean().clamp_min(1e-6) * torch.eye(x.shape[1], dtype=torch.float64)
-    weights = torch.linalg.solve((1 - SHRINK) * covariance + SHRINK * even, means.T)
+    weights = torch.linalg.solve(_covariance(x - means[place], len(classes)), means.T)
     return Classifier(classes, weights / scale[:, None], -0.5 * (means.T * weights).sum(0))
+
+
+def _covariance(within: Float[Tensor, "pictures features"], classes: int) -> Float[Tensor, "features features"]:
+    """Of what lies within classes, shrunk."""
+    covariance = within.T @ within / max(1, len(within) - classes)
+    even = covariance.diagonal().mean().clamp_min(1e-6) * torch.eye(within.shape[1], dtype=torch.float64)
+    return (1 - SHRINK) * covariance + SHRINK * even
+
+
+def precision(within: Float[Tensor, "pictures features"], classes: int) -> Float[Tensor, "features features"]:
+    """The inverse of the covariance by which `classifier` tells so many classes apart, of differences from their means."""
+    inverse: Tensor = torch.linalg.inv(_covariance(within, classes))
+    return inverse
 
 
 def classification_accuracy(
