@@ -144,7 +144,7 @@ FAMILIES: Mapping[str, dict[str, Any]] = {
     "vq": {"coder": CODER, "codes": 16, "adversarial": 0.1},
     "pix2pix": {**TRANSLATION, "view": 16},
     "cyclegan": {**TRANSLATION, "view": 16, "pool": 4},
-    "cut": {**TRANSLATION, "critic": 8, "width": 8, "patches": 4},
+    "cut": {**TRANSLATION, "view": 16, "width": 8, "patches": 4},
 }
 
 

@@ -38,7 +38,8 @@ def read_canvas(path: Path) -> tuple[Canvas, list[dict[str, Any]], dict[str, Any
     """
     try:
         with safetensors.safe_open(path, "pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping, but has keys
+            # Copied to where torch lays tensors of its own: a processor may round otherwise where memory is laid otherwise.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  # no mapping, but has keys
             plain = json.loads(file.metadata()["canvas"])
         keys = Keys(tuple(Key(*parts) for parts in plain["keys"]))
         canvas = Canvas(tensors, tuple(plain["grid"]), plain["step"], keys, plain["sampler"])
