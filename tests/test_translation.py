@@ -451,7 +451,7 @@ def folder_of(place: Path, count: int = 3) -> Path:
     return place
 
 
-def test_a_folder_is_translated_and_the_same_call_goes_on(bars: str, tmp_path: Path) -> None:
+def test_a_folder_is_translated_and_the_same_call_goes_on(bars: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     session, out = load(trained(bars)), tmp_path / "out"
     pictures = folder_of(tmp_path / "in")
     *_, first = translate(session, pictures, out, Wish())
@@ -470,6 +470,10 @@ def test_a_folder_is_translated_and_the_same_call_goes_on(bars: str, tmp_path: P
     *_, other = translate(session, pictures, out, Wish(size=(32, 32)))
     assert isinstance(other, Translated)
     assert len(other.painted) == 3, "another wish"
+    monkeypatch.setattr("danqing.__version__", "99.0")
+    *_, later = translate(session, pictures, out, Wish(size=(32, 32)))
+    assert isinstance(later, Translated)
+    assert len(later.painted) == 3, "another Danqing may paint otherwise"
 
 
 def test_pictures_that_differ_in_their_endings_alone_are_kept_apart(bars: str, tmp_path: Path) -> None:

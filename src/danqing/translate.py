@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import danqing
 from danqing.data.folder import FolderTree
 from danqing.data.layout import PICTURES
 from danqing.errors import OutputError, PictureError, WishError
@@ -30,7 +31,7 @@ class Translated:
 
     Args:
         painted: what was written by this call.
-        kept: files that were there, painted from the same picture by the same wish.
+        kept: files that were there, painted from the same picture by the same wish, painter and version of Danqing.
         left: pictures that could not be painted from, each with the reason.
     """
 
@@ -120,12 +121,12 @@ def _pairs(pictures: Path, out: Path) -> Sequence[tuple[Path, Path]]:
 
 
 def _same(session: Session, wish: Wish, path: Path) -> bool:
-    """Whether a file is what this painter paints for this wish, as far as its record says."""
+    """Whether a file is what this painter paints for this wish, as its record says; what an older Danqing made is not."""
     try:
         _, record = read(path)
     except PictureError:
         return False
     asked = {name: value for name, value in wish.to_json().items() if name != "init"}
     before = {name: value for name, value in Wish.from_json(record.wish).to_json().items() if name != "init"}
-    same = record.weights == session.painter.weights_sha256 and asked == before
-    return same and record.inputs == session.inputs(wish)
+    own = record.weights == session.painter.weights_sha256 and record.danqing == danqing.__version__
+    return own and asked == before and record.inputs == session.inputs(wish)

@@ -47,8 +47,8 @@ class CycleGanConfig(TranslationConfig):
     """
 
     view: int = Field(128, ge=16)
-    cycle: float = Field(3.0, ge=0)
-    identity: float = Field(0.5, ge=0)
+    cycle: float = Field(1.0, ge=0)
+    identity: float = Field(0.2, ge=0)
     pool: int = Field(50, ge=1)
     noise: float = Field(0.08, ge=0)
 
