@@ -1,6 +1,7 @@
 """A style of one's own: 100 pictures of a vendor the painter never saw, and what the fine-tuned painter then paints.
 
-`python benchmarks/own_style.py emoji`. OpenMoji (CC-BY-SA-4.0) is only tried with here: nothing that learnt from it is shipped.
+`python benchmarks/own_style.py emoji`, and `--refine` to have the paintings in the new style gone over (family "refined").
+OpenMoji (CC-BY-SA-4.0) is only tried with here: nothing that learnt from it is shipped.
 Who judges words has learnt from real pictures of the other vendors; who judges styles from all, and from none of the 100.
 """
 
@@ -24,6 +25,7 @@ from danqing.data.picture_set import PictureSet, import_pictures, place_of
 from danqing.data.rendering import squared_icon
 from danqing.data.source import Item, Source
 from danqing.files import png
+from danqing.metrics.extractor import DEFAULT
 from danqing.metrics.extractors import extractor
 from danqing.metrics.measured import mean_of
 from danqing.metrics.recognition import classifier
@@ -97,17 +99,21 @@ def paintings(painter: Painter, pictures: Sequence[Picture], styles: Sequence[st
     )
 
 
-def main(base_name: str, some: int, count: int, more: dict[str, Any], name: str) -> None:
-    """Fine-tune, paint, judge, print."""
+def main(base_name: str, some: int, count: int, more: dict[str, Any], name: str, refine: bool, through: str) -> None:
+    """Fine-tune, refine if wanted, paint, judge, print."""
     torch.set_num_threads(1)
-    base, see, luck = open_painter(base_name), extractor(), np.random.default_rng(0)
+    base, see, luck = open_painter(base_name), extractor(through), np.random.default_rng(0)
     groups = base.facts.trained["groups"]
     whole, mine = opened(STYLE, groups, None), opened(f"{STYLE}-{some}", groups, some)
     began, cpu = time.monotonic(), time.process_time()
-    given = {"start_from": base_name, "held_out": False, "name": name, "threads": torch.get_num_threads(), "sheets": 0}
-    *_, _done = train(mine.name, {**given, "data": mine.name, **more})
+    given = {"data": mine.name, "held_out": False, "threads": torch.get_num_threads(), "sheets": 0}
+    *_, _done = train(mine.name, {**given, "start_from": base_name, "name": name, **more})
+    if refine:
+        refined = {"start_from": name, "family": "refined", "name": f"{name}-refined"}
+        *_, _done = train(mine.name, {**given, **refined})
     spent = f"{time.monotonic() - began:.0f} s, {time.process_time() - cpu:.0f} CPU s"
     tuned, own = open_painter(name), mine.name
+    after = {"fine-tuned": tuned} | ({"refined": open_painter(f"{name}-refined")} if refine else {})
     emoji = PictureSet.open(base.facts.trained["set"])
     real = learnt_from(base, emoji).train
     features = see.features(real.straight())
@@ -131,11 +137,12 @@ def main(base_name: str, some: int, count: int, more: dict[str, Any], name: str)
     for who, painter in (("before", base), ("after", tuned)):
         seen = see.features(paintings(painter, asked, [picture.style for picture in asked]))
         results[f"words recognised in the old styles, {who}"] = court.recognised(seen, asked)
-    mined = paintings(tuned, pictures, [own] * len(pictures))
-    seen = see.features(mined)
     labels = [str(concept(picture)) for picture in pictures]
-    results["words recognised in the new style"] = (judge.ranks(seen, labels) < TOP).astype(float)
-    results["taken for the new style"] = hands.right(look.features(mined), [STYLE] * len(mined))
+    for who, painter in after.items():  # a refiner leaves the old styles alone
+        mined = paintings(painter, pictures, [own] * len(pictures))
+        results[f"words recognised in the new style, {who}"] = (judge.ranks(see.features(mined), labels) < TOP).astype(float)
+        results[f"taken for the new style, {who}"] = hands.right(look.features(mined), [STYLE] * len(mined))
+        (painter.folder / "own-style.png").write_bytes(png(grid(mined[:SHOWN], 2, 16)))
     results["real pictures taken for the new style"] = hands.right(beside[half:], [STYLE] * len(beside[half:]))
     there = [row for row, picture in enumerate(of_pictures(others)) if str(concept(picture)) in judge.classes]
     known = [str(concept(of_pictures(others)[row])) for row in there]
@@ -143,7 +150,6 @@ def main(base_name: str, some: int, count: int, more: dict[str, Any], name: str)
     print(f"{len(mine)} pictures, {tuned.facts.trained['seen']} seen in {spent}, by {base_name} {more or ''}")
     for what, hits in results.items():
         print(f"  {what}: {mean_of(hits, luck)}", flush=True)
-    (tuned.folder / "own-style.png").write_bytes(png(grid(mined[:SHOWN], 2, 16)))
 
 
 def of_pictures(gallery: Gallery) -> list[Picture]:
@@ -158,5 +164,7 @@ if __name__ == "__main__":
     parser.add_argument("--count", type=int, default=256, help="paintings of each kind")
     parser.add_argument("--set", action="append", default=[], dest="sets")
     parser.add_argument("--name", default="own-style")
+    parser.add_argument("--refine", action="store_true", help="have the paintings in the new style gone over")
+    parser.add_argument("--extractor", default=DEFAULT, help="through which words and styles are judged")
     chosen = parser.parse_args()
-    main(chosen.base, chosen.pictures, chosen.count, parse_overrides(chosen.sets), chosen.name)
+    main(chosen.base, chosen.pictures, chosen.count, parse_overrides(chosen.sets), chosen.name, chosen.refine, chosen.extractor)

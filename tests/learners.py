@@ -29,6 +29,7 @@ from danqing.families.flow import Flow, FlowConfig
 from danqing.families.gan import Gan as RealGan
 from danqing.families.gan import GanConfig
 from danqing.families.latent import CODEC, Latent, LatentConfig
+from danqing.families.refined import Refined, RefinedConfig
 from danqing.families.translation import PATCHES as PAIRED
 from danqing.families.translation import Pix2Pix, Pix2PixConfig
 from danqing.families.unpaired import PATCHES, Cut, CutConfig, CycleGan, CycleGanConfig
@@ -351,6 +352,12 @@ def cut(channels: int = 3, **changes: Any) -> Cut:
     return Cut(config, {"palette": PALETTE}, channels, 0)
 
 
+def refined(channels: int = 3, **changes: Any) -> Refined:
+    """Likewise, beside a diffusion that stays as it is."""
+    config = RefinedConfig.read(merge({**TRANSLATION, "sight": "pixels", "width": 16, "patches": 16}, changes))
+    return Refined(config, {"palette": PALETTE}, channels, 0, diffusion(channels=channels))
+
+
 # --- the table ---------------------------------------------------------------------------------------------------------
 
 LEARNERS: Mapping[str, Callable[..., Learner]] = {
@@ -369,6 +376,7 @@ LEARNERS: Mapping[str, Callable[..., Learner]] = {
     "pix2pix": pix2pix,
     "cyclegan": cyclegan,
     "cut": cut,
+    "refined": refined,
     "vq": vq,
     "residual": residual,
     "fsq": fsq,
@@ -390,6 +398,7 @@ FAMILIES: Mapping[str, Callable[..., Family]] = {
     "pix2pix": pix2pix,
     "cyclegan": cyclegan,
     "cut": cut,
+    "refined": refined,
 }
 
 

@@ -26,7 +26,7 @@ from danqing.maths.seen import from_network, to_network
 from danqing.painters.canvas_file import read_canvas, write_canvas
 from danqing.painters.chain import SMALLEST, Chain
 from danqing.painters.painter import Painter, altered, open_painter, tuned, untuned
-from danqing.painters.shelf import names
+from danqing.painters.shelf import names, usual
 from danqing.painters.start_pictures import check_start, from_image, hashes, read_picture, start_and_mask, to_image
 from danqing.parts.contract import Asked, Canvas, Key, Keys, Plan
 from danqing.records.record import Record, pixels_sha256, texts
@@ -260,7 +260,7 @@ class Session:
             WishError: it cannot be painted by this painter; one sentence says why and what is allowed.
         """
         facts, family = self.painter.facts, self.painter.family
-        model = facts.model
+        model = usual(facts.model)
         size = wish.size or self._natural(wish)
         if not all(SMALLEST <= side <= family.largest for side in size):
             raise WishError(
@@ -298,11 +298,12 @@ class Session:
     def _check_heeded(self, wish: Wish) -> None:
         """Refuse what would make no difference, and shapes that cannot be painted."""
         facts, family = self.painter.facts, self.painter.family
-        usual = {"steps": facts.model.get("steps"), "sampler": facts.model.get("sampler"), "guidance": family.guidance}
+        model = usual(facts.model)
+        unsaid = {"steps": model.get("steps"), "sampler": model.get("sampler"), "guidance": family.guidance}
         asked = {"steps": wish.steps, "sampler": wish.sampler, "guidance": wish.guidance, "negative": wish.negative or None}
         asked |= {"init": wish.init, "mask": wish.mask}
         for name, value in asked.items():
-            if value not in (None, usual.get(name)) and name not in family.heeds:
+            if value not in (None, unsaid.get(name)) and name not in family.heeds:
                 heeded = ", ".join(sorted(family.heeds)) or "none of those"
                 raise WishError(
                     f"{name} was given as {value!r}, and painters of the family '{facts.family}' do not heed it (they heed "

@@ -21,6 +21,8 @@ from danqing.families.gan import PRESETS as GAN_PRESETS
 from danqing.families.gan import Gan, GanConfig
 from danqing.families.latent import PRESETS as LATENT_PRESETS
 from danqing.families.latent import Latent, LatentConfig
+from danqing.families.refined import PRESETS as REFINED_PRESETS
+from danqing.families.refined import Refined, RefinedConfig
 from danqing.families.style import GATYS_PRESETS, STYLISATION_PRESETS, Gatys, GatysConfig, Stylisation, StylisationConfig
 from danqing.families.translation import PRESETS as PIX2PIX_PRESETS
 from danqing.families.translation import Pix2Pix, Pix2PixConfig
@@ -54,6 +56,7 @@ FAMILIES: Mapping[str, Entry] = {
     "gatys": Entry(Gatys, GatysConfig, GATYS_PRESETS),
     "latent": Entry(Latent, LatentConfig, LATENT_PRESETS),
     "pix2pix": Entry(Pix2Pix, Pix2PixConfig, PIX2PIX_PRESETS),
+    "refined": Entry(Refined, RefinedConfig, REFINED_PRESETS),
     "stylisation": Entry(Stylisation, StylisationConfig, STYLISATION_PRESETS),
     "upscaler": Entry(Upscaler, UpscalerConfig, UPSCALER_PRESETS),
     "vae": Entry(Vae, VaeConfig, VAE_PRESETS),
@@ -62,7 +65,7 @@ FAMILIES: Mapping[str, Entry] = {
 
 
 FROM_NOTHING: tuple[str, ...] = tuple(
-    name for name, found in FAMILIES.items() if found.family.conditional and not found.family.starts
+    name for name, found in FAMILIES.items() if found.family.conditional and not (found.family.starts or found.family.refines)
 )
 """The families that paint what is asked for, without a picture to start from."""
 
@@ -112,5 +115,8 @@ def build(
     found = entry(family)
     assert isinstance(config, found.config)
     make: Callable[..., Family] = found.family
-    sized = {"size": size} if found.family.sized or found.family.pooled else {}
-    return make(config, conditions, channels, length, **sized)
+    more: dict[str, Any] = {"size": size} if found.family.sized or found.family.pooled else {}
+    if isinstance(config, RefinedConfig):
+        own = settings(config.base["family"], config.base["model"])
+        more["base"] = build(config.base["family"], own, conditions, channels, length, size)
+    return make(config, conditions, channels, length, **more)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,9 @@ class Rehearsal:
         return np.concatenate([*([pixels] * times), self.pixels]), both
 
 
-def rehearsed(base: Painter, conditions: Mapping[str, Condition[Any]], count: int, key: Key, kept: Path) -> Rehearsal:
+def rehearsed(
+    base: Painter, conditions: Mapping[str, Condition[Any]], count: int, key: Key, kept: Path, styles: Sequence[Any] = ()
+) -> Rehearsal:
     """What a painter paints of what it remembers.
 
     Args:
@@ -51,10 +53,13 @@ def rehearsed(base: Painter, conditions: Mapping[str, Condition[Any]], count: in
         count: of the paintings.
         key: of every draw.
         kept: a folder that keeps the paintings, so that a run that goes on rehearses the same.
+        styles: values of the condition "style" to paint in, each in its turn; where there are none, those that are remembered.
     """
     asked: dict[str, list[Any]] = {
         name: [condition.remembered(key.at(name, row)) for row in range(count)] for name, condition in base.conditions.items()
     }
+    if styles:
+        asked["style"] = [styles[row % len(styles)] for row in range(count)]
     file = kept / "rehearsal.npz"
     if not file.is_file():
         parts = []

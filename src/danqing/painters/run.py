@@ -73,10 +73,13 @@ class Run:
         """The order of pictures, which an accelerator may hold."""
         s = self.settings
         change = functools.partial(augment, flip=s.flip, shift=s.shift) if s.flip or s.shift else None
-        pixels, values = self.prepared.pixels[self.chosen], self.values
-        if self.rehearsal is not None:
+        pixels, values, starts = self.prepared.pixels[self.chosen], self.values, None
+        if self.sides is not None:
+            starts = Starts(self.prepared.pixels[self.sides.starts], self.sides.of)
+        if self.rehearsal is not None and self.family.refines:
+            starts = Starts(self.rehearsal.pixels)
+        elif self.rehearsal is not None:
             pixels, values = self.rehearsal.beside(pixels, values)
-        starts = None if self.sides is None else Starts(self.prepared.pixels[self.sides.starts], self.sides.of)
 
         def draw(name: str, value: Any, key: Key) -> Any:
             return self.conditions[name].draw(value, key)
@@ -189,6 +192,8 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
         raise TrainingError(f"the setting {wrong} needs a painter to start from: give --from NAME, or leave it out")
     if s.rehearse and kind.starts:
         raise TrainingError("the setting rehearse was given, and the family paints nothing from memory: leave it out")
+    if kind.refines and (s.low_rank or not s.rehearse):
+        raise TrainingError("a refiner learns whole, from the painter's paintings: leave out low_rank, and rehearse some (400)")
     conditions = _conditions(pictures, chosen, s, base)
     values = {
         name: [c.read(pictures.pictures[i], prepared.straight(i)) for i in chosen.tolist()] for name, c in conditions.items()
@@ -196,14 +201,17 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
     family = build(s.family, settings(s.family, s.model), conditions, s.channels, s.pictures_seen, s.size)
     rehearsal = None
     if base is not None:
-        weights, theirs = starting.grown(family, base.family, base.name), base.family.state_dict()
-        family.load_state_dict(weights)
+        weights, theirs = dict[str, torch.Tensor](), base.family.state_dict()
+        if not kind.refines:
+            weights = starting.grown(family, base.family, base.name)
+            family.load_state_dict(weights)
         family.taught_by(base.family)
         if s.low_rank:
             new = (key for key, tensor in weights.items() if key not in theirs or theirs[key].shape != tensor.shape)
             adapt(family, s.low_rank, frozenset(new))
         if s.rehearse:
-            rehearsal = rehearsed(base, conditions, s.rehearse, Key(s.seed).at("rehearsal"), folder)
+            shown = [value for value in values["style"] if value] if kind.refines and "style" in values else ()
+            rehearsal = rehearsed(base, conditions, s.rehearse, Key(s.seed).at("rehearsal"), folder, shown)
     # Only now that nothing is missing: a run that could not begin leaves no settings behind for the next try to differ from.
     if before != s:
         write_atomically(folder / "settings.toml", write_toml(s.plain()))
@@ -225,8 +233,9 @@ def _conditions(
     shown = [pictures.pictures[i] for i in chosen]
     if base is None:
         conditions = fit(shown, s.text)
-    else:  # who teaches few steps teaches what it knows
-        conditions = dict(base.conditions) if s.model.get("few") else starting.widened(base.conditions, shown, pictures.name)
+    else:  # who teaches few steps teaches what it knows, and who is refined stays as it is
+        kept = s.model.get("few") or entry(s.family).family.refines
+        conditions = dict(base.conditions) if kept else starting.widened(base.conditions, shown, pictures.name)
     if s.conditions is not None:
         wrong = next((name for name in s.conditions if name not in conditions), None)
         if wrong is not None:

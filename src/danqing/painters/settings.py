@@ -183,7 +183,9 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
     model = settings(str(told.get("family", "diffusion")), told["model"])  # what is wrong is told before anything is read
     refuse_idle(model, unlike(given.get("model", {}), taken), "model.")
     found = Settings.read(told)
-    if found.start_from and "pictures_seen" not in given:
+    if family.refines and not found.start_from:
+        raise TrainingError("a refiner goes over another painter's paintings: say whose, with --from NAME")
+    if found.start_from and "pictures_seen" not in given and not family.refines:
         learnt = choose(pictures, found)
         if family.translates is not None:
             assert found.from_style is not None

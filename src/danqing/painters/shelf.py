@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,12 @@ def describe(name: str) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise PainterError(f"the painter in '{folder}' is damaged ({error}): import or train it again") from error
     return facts
+
+
+def usual(model: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of a painter's settings, those of who paints: of one whose paintings are refined, its own painter's."""
+    own: Mapping[str, Any] = model.get("base", {}).get("model", model)
+    return own
 
 
 def bring(folder: Path) -> Path:

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from danqing.conditions.condition import Condition
+from danqing.conditions.style import StyleCondition
 from danqing.config import merge
 from danqing.data.picture_set import PictureSet
 from danqing.errors import TrainingError
 from danqing.painters.painter import Painter
+from danqing.painters.registry import entry
 from danqing.parts.blocks import ContextAttention, ResidualBlock
 from danqing.parts.contract import Key
 from danqing.words import Picture
@@ -24,6 +26,8 @@ GENTLE: Mapping[str, Mapping[str, Any]] = {
 """Settings of a family that are gentler where it has already learnt."""
 REHEARSED = 300
 """Paintings of its own that a painter learns from beside new pictures."""
+PAINTED, REFINED = 400, 48_000
+"""Paintings that a refiner learns from, and pictures that its training sees."""
 LOOKS, LEAST, MOST = 120, 6_000, 60_000
 """How often each picture is seen in a fine-tuning, and bounds of the whole."""
 
@@ -45,9 +49,14 @@ def proposed(base: Painter, pictures: PictureSet, given: Mapping[str, Any]) -> d
         TrainingError: another family or number of channels was given.
     """
     facts = base.facts
-    for name, own in (("family", facts.family), ("channels", facts.channels)):
+    if base.family.refines:
+        raise TrainingError(f"'{base.name}' is refined already: start from the painter that it was made from, or name another")
+    refines = entry(str(given.get("family", facts.family))).family.refines
+    for name, own in (("family", "refined" if refines else facts.family), ("channels", facts.channels)):
         if given.get(name, own) != own:
             raise TrainingError(f"the painter '{base.name}' has {name} {own}, and {given[name]} was given: leave it out")
+    if refines:
+        return _refined(base, pictures)
     model = merge(facts.model, GENTLE.get(facts.family, {}))
     model |= {"few": 0} if "few" in model else {}  # a base that learnt few steps itself teaches pictures, not steps
     few = given.get("model", {}).get("few")
@@ -64,6 +73,50 @@ def proposed(base: Painter, pictures: PictureSet, given: Mapping[str, Any]) -> d
         "rehearse": REHEARSED if anew and base.conditions and not few and not base.family.starts else 0,
         "pictures_seen": length(len(pictures)),
         "model": model,
+    }
+
+
+def _refined(base: Painter, pictures: PictureSet) -> dict[str, Any]:
+    """Settings of a refiner of a painter, for the style that a set is in.
+
+    Raises:
+        TrainingError: the painter is no diffusion; or the set is in a style it does not know, or in several but not all.
+    """
+    facts, style = base.facts, base.conditions.get("style")
+    if facts.family != "diffusion":
+        raise TrainingError(
+            f"'{base.name}' is of the family '{facts.family}', and painters of the family 'diffusion' alone are refined: "
+            "name one of those"
+        )
+    found: set[str] = set()
+    if isinstance(style, StyleCondition):
+        found = {picture.style or style.own or "" for picture in pictures.pictures}
+        if wrong := sorted(found - set(style.names)):
+            raise TrainingError(
+                f"the painter '{base.name}' knows no style '{wrong[0] or pictures.name}': let it learn the set first "
+                f"(danqing train --data {pictures.name} --from {base.name}), and refine the painter that comes of it"
+            )
+        if 1 < len(found) < len(style.names):
+            raise TrainingError(
+                f"the set '{pictures.name}' is in {len(found)} of the styles that '{base.name}' knows: give a set that is in "
+                "one of them, or in all"
+            )
+    return {
+        "name": f"{base.name}-refined",
+        "family": "refined",
+        "size": facts.size,
+        "shown": facts.shown,
+        "channels": facts.channels,
+        "rehearse": PAINTED,
+        "pictures_seen": REFINED,
+        "flip": 0.5,
+        "shift": 2,
+        "model": {
+            **entry("refined").presets["small"],
+            "view": 2 * max(facts.size),
+            "base": {"family": facts.family, "model": facts.model},
+            "style": next(iter(found)) if len(found) == 1 else "",
+        },
     }
 
 

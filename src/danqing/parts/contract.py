@@ -296,6 +296,9 @@ class Family(Learner):
     translates: ClassVar[Literal["pairs", "sets"] | None] = None
     """Whether it learns to make pictures of one kind from those of another, which a training gives it as the starts of a batch:
     "pairs" where each is made from its own partner, "sets" where each comes with any of the other kind."""
+    refines: ClassVar[bool] = False
+    """True where it goes over paintings of another painter, from which its training starts: it is built with that one as
+    `base`, and learns from its paintings as the starts of a batch."""
     learns: ClassVar[bool] = True
     """False where it paints without training."""
     examples: ClassVar[bool] = False

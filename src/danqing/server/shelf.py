@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from danqing.errors import MissingError, PainterError, WishError, choices
-from danqing.painters.shelf import BUNDLED, describe, names
+from danqing.painters.shelf import BUNDLED, describe, names, usual
 from danqing.server.studio import Studio
 from danqing.server.wire import ConditionOut, PainterOut
 from danqing.words import MAX_SIZE
@@ -41,7 +41,7 @@ def _painter(name: str, abilities: dict[str, Any]) -> PainterOut:
     try:
         height, width = facts["size"]
         shown = facts.get("shown") or facts["size"]
-        model = facts["model"]
+        model = usual(facts["model"])
         ability = abilities.get("families", {}).get(facts["family"], {})
         units = abilities.get("units", {})
         return PainterOut(

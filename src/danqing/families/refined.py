@@ -1,0 +1,122 @@
+"""A painter whose paintings are refined: one who learnt the last of a style from real pictures goes over them.
+
+A network that is trained on few pictures paints their style half-way: what it paints lies between what it knew and what it was
+shown. Who is given its paintings, and must make them such that a critic takes them for real while each patch stays what it
+shows, goes the rest of the way (SimGAN: Shrivastava et al. 2017, "Learning from simulated and unsupervised images through
+adversarial training", equation 1). Here patches are held in place by contrast, as in CUT (`danqing.families.unpaired`), instead
+of by the absolute error: a style's outlines lie where none were.
+
+The painter itself stays as it was. Paintings in other styles are left alone, those of mixtures refined by their style's share.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar, Literal
+
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor
+
+from danqing.families.rivals import Conditions
+from danqing.families.translation import SMALL
+from danqing.families.unpaired import Cut, CutConfig
+from danqing.parts.contract import Asked, Canvas, Family, Keys, Plan, Values
+
+REFINED = "refined"
+"""The tensor of a canvas that is the refiner's: the paintings it went over."""
+
+# --- config ------------------------------------------------------------------------------------------------------------
+
+
+class RefinedConfig(CutConfig):
+    """Settings of a refiner; a training takes `base` and `style` from the painter and the set it is given.
+
+    Args:
+        base: the painter whose paintings are refined: its "family", which is diffusion, and its settings ("model").
+        style: the one whose paintings are refined; those of all if empty.
+    """
+
+    base: dict[str, Any] = Field(default_factory=lambda: {"family": "diffusion", "model": {}})
+    style: str = ""
+
+
+# --- family ------------------------------------------------------------------------------------------------------------
+
+
+class Refined(Cut):
+    """A painter at rest, and a refiner with its critic. The starts of a batch are paintings of the painter.
+
+    Args:
+        config: its settings.
+        conditions: what the painter can be asked for; the refiner sees its paintings alone.
+        channels, length: as of `Translation`.
+        base: the painter, as its settings build it.
+    """
+
+    starts: ClassVar[bool] = False
+    translates: ClassVar[Literal["pairs", "sets"] | None] = None
+    refines: ClassVar[bool] = True
+    heeds: ClassVar[frozenset[str]] = Family.heeds
+
+    def __init__(self, config: RefinedConfig, conditions: Conditions, channels: int, length: int, base: Family) -> None:
+        super().__init__(config, {}, channels, length)
+        self.base, self.style = base.requires_grad_(False).eval(), config.style
+        self.conditions, self.accepts, self.guidance = conditions, base.accepts, base.guidance
+
+    def train(self, mode: bool = True) -> Refined:
+        """The painter rests in either mode."""
+        super().train(mode)
+        self.base.eval()
+        return self
+
+    def taught_by(self, base: Family) -> None:
+        """Take the painter's weights over."""
+        self.base.load_state_dict(base.state_dict())
+
+    def natural(self, start: tuple[int, int] | None, learnt: tuple[int, int]) -> tuple[int, int]:
+        """As the painter has it."""
+        return self.base.natural(start, learnt)
+
+    def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:
+        """As the painter starts, with a step more."""
+        canvas = self.base.start(asked, plan, keys)
+        return dataclasses.replace(canvas, grid=(*canvas.grid, canvas.grid[-1] - 1.0))
+
+    def step(self, canvas: Canvas, asked: Asked) -> Canvas:
+        """One of the painter's; after its last, the refiner's."""
+        inner = _inner(canvas)
+        if not inner.done:
+            return dataclasses.replace(self.base.step(inner, asked), grid=canvas.grid)
+        x = self.base.show(inner)
+        share = self._share(asked.conditions, len(x)).to(x)[:, None, None, None]
+        if asked.mask is not None:
+            share = share * asked.mask.to(x)
+        refined = x.lerp(self.painter(x, {}).float().clamp(-1, 1), share)
+        return dataclasses.replace(canvas, tensors={**canvas.tensors, REFINED: refined}, step=canvas.step + 1)
+
+    def show(self, canvas: Canvas) -> Float[Tensor, "batch channels height width"]:
+        """The paintings as far as they are."""
+        refined = canvas.tensors.get(REFINED)
+        return self.base.show(_inner(canvas)) if refined is None else refined
+
+    def _share(self, values: Values, count: int) -> Float[Tensor, " batch"]:
+        """How much of each painting is in the style that is refined."""
+        if not self.style:
+            return torch.ones(count)
+        asked = values.get("style") or [None] * count
+        return torch.tensor([sum((share for name, share in value or () if name == self.style), 0.0) for value in asked])
+
+
+def _inner(canvas: Canvas) -> Canvas:
+    """The painter's own canvas in it."""
+    grid = canvas.grid[:-1]
+    tensors = {name: tensor for name, tensor in canvas.tensors.items() if name != REFINED}
+    return dataclasses.replace(canvas, tensors=tensors, grid=grid, step=min(canvas.step, len(grid) - 1))
+
+
+# --- presets -----------------------------------------------------------------------------------------------------------
+
+PRESETS: dict[str, dict[str, Any]] = {"small": SMALL, "medium": {}}
+"""Differences from the defaults by name."""

@@ -1,0 +1,180 @@
+"""A refiner goes over the paintings of one style of a painter, and leaves all else alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from learners import build, stream
+from painters import make_painter
+from PIL import Image
+
+from danqing.config import read_toml
+from danqing.data.picture_set import PictureSet, import_pictures
+from danqing.data.shapes import ShapesSource
+from danqing.data.source import Item, LeftOut
+from danqing.data.stream import Starts, Stream
+from danqing.errors import TrainingError
+from danqing.families.refined import Refined
+from danqing.paint import load
+from danqing.painters.painter import open_painter
+from danqing.painters.run import make_ready
+from danqing.painters.settings import resolve
+from danqing.parts.contract import Asked, Key, Keys, Plan
+from danqing.parts.loop import Loop, Progress
+from danqing.train import Done, train
+from danqing.words import Wish
+
+BACKBONE = {"kind": "unet", "widths": [16], "depths": [1], "attention": [False], "embedding": 16}
+MODEL: dict[str, Any] = {"backbone": BACKBONE, "view": 16, "width": 8, "patches": 4, "average": 16, "lr": 5e-3}
+SHORT: dict[str, Any] = {
+    "start_from": "tiny", "family": "refined", "name": "fine", "threads": 1, "sheets": 0, "batch": 16, "held_out": False,
+    "rehearse": 8, "flip": 0.0, "shift": 0, "pictures_seen": 96, "model": MODEL,
+}  # fmt: skip
+
+
+class Inks(ShapesSource):
+    """Shapes, all in one style that the tiny painter knows."""
+
+    def items(self) -> Iterator[Item | LeftOut]:
+        """As they are, in ink."""
+        for item in super().items():
+            assert isinstance(item, Item)
+            yield dataclasses.replace(item, style="ink")
+
+
+@pytest.fixture
+def inks(home: Path) -> str:
+    make_painter("tiny", channels=3)
+    import_pictures(Inks(24, size=16), "inks")
+    return "inks"
+
+
+def trained(data: str, **given: Any) -> Path:
+    (done,) = [event for event in train(data, {**SHORT, "data": data, **given}) if isinstance(event, Done)]
+    return done.painter
+
+
+def painted(name: str, style: str | None, **wish: Any) -> np.ndarray:
+    asked = {"conditions": {} if style is None else {"style": style}, "seed": 3, "size": (16, 16), **wish}
+    return np.asarray(load(name).paint("red apple", **asked).image).astype(int)
+
+
+def test_paintings_in_its_style_alone_are_gone_over(inks: str) -> None:
+    """And those of mixtures by their share."""
+    name = trained(inks).name
+    for style in ("oil", None):
+        assert (painted(name, style) == painted("tiny", style)).all()
+    assert np.abs(painted(name, "ink") - painted("tiny", "ink")).mean() > 2
+    family = open_painter(name).family
+    values: dict[str, list[Any]] = {"style": [(("ink", 0.25), ("oil", 0.75)), (("oil", 1.0),)], "text": [None] * 2}
+    assert isinstance(family, Refined)
+    keys, asked = Keys((Key(0), Key(1))), Asked(values, {}, torch.ones(2))
+    with torch.no_grad():
+        canvas = family.start(asked, Plan((16, 16)), keys)
+        while not canvas.done:
+            before, canvas = canvas, family.step(canvas, asked)
+        x = family.show(before)
+        whole = family.painter(x, {}).clamp(-1, 1)
+        torch.testing.assert_close(family.show(canvas), torch.stack([x[0].lerp(whole[0], 0.25), x[1]]))
+
+
+def test_what_a_mask_keeps_is_kept(inks: str, tmp_path: Path) -> None:
+    name = trained(inks).name
+    Image.new("RGB", (16, 16), (200, 30, 90)).save(tmp_path / "start.png")
+    mask = np.zeros((16, 16), np.uint8)
+    mask[:, 8:] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    found = painted(name, "ink", init=str(tmp_path / "start.png"), mask=str(tmp_path / "mask.png"))
+    assert (found[:, :8] == (200, 30, 90)).all()
+    assert np.abs(found[:, 8:] - (200, 30, 90)).mean() > 10
+
+
+def test_it_learns_from_paintings_in_the_sets_style_and_the_painter_stays_as_it_was(inks: str) -> None:
+    pictures = PictureSet.open(inks)
+    settings, _ = resolve(pictures, {**SHORT, "data": inks})
+    run = make_ready(pictures, settings)
+    batch = run.stream(torch.device("cpu")).batch(range(16))
+    assert batch.starts is not None
+    assert run.rehearsal is not None
+    assert {value[0][0] for value in run.rehearsal.values["style"]} == {"ink"}
+    painted = {row.tobytes() for row in run.rehearsal.pixels}
+    assert len(painted) == 8
+    assert {row.tobytes() for row in ((batch.starts + 1) * 127.5).round().to(torch.uint8).numpy()} <= painted
+    before = open_painter("tiny").family.state_dict()
+    after = open_painter(trained(inks).name).family.state_dict()
+    assert all(torch.equal(after[f"base.{key}"], tensor) for key, tensor in before.items())
+
+
+def test_a_training_goes_on_where_it_stopped(inks: str) -> None:
+    whole = (trained(inks, name="whole") / "weights.safetensors").read_bytes()
+    for event in train(inks, {**SHORT, "data": inks, "name": "parted", "save_minutes": 0}):
+        if isinstance(event, Progress) and event.seen >= 48:
+            break
+    assert (trained(inks, name="parted", save_minutes=0) / "weights.safetensors").read_bytes() == whole
+
+
+def test_what_it_goes_over_comes_nearer_to_real_pictures() -> None:
+    """Of white on black it makes red on blue, as real pictures are, and leaves shapes where they are."""
+    loop = Loop(build("refined"), seed=5)
+    family, plain = loop.learner, stream().starts
+    assert isinstance(family, Refined)
+    assert plain is not None
+    inside = plain.pixels[:, :1] > 127
+    tinted = np.where(inside, np.array([220, 40, 30]).reshape(3, 1, 1), np.array([20, 60, 200]).reshape(3, 1, 1)).astype(
+        np.uint8
+    )
+    pictures = Stream(tinted, {"palette": [None] * len(tinted)}, lambda name, value, key: value, 0, starts=Starts(plain.pixels))
+    for _, batch in pictures.batches(0, 120 * 32, 32, slice(None)):
+        loop.step(batch)
+    starts, real = (torch.from_numpy(x[:128].astype(np.float32)) / 127.5 - 1 for x in (plain.pixels, tinted))
+    with torch.no_grad():
+        assert (family.painter(starts, {}) - real).abs().mean() < 0.3 * (starts - real).abs().mean()
+
+
+def test_its_recipe_trains_it_again(inks: str) -> None:
+    recipe = read_toml(trained(inks) / "recipe.toml")
+    again, _ = resolve(PictureSet.open(inks), recipe)
+    assert again.plain() == recipe
+
+
+def test_its_wishes_are_the_painters(inks: str) -> None:
+    """Steps, sampler and guidance where nobody says are those of who paints; a step more is made."""
+    name = trained(inks).name
+    before, after = (load(one).resolve(Wish("red apple")) for one in ("tiny", name))
+    assert before == after
+    assert after.steps == 4
+    record = load(name).paint("red apple", conditions={"style": "ink"}, seed=1).record
+    assert record["wish"]["sampler"] == before.sampler
+
+
+def test_what_is_proposed(inks: str) -> None:
+    settings, _ = resolve(PictureSet.open(inks), {"start_from": "tiny", "family": "refined"})
+    assert settings.name == "tiny-refined"
+    assert settings.model["style"] == "ink"
+    assert settings.model["base"]["family"] == "diffusion"
+    assert settings.size == (16, 16)
+    assert settings.rehearse > 0
+    import_pictures(ShapesSource(8, size=16), "shapes")
+    with pytest.raises(TrainingError, match=r"knows no style 'shapes': let it learn the set first"):
+        resolve(PictureSet.open("shapes"), {"start_from": "tiny", "family": "refined"})
+
+
+def test_what_cannot_be_refined_is_said(inks: str) -> None:
+    for given, said in (
+        ({"start_from": None}, "say whose, with --from"),
+        ({"rehearse": 0}, "rehearse some"),
+        ({"low_rank": 2}, "leave out low_rank"),
+        ({"channels": 4}, "has channels 3"),
+        ({"start_from": "x4"}, "painters of the family 'diffusion' alone"),
+    ):
+        with pytest.raises(TrainingError, match=said):
+            trained(inks, **given)
+    trained(inks)
+    with pytest.raises(TrainingError, match="is refined already"):
+        trained(inks, start_from="fine", name="finer")
