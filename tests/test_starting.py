@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from danqing.painters.registry import build, settings
 from danqing.painters.rehearsal import rehearsed
 from danqing.painters.settings import resolve
 from danqing.painters.sheet import paint_values
+from danqing.painters.shelf import lessons
 from danqing.painters.starting import REHEARSED, grown, widened
 from danqing.parts.contract import Key
 from danqing.parts.low_rank import LowRank, adapt, folded
@@ -69,6 +71,28 @@ def test_it_is_trained_again_by_the_recipe_it_leaves(mine: str) -> None:
         resolve(PictureSet.open(mine), {"start_from": "tiny", "model": {"preset": "small"}})
     with pytest.raises(ConfigError, match=r"model\.betas was given and does nothing beside model\.objective=flow"):
         resolve(PictureSet.open(mine), merge(recipe, {"model": {"betas": "linear"}}))
+
+
+def test_it_says_whose_pictures_the_painter_learnt_from_that_it_started_from(mine: str) -> None:
+    """All the way back, each once, in its card and to whoever asks; a painter from nothing says nothing of it."""
+    folder = make_painter("tiny", channels=3)
+    facts = json.loads((folder / "config.json").read_text())
+    facts["trained"] |= {"set": "theirs", "licences": {"CC-BY-4.0": 7}}
+    (folder / "config.json").write_text(json.dumps(facts))
+    (folder / "ATTRIBUTIONS.md").write_text("- theirs: 7 pictures by Ann\n")
+    assert last(mine).name == "mine-from-tiny"
+    again = last(mine, start_from="mine-from-tiny", name="again")
+    told = open_painter("again").facts.trained
+    assert [lesson["set"] for lesson in lessons(told)] == ["mine", "theirs"]
+    assert told["start"]["name"] == "mine-from-tiny"
+    assert told["start"]["weights"] == open_painter("mine-from-tiny").weights_sha256
+    card, attributions = ((again / name).read_text() for name in ("README.md", "ATTRIBUTIONS.md"))
+    assert "It started from the painter `mine-from-tiny`" in card
+    assert "| CC-BY-4.0 | `theirs` | 7 |" in card
+    assert card.count("| `mine` |") == 1
+    assert attributions.count("by Ann") == 1
+    assert len([line for line in attributions.splitlines() if line.startswith("- ")]) == 2
+    assert "start" not in open_painter("tiny").facts.trained
 
 
 def test_pictures_without_a_style_are_in_one_of_the_sets_name_and_the_old_ones_stay(mine: str) -> None:

@@ -5,15 +5,19 @@ from typing import Any
 
 from danqing.assets import find
 from danqing.config import write_toml
-from danqing.painters.painter import PainterFacts
+from danqing.painters.painter import ATTRIBUTIONS, PainterFacts
 from danqing.painters.registry import entry
+from danqing.painters.shelf import lessons
 from danqing.parts.distilled_text import DISTILLED
 
 
 def card(facts: PainterFacts, attributions: str, settings: Mapping[str, Any]) -> dict[str, bytes]:
     """`README.md`, `ATTRIBUTIONS.md` and the recipe that trains it, by file name."""
     trained = facts.trained
-    licences = "\n".join(f"| {licence or 'not stated'} | {count} |" for licence, count in trained["licences"].items())
+    rows = [
+        (licence or "not stated", lesson["set"], n) for lesson in lessons(trained) for licence, n in lesson["licences"].items()
+    ]
+    licences = "\n".join(f"| {licence} | `{name}` | {count} |" for licence, name, count in rows)
     words = ", ".join(sorted(facts.conditions)) or "nothing"
     starts = entry(facts.family).family.starts
     text = f"""---
@@ -29,17 +33,28 @@ Family {facts.family}: pictures of {facts.size[1]}×{facts.size[0]} with {facts.
 ## What it was trained on
 
 The set `{trained["set"]}` (fingerprint `{trained["fingerprint"][:16]}`), {trained["pictures"]} pictures, of which it saw
-{trained["seen"]} in all. `recipe.toml` beside this card trains it again; `ATTRIBUTIONS.md` names whose pictures these are.
+{trained["seen"]} in all.{_started(trained)}
+`recipe.toml` beside this card trains it again; `ATTRIBUTIONS.md` names whose pictures these are.
 
-| licence | pictures of the set |
-|---|---|
+| licence | set | pictures |
+|---|---|---|
 {licences}
 
 {_needs(facts)}## What it cannot do
 
 It knows the pictures of its set and little else. No score is claimed here: `danqing train` prints plain distances only.
 """
-    return {"README.md": text.encode(), "ATTRIBUTIONS.md": attributions.encode(), "recipe.toml": write_toml(settings)}
+    return {"README.md": text.encode(), ATTRIBUTIONS: attributions.encode(), "recipe.toml": write_toml(settings)}
+
+
+def _started(trained: Mapping[str, Any]) -> str:
+    """Where it started, if from another painter."""
+    if "start" not in trained:
+        return ""
+    start = trained["start"]
+    return (
+        f" It started from the painter `{start['name']}` (weights `{start['weights'][:16]}`), and knows what that one learnt."
+    )
 
 
 def _reader(name: str) -> str:

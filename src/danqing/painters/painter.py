@@ -28,6 +28,9 @@ from danqing.parts.packing import Stored, pack, unpack
 FORMAT = 2
 """1 knew no `balanced`: its painters are opened without."""
 
+ATTRIBUTIONS = "ATTRIBUTIONS.md"
+"""Whose pictures a painter learnt from."""
+
 
 class PainterFacts(Config):
     """What `config.json` says.
@@ -37,7 +40,8 @@ class PainterFacts(Config):
         model: its family's settings, whole.
         conditions: the state of each condition; the tokenizer lies beside, in `tokenizer.json`.
         shown: (height, width) of its paintings where a wish does not say; `size` by default. What is larger is enlarged.
-        trained: on what and for how long: set, fingerprint, pictures, licences, seen, versions.
+        trained: on what and for how long: set, fingerprint, pictures, licences, seen, versions; "start", where it started from
+            another painter: that one's "name", "weights" (sha256) and "trained".
     """
 
     format: int = FORMAT
@@ -73,6 +77,12 @@ class Painter:
     def name(self) -> str:
         """Its name."""
         return self.facts.name
+
+    @property
+    def attributions(self) -> str:
+        """Whose pictures it learnt from, in markdown; empty where its folder does not say."""
+        file = self.folder / ATTRIBUTIONS
+        return file.read_text(encoding="utf8") if file.is_file() else ""
 
 
 def write(

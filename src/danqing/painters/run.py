@@ -56,6 +56,7 @@ class Run:
         family: in training.
         rehearsal: what else it learns from.
         sides: of a translation.
+        base: the painter it starts from.
     """
 
     settings: Settings
@@ -68,6 +69,7 @@ class Run:
     family: Family
     rehearsal: Rehearsal | None = None
     sides: sides.Sides | None = None
+    base: Painter | None = None
 
     def stream(self, device: torch.device) -> Stream:
         """The order of pictures, which an accelerator may hold."""
@@ -133,6 +135,9 @@ class Run:
             "torch": torch.__version__,
             "python": platform.python_version(),
         }
+        if self.base is not None:
+            start = self.base
+            trained["start"] = {"name": start.name, "weights": start.weights_sha256, "trained": start.facts.trained}
         model = settings(s.family, s.model).plain()
         return PainterFacts(
             name=s.name,
@@ -159,10 +164,17 @@ class Run:
             facts,
             folded(weights),
             # How many pictures that time was has been measured: who trains it again sees as many.
-            card(facts, ledger(self.pictures).attributions(), self.settings.model_copy(update={"seconds": None}).plain()),
+            card(facts, self._attributions(), self.settings.model_copy(update={"seconds": None}).plain()),
             self.settings.stored,
         )
         return folder
+
+    def _attributions(self) -> str:
+        """Whose pictures it and the painter it started from learnt from, each said once."""
+        mine = ledger(self.pictures).attributions()
+        known = set(mine.splitlines())
+        theirs = [line for line in self.base.attributions.splitlines() if line not in known] if self.base else []
+        return "\n".join([mine, *theirs, ""]) if any(theirs) else mine
 
 
 def make_ready(pictures: PictureSet, s: Settings) -> Run:
@@ -215,7 +227,7 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
     # Only now that nothing is missing: a run that could not begin leaves no settings behind for the next try to differ from.
     if before != s:
         write_atomically(folder / "settings.toml", write_toml(s.plain()))
-    return Run(s, folder, pictures, prepared, chosen, conditions, values, family, rehearsal, beside)
+    return Run(s, folder, pictures, prepared, chosen, conditions, values, family, rehearsal, beside, base)
 
 
 def _conditions(

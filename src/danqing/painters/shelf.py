@@ -58,6 +58,19 @@ def usual(model: Mapping[str, Any]) -> Mapping[str, Any]:
     return own
 
 
+def lessons(trained: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What a painter learnt from, and before it what those learnt from that it started from; each set once.
+
+    Args:
+        trained: of its `config.json`.
+    """
+    found = {str(trained.get("fingerprint")): trained}
+    while start := trained.get("start"):
+        trained = start["trained"]
+        found.setdefault(str(trained.get("fingerprint")), trained)
+    return list(found.values())
+
+
 def bring(folder: Path) -> Path:
     """Copy a painter's folder home; returns the copy.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 from danqing.errors import MissingError, PainterError, WishError, choices
-from danqing.painters.shelf import BUNDLED, describe, names, usual
+from danqing.painters.shelf import BUNDLED, describe, lessons, names, usual
 from danqing.server.studio import Studio
 from danqing.server.wire import ConditionOut, PainterOut
 from danqing.words import MAX_SIZE
@@ -101,7 +102,9 @@ def _condition(name: str, state: dict[str, Any], units: dict[str, str]) -> Condi
 
 def _trained(facts: dict[str, Any]) -> dict[str, Any]:
     """What a painter learnt from, as far as people want to read it."""
-    return {name: facts[name] for name in ("set", "pictures", "seen", "licences") if name in facts}
+    told = {name: facts[name] for name in ("set", "pictures", "seen") if name in facts}
+    licences = sum((Counter(lesson.get("licences", {})) for lesson in lessons(facts)), Counter[str]())
+    return told | {"licences": dict(licences.most_common())} | ({"start": facts["start"]["name"]} if "start" in facts else {})
 
 
 def _abilities(studio: Studio) -> dict[str, Any]:

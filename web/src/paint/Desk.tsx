@@ -127,6 +127,7 @@ export function Learnt({ trained }: { trained: Record<string, unknown> }) {
   return (
     <Text size="sm" c="dimmed">
       {t("painters.learnt", { count: pictures, set: String(trained.set ?? "") })}
+      {typeof trained.start === "string" && t("painters.start", { name: trained.start })}
     </Text>
   );
 }
