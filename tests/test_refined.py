@@ -178,3 +178,18 @@ def test_what_cannot_be_refined_is_said(inks: str) -> None:
     trained(inks)
     with pytest.raises(TrainingError, match="is refined already"):
         trained(inks, start_from="fine", name="finer")
+
+
+def test_its_critic_sees_pictures_moved_and_coloured() -> None:
+    """By draws of each picture's own; without augmentation those that there are."""
+    pictures = torch.rand(4, 3, 16, 16) * 2 - 1
+    keys = Keys(tuple(Key(row) for row in range(4)))
+    changed, plain = build("refined", augment=0.9), build("refined", augment=0.0)
+    assert isinstance(changed, Refined)
+    assert isinstance(plain, Refined)
+    real, painted = changed._shown(pictures, pictures, keys)
+    assert not torch.equal(real, painted)
+    assert ((real - pictures).abs().amax((1, 2, 3)) > 0.05).all()
+    assert torch.equal(plain._shown(pictures, pictures, keys)[1], pictures)
+    alone, _ = changed._shown(pictures[2:3], pictures[2:3], Keys(keys.keys[2:3]))
+    torch.testing.assert_close(alone[0], real[2])

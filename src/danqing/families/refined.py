@@ -19,9 +19,10 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from danqing.families.rivals import Conditions
+from danqing.families.rivals import Conditions, Pictures
 from danqing.families.translation import SMALL
 from danqing.families.unpaired import Cut, CutConfig
+from danqing.parts.augmenting import augmented
 from danqing.parts.contract import Asked, Canvas, Family, Keys, Plan, Values
 
 REFINED = "refined"
@@ -34,10 +35,12 @@ class RefinedConfig(CutConfig):
     """Settings of a refiner; a training takes `base` and `style` from the painter and the set it is given.
 
     Args:
+        augment: probability of each change of what the critic sees (`danqing.parts.augmenting`).
         base: the painter whose paintings are refined: its "family", which is diffusion, and its settings ("model").
         style: the one whose paintings are refined; those of all if empty.
     """
 
+    augment: float = Field(0.5, ge=0, lt=1)
     base: dict[str, Any] = Field(default_factory=lambda: {"family": "diffusion", "model": {}})
     style: str = ""
 
@@ -62,7 +65,7 @@ class Refined(Cut):
 
     def __init__(self, config: RefinedConfig, conditions: Conditions, channels: int, length: int, base: Family) -> None:
         super().__init__(config, {}, channels, length)
-        self.base, self.style = base.requires_grad_(False).eval(), config.style
+        self.base, self.style, self.augment = base.requires_grad_(False).eval(), config.style, config.augment
         self.conditions, self.accepts, self.guidance = conditions, base.accepts, base.guidance
 
     def train(self, mode: bool = True) -> Refined:
@@ -70,6 +73,11 @@ class Refined(Cut):
         super().train(mode)
         self.base.eval()
         return self
+
+    def _shown(self, real: Pictures, painted: Pictures, keys: Keys) -> tuple[Pictures, Pictures]:
+        """Both, moved and coloured at random: few are soon known by heart, and their details then asked for anywhere."""
+        first, second = (augmented(x.float(), keys.at(name), self.augment) for name, x in (("real", real), ("fake", painted)))
+        return first, second
 
     def taught_by(self, base: Family) -> None:
         """Take the painter's weights over."""

@@ -26,7 +26,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from danqing.families.rivals import Conditions
+from danqing.families.rivals import Conditions, Pictures
 from danqing.families.translation import SLIGHT, SMALL, Painter, Translation, TranslationConfig, begun, rival
 from danqing.parts.contract import Batch, Clock, Key, Keys, Loss, Player, Values
 from danqing.parts.critics import game
@@ -178,16 +178,21 @@ class Cut(Translation):
         if player == "critic":
             with torch.no_grad():
                 painted = self.painter(first, values)
-            return Loss(self.critic.tells(second, painted, values, keys.at("critic"), clock))
+            shown = self._shown(second, painted, keys.at("shown"))
+            return Loss(self.critic.tells(*shown, values, keys.at("critic"), clock))
         there = self.painter(first, values)
         parts = {
-            "fool": self.critic.fooled(second, there, values, keys.at("critic")),
+            "fool": self.critic.fooled(*self._shown(second, there, keys.at("shown")), values, keys.at("critic")),
             "contrast": self.config.contrast * self._contrast(first, there, values, keys.at("there")),
         }
         if self.config.identity:
             still = self.painter(second, values)
             parts["identity"] = self.config.identity * self._contrast(second, still, values, keys.at("still"))
         return Loss(parts)
+
+    def _shown(self, real: Pictures, painted: Pictures, keys: Keys) -> tuple[Pictures, Pictures]:
+        """What the critic sees of them: all."""
+        return real, painted
 
     def _contrast(
         self,
