@@ -20,9 +20,11 @@ from danqing.data.shapes import ShapesSource
 from danqing.data.source import Item, LeftOut
 from danqing.data.stream import Starts, Stream
 from danqing.errors import TrainingError
-from danqing.families.refined import Refined
+from danqing.families.refined import CLEAN, Refined
+from danqing.interpolate import walk
 from danqing.paint import load
 from danqing.painters.painter import open_painter
+from danqing.painters.rehearsal import rehearsed
 from danqing.painters.run import make_ready
 from danqing.painters.settings import resolve
 from danqing.parts.contract import Asked, Key, Keys, Plan
@@ -82,6 +84,60 @@ def test_paintings_in_its_style_alone_are_gone_over(inks: str) -> None:
         x = family.show(before)
         whole = family.painter(x, {}).clamp(-1, 1)
         torch.testing.assert_close(family.show(canvas), torch.stack([x[0].lerp(whole[0], 0.25), x[1]]))
+
+
+def test_between_two_wishes_styles_count_by_their_weights(inks: str) -> None:
+    name = trained(inks).name
+    ends = [Wish("red apple", conditions={} if style is None else {"style": style}, seed=3) for style in ("ink", "oil", None)]
+    for first, second in ((0, 1), (0, 2), (1, 2)):
+        frames = [[np.asarray(image) for image in walk(load(one), ends[first], ends[second], 3)] for one in ("tiny", name)]
+        apart = [np.abs(before.astype(int) - after).mean() for before, after in zip(*frames, strict=True)]
+        assert (apart[0] > 2) == (first == 0)
+        assert (apart[1] > 1) == (first == 0)
+        assert apart[2] == 0
+
+
+def test_a_palette_is_kept(inks: str) -> None:
+    """What the painter did for it, the refiner does not undo."""
+    name = trained(inks).name
+    family = open_painter(name).family
+    condition = open_painter(name).conditions["palette"]
+    value = condition.parse("#0d47a1:0.6,#ffffff:0.4")
+    asked = {"conditions": {"style": "ink", "palette": "#0d47a1:0.6,#ffffff:0.4"}, "size": (16, 16)}
+    assert isinstance(family, Refined)
+
+    def miss() -> float:
+        images = [np.asarray(load(name).paint("red apple", seed=seed, **asked).image.convert("RGB")) for seed in range(4)]
+        return float(np.mean([condition.miss(value, image) for image in images]))
+
+    kept, toned = miss(), type(family.base).toned
+    with pytest.MonkeyPatch.context() as patch:
+        only = lambda self, x, asked, point: x if point is CLEAN else toned(self, x, asked, point)  # noqa: E731
+        patch.setattr(type(family.base), "toned", only)
+        assert miss() > kept + 1
+
+
+def test_it_learns_from_paintings_in_each_style_of_a_set_in_all(home: Path) -> None:
+    """Although sets tell one style after the other."""
+    make_painter("tiny", channels=3)
+    half = import_pictures(Inks(12, size=16), "both")
+    pictures = PictureSet.open(half.name)
+    settings, _ = resolve(pictures, {**SHORT, "data": "both"})
+    base = open_painter("tiny")
+    styles = [(("ink", 1.0),)] * 20 + [(("oil", 1.0),)] * 20
+    found = rehearsed(base, base.conditions, 12, Key(0), home, styles).values["style"]
+    assert {value[0][0] for value in found} == {"ink", "oil"}
+    assert settings.rehearse == 8
+
+
+def test_paintings_that_were_kept_are_of_the_same_wishes(home: Path) -> None:
+    make_painter("tiny", channels=3)
+    base = open_painter("tiny")
+    ink, oil = [(("ink", 1.0),)], [(("oil", 1.0),)]
+    first = rehearsed(base, base.conditions, 4, Key(0), home, ink)
+    assert (rehearsed(base, base.conditions, 4, Key(0), home, ink).pixels == first.pixels).all()
+    assert len(rehearsed(base, base.conditions, 6, Key(0), home, ink).pixels) == 6
+    assert not (rehearsed(base, base.conditions, 4, Key(0), home, oil).pixels == first.pixels).all()
 
 
 def test_what_a_mask_keeps_is_kept(inks: str, tmp_path: Path) -> None:
@@ -172,6 +228,11 @@ def test_what_cannot_be_refined_is_said(inks: str) -> None:
         ({"low_rank": 2}, "leave out low_rank"),
         ({"channels": 4}, "has channels 3"),
         ({"start_from": "x4"}, "painters of the family 'diffusion' alone"),
+        ({"name": "tiny"}, "would write over it"),
+        ({"conditions": ("style",)}, "setting conditions was given otherwise"),
+        ({"size": 32}, "setting size was given otherwise"),
+        ({"model": {**MODEL, "style": "oil"}}, r"setting model\.style was given otherwise"),
+        ({"model": {**MODEL, "base": {"model": {"lr": 1.0}}}}, r"setting model\.base was given otherwise"),
     ):
         with pytest.raises(TrainingError, match=said):
             trained(inks, **given)

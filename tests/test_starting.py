@@ -42,9 +42,11 @@ def mine(home: Path) -> str:
     return "mine"
 
 
+SHORT = {"start_from": "tiny", "threads": 1, "sheets": 0, "pictures_seen": 128, "batch": 16, "rehearse": 0}
+
+
 def last(data: str, **given: Any) -> Path:
-    short = {"data": data, "start_from": "tiny", "threads": 1, "sheets": 0, "pictures_seen": 128, "batch": 16, "rehearse": 0}
-    (done,) = [event for event in train(data, {**short, **given}) if isinstance(event, Done)]
+    (done,) = [event for event in train(data, {**SHORT, "data": data, **given}) if isinstance(event, Done)]
     return done.painter
 
 
@@ -93,6 +95,31 @@ def test_it_says_whose_pictures_the_painter_learnt_from_that_it_started_from(min
     assert attributions.count("by Ann") == 1
     assert len([line for line in attributions.splitlines() if line.startswith("- ")]) == 2
     assert "start" not in open_painter("tiny").facts.trained
+
+
+def test_a_run_goes_on_from_the_painter_it_was_begun_from(mine: str) -> None:
+    """Whatever becomes of that one: what is told of it was read once, and another under its name is refused."""
+    base = make_painter("tiny", channels=3)
+    (base / "ATTRIBUTIONS.md").write_text("- theirs: 7 pictures by Ann\n")
+    running = train(mine, {**SHORT, "data": mine, "save_minutes": 0})
+    next(running)
+    (base / "ATTRIBUTIONS.md").unlink()
+    *_, done = running
+    assert isinstance(done, Done)
+    assert "by Ann" in (done.painter / "ATTRIBUTIONS.md").read_text()
+    make_painter("tiny", channels=3, seed=1)
+    with pytest.raises(TrainingError, match=r"'tiny' has other weights than when the run 'mine-from-tiny' started"):
+        last(mine)
+    with pytest.raises(TrainingError, match="would write over it"):
+        last(mine, name="tiny")
+
+
+def test_what_was_held_out_from_a_painter_stays_so(mine: str) -> None:
+    make_painter("tiny", channels=3)
+    first = last(mine, held_out=False)
+    again, _ = resolve(PictureSet.open(mine), {"start_from": first.name})
+    assert again.held_out is False
+    assert resolve(PictureSet.open(mine), {"start_from": first.name, "held_out": True})[0].held_out is True
 
 
 def test_pictures_without_a_style_are_in_one_of_the_sets_name_and_the_old_ones_stay(mine: str) -> None:

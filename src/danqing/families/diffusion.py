@@ -31,6 +31,7 @@ from danqing.maths.schedules import (
     Betas,
     DiscreteSchedule,
     FlowSchedule,
+    Point,
     Prediction,
     Schedule,
     noised,
@@ -258,7 +259,12 @@ class Diffusion(Family):
             }
             with_it, without = self.predict(x_t.repeat(2, 1, 1, 1), times.repeat(2), both).chunk(2)
             out = guide(with_it, without, asked.guidance.to(x_t.device))
-        picture = self.held(to_picture(self.predicts, out, x_t, point.alpha, point.sigma))
+        return self.toned(self.held(to_picture(self.predicts, out, x_t, point.alpha, point.sigma)), asked, point)
+
+    def toned(
+        self, picture: Float[Tensor, "batch channels height width"], asked: Asked, point: Point
+    ) -> Float[Tensor, "batch channels height width"]:
+        """Pictures predicted at a noise level, given the colours that were asked for as far as the settings say."""
         if not within(point, self.config.steered):
             return picture
         below, share = self.config.loosened

@@ -19,12 +19,16 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
+from danqing.conditions.conditioner import Blend
+from danqing.families.diffusion import Diffusion
 from danqing.families.rivals import Conditions, Pictures
 from danqing.families.translation import SMALL
 from danqing.families.unpaired import Cut, CutConfig
+from danqing.maths.schedules import Point
 from danqing.parts.augmenting import augmented
 from danqing.parts.contract import Asked, Canvas, Family, Keys, Plan, Values
 
+CLEAN = Point(1.0, 0.0)
 REFINED = "refined"
 """The tensor of a canvas that is the refiner's: the paintings it went over."""
 
@@ -63,7 +67,7 @@ class Refined(Cut):
     refines: ClassVar[bool] = True
     heeds: ClassVar[frozenset[str]] = Family.heeds
 
-    def __init__(self, config: RefinedConfig, conditions: Conditions, channels: int, length: int, base: Family) -> None:
+    def __init__(self, config: RefinedConfig, conditions: Conditions, channels: int, length: int, base: Diffusion) -> None:
         super().__init__(config, {}, channels, length)
         self.base, self.style, self.augment = base.requires_grad_(False).eval(), config.style, config.augment
         self.conditions, self.accepts, self.guidance = conditions, base.accepts, base.guidance
@@ -101,7 +105,7 @@ class Refined(Cut):
         share = self._share(asked.conditions, len(x)).to(x)[:, None, None, None]
         if asked.mask is not None:
             share = share * asked.mask.to(x)
-        refined = x.lerp(self.painter(x, {}).float().clamp(-1, 1), share)
+        refined = x.lerp(self.base.toned(self.painter(x, {}).float().clamp(-1, 1), asked, CLEAN), share)
         return dataclasses.replace(canvas, tensors={**canvas.tensors, REFINED: refined}, step=canvas.step + 1)
 
     def show(self, canvas: Canvas) -> Float[Tensor, "batch channels height width"]:
@@ -113,8 +117,13 @@ class Refined(Cut):
         """How much of each painting is in the style that is refined."""
         if not self.style:
             return torch.ones(count)
-        asked = values.get("style") or [None] * count
-        return torch.tensor([sum((share for name, share in value or () if name == self.style), 0.0) for value in asked])
+        return torch.tensor([self._of(value) for value in values.get("style") or [None] * count])
+
+    def _of(self, asked: Any) -> float:
+        """The share that is asked for of the style, of blends too."""
+        if isinstance(asked, Blend):
+            return float(sum(weight * self._of(value) for value, weight in asked.parts))
+        return float(sum(share for name, share in asked or () if name == self.style))
 
 
 def _inner(canvas: Canvas) -> Canvas:

@@ -14,9 +14,8 @@ from danqing.parts.distilled_text import DISTILLED
 def card(facts: PainterFacts, attributions: str, settings: Mapping[str, Any]) -> dict[str, bytes]:
     """`README.md`, `ATTRIBUTIONS.md` and the recipe that trains it, by file name."""
     trained = facts.trained
-    rows = [
-        (licence or "not stated", lesson["set"], n) for lesson in lessons(trained) for licence, n in lesson["licences"].items()
-    ]
+    learnt = lessons(trained)
+    rows = [(licence or "not stated", one["set"], n) for one in learnt for licence, n in one.get("licences", {}).items()]
     licences = "\n".join(f"| {licence} | `{name}` | {count} |" for licence, name, count in rows)
     words = ", ".join(sorted(facts.conditions)) or "nothing"
     starts = entry(facts.family).family.starts
@@ -42,7 +41,8 @@ The set `{trained["set"]}` (fingerprint `{trained["fingerprint"][:16]}`), {train
 
 {_needs(facts)}## What it cannot do
 
-It knows the pictures of its set and little else. No score is claimed here: `danqing train` prints plain distances only.
+It knows the pictures that it learnt from and little else. No score is claimed here: `danqing train` prints plain distances
+only.
 """
     return {"README.md": text.encode(), ATTRIBUTIONS: attributions.encode(), "recipe.toml": write_toml(settings)}
 

@@ -7,6 +7,7 @@ preservation of Ruiz et al. 2023, equation 2).
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -53,30 +54,38 @@ def rehearsed(
         count: of the paintings.
         key: of every draw.
         kept: a folder that keeps the paintings, so that a run that goes on rehearses the same.
-        styles: values of the condition "style" to paint in, each in its turn; where there are none, those that are remembered.
+        styles: values of the condition "style" to paint in, drawn by chance; where there are none, those that are remembered.
     """
     asked: dict[str, list[Any]] = {
         name: [condition.remembered(key.at(name, row)) for row in range(count)] for name, condition in base.conditions.items()
     }
     if styles:
-        asked["style"] = [styles[row % len(styles)] for row in range(count)]
-    file = kept / "rehearsal.npz"
-    if not file.is_file():
+        asked["style"] = [styles[int(key.at("whose", row).uniform(1).item() * len(styles))] for row in range(count)]
+    file, mark = kept / "rehearsal.npz", hashlib.sha256(f"{base.weights_sha256} {key} {asked}".encode()).hexdigest()
+    many = _kept(file, mark)
+    if many is None:
         parts = []
         for start in range(0, count, AT_ONCE):
             values = {name: column[start : start + AT_ONCE] for name, column in asked.items()}
             parts.append(
                 paint_values(base.family, values, min(AT_ONCE, count - start), base.facts.size, key.at("paint", start))
             )
+        many = np.concatenate(parts)
         with io.BytesIO() as content:
-            np.savez_compressed(content, paintings=np.concatenate(parts))
+            np.savez_compressed(content, paintings=many, of=mark)
             write_atomically(file, content.getvalue())
-    with np.load(file, allow_pickle=False) as content:
-        many = content["paintings"]
     told = [Picture(str(row), *described) for row, described in enumerate(_described(asked, count))]
     values = {name: [c.read(*pair) for pair in zip(told, many, strict=True)] for name, c in conditions.items()}
     stored = np.moveaxis(premultiply(many) if many.shape[-1] == 4 else many, -1, 1)
     return Rehearsal(np.ascontiguousarray(stored), values)
+
+
+def _kept(file: Path, mark: str) -> np.ndarray[Any, np.dtype[np.uint8]] | None:
+    """Paintings that were kept, if they are of the same painter and wishes."""
+    if not file.is_file():
+        return None
+    with np.load(file, allow_pickle=False) as content:
+        return content["paintings"] if "of" in content and str(content["of"]) == mark else None
 
 
 def _described(asked: Mapping[str, list[Any]], count: int) -> list[tuple[dict[str, tuple[str, ...]], str]]:

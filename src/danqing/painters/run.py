@@ -2,6 +2,7 @@
 
 runs/NAME/settings.toml        the resolved settings, whole
 runs/NAME/snapshot-*           all that going on needs
+runs/NAME/start.json           of the painter it started from, if from one: which, and whose pictures it had learnt from
 runs/NAME/sheets/*.png         what it painted on the way
 runs/NAME/log/                 curves for TensorBoard
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 import platform
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,6 +43,9 @@ from danqing.parts.contract import Family, Key
 from danqing.parts.low_rank import adapt, folded
 from danqing.parts.packing import pack, unpack
 
+STARTED = "start.json"
+"""In a run's folder: of the painter it starts from, what is told of it."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Run:
@@ -56,7 +61,7 @@ class Run:
         family: in training.
         rehearsal: what else it learns from.
         sides: of a translation.
-        base: the painter it starts from.
+        start: of the painter it starts from, what is told of it: name, weights (sha256), trained, attributions.
     """
 
     settings: Settings
@@ -69,7 +74,7 @@ class Run:
     family: Family
     rehearsal: Rehearsal | None = None
     sides: sides.Sides | None = None
-    base: Painter | None = None
+    start: Mapping[str, Any] | None = None
 
     def stream(self, device: torch.device) -> Stream:
         """The order of pictures, which an accelerator may hold."""
@@ -135,9 +140,8 @@ class Run:
             "torch": torch.__version__,
             "python": platform.python_version(),
         }
-        if self.base is not None:
-            start = self.base
-            trained["start"] = {"name": start.name, "weights": start.weights_sha256, "trained": start.facts.trained}
+        if self.start is not None:
+            trained["start"] = {name: self.start[name] for name in ("name", "weights", "trained")}
         model = settings(s.family, s.model).plain()
         return PainterFacts(
             name=s.name,
@@ -172,8 +176,8 @@ class Run:
     def _attributions(self) -> str:
         """Whose pictures it and the painter it started from learnt from, each said once."""
         mine = ledger(self.pictures).attributions()
-        known = set(mine.splitlines())
-        theirs = [line for line in self.base.attributions.splitlines() if line not in known] if self.base else []
+        known = {line for line in mine.splitlines() if line}
+        theirs = [line for line in self.start["attributions"].splitlines() if line not in known] if self.start else []
         return "\n".join([mine, *theirs, ""]) if any(theirs) else mine
 
 
@@ -206,6 +210,7 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
         raise TrainingError("the setting rehearse was given, and the family paints nothing from memory: leave it out")
     if kind.refines and (s.low_rank or not s.rehearse):
         raise TrainingError("a refiner learns whole, from the painter's paintings: leave out low_rank, and rehearse some (400)")
+    start = None if base is None else _start(folder, base, s.name)
     conditions = _conditions(pictures, chosen, s, base)
     values = {
         name: [c.read(pictures.pictures[i], prepared.straight(i)) for i in chosen.tolist()] for name, c in conditions.items()
@@ -227,7 +232,27 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
     # Only now that nothing is missing: a run that could not begin leaves no settings behind for the next try to differ from.
     if before != s:
         write_atomically(folder / "settings.toml", write_toml(s.plain()))
-    return Run(s, folder, pictures, prepared, chosen, conditions, values, family, rehearsal, beside, base)
+    if start is not None:
+        write_atomically(folder / STARTED, json.dumps(start).encode())
+    return Run(s, folder, pictures, prepared, chosen, conditions, values, family, rehearsal, beside, start)
+
+
+def _start(folder: Path, base: Painter, name: str) -> dict[str, Any]:
+    """What is told of the painter that a run starts from, as it was when it was begun."""
+    if name == base.name:
+        raise TrainingError(
+            f"the run '{name}' starts from the painter of its name and would write over it: give another --name"
+        )
+    kept = folder / STARTED
+    if not kept.is_file():
+        told = {"name": base.name, "weights": base.weights_sha256, "trained": base.facts.trained}
+        return told | {"attributions": base.attributions}
+    start: dict[str, Any] = json.loads(kept.read_text(encoding="utf8"))
+    if start["weights"] != base.weights_sha256:
+        raise TrainingError(
+            f"the painter '{base.name}' has other weights than when the run '{name}' started from it: give --name for a new run"
+        )
+    return start
 
 
 def _conditions(

@@ -64,11 +64,13 @@ def lessons(trained: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     Args:
         trained: of its `config.json`.
     """
-    found = {str(trained.get("fingerprint")): trained}
+    found = [trained]
     while start := trained.get("start"):
         trained = start["trained"]
-        found.setdefault(str(trained.get("fingerprint")), trained)
-    return list(found.values())
+        # A set that was added again has another fingerprint.
+        if not any(one.get("set") == trained.get("set") and one.get("licences") == trained.get("licences") for one in found):
+            found.append(trained)
+    return found
 
 
 def bring(folder: Path) -> Path:

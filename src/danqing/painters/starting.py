@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from danqing.conditions.condition import Condition
 from danqing.conditions.style import StyleCondition
-from danqing.config import merge
+from danqing.config import merge, unlike
 from danqing.data.picture_set import PictureSet
 from danqing.errors import TrainingError
 from danqing.painters.painter import Painter
@@ -55,16 +56,17 @@ def proposed(base: Painter, pictures: PictureSet, given: Mapping[str, Any]) -> d
     for name, own in (("family", "refined" if refines else facts.family), ("channels", facts.channels)):
         if given.get(name, own) != own:
             raise TrainingError(f"the painter '{base.name}' has {name} {own}, and {given[name]} was given: leave it out")
+    # Of what it learnt there nothing is forgotten, and its paintings would pass for real ones; what was held out stays so.
+    anew = facts.trained["fingerprint"] != pictures.manifest.fingerprint
+    chosen = {} if anew else {name: facts.trained[name] for name in ("held_out", "groups") if name in facts.trained}
     if refines:
-        return _refined(base, pictures)
+        return chosen | _refined(base, pictures, given)
     model = merge(facts.model, GENTLE.get(facts.family, {}))
     model |= {"few": 0} if "few" in model else {}  # a base that learnt few steps itself teaches pictures, not steps
     few = given.get("model", {}).get("few")
     if few:
         model = merge(model, {"steps": few, "guidance": 1.0, "sampler": "ddim"})
-    # Of what it learnt there nothing is forgotten; and its paintings would pass for real ones.
-    anew = facts.trained["fingerprint"] != pictures.manifest.fingerprint
-    return {
+    return chosen | {
         "name": f"{pictures.name}-from-{base.name}",
         "family": facts.family,
         "size": facts.size,
@@ -76,11 +78,12 @@ def proposed(base: Painter, pictures: PictureSet, given: Mapping[str, Any]) -> d
     }
 
 
-def _refined(base: Painter, pictures: PictureSet) -> dict[str, Any]:
+def _refined(base: Painter, pictures: PictureSet, given: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a refiner of a painter, for the style that a set is in.
 
     Raises:
-        TrainingError: the painter is no diffusion; or the set is in a style it does not know, or in several but not all.
+        TrainingError: the painter is no diffusion; or the set is in a style it does not know, or in several but not all; or
+            what the painter and the set settle was given otherwise.
     """
     facts, style = base.facts, base.conditions.get("style")
     if facts.family != "diffusion":
@@ -90,10 +93,11 @@ def _refined(base: Painter, pictures: PictureSet) -> dict[str, Any]:
         )
     found: set[str] = set()
     if isinstance(style, StyleCondition):
-        found = {picture.style or style.own or "" for picture in pictures.pictures}
+        own = style.own if style.own == pictures.name else pictures.name
+        found = {picture.style or own for picture in pictures.pictures}
         if wrong := sorted(found - set(style.names)):
             raise TrainingError(
-                f"the painter '{base.name}' knows no style '{wrong[0] or pictures.name}': let it learn the set first "
+                f"the painter '{base.name}' knows no style '{wrong[0]}': let it learn the set first "
                 f"(danqing train --data {pictures.name} --from {base.name}), and refine the painter that comes of it"
             )
         if 1 < len(found) < len(style.names):
@@ -101,6 +105,16 @@ def _refined(base: Painter, pictures: PictureSet) -> dict[str, Any]:
                 f"the set '{pictures.name}' is in {len(found)} of the styles that '{base.name}' knows: give a set that is in "
                 "one of them, or in all"
             )
+    model = {
+        "base": {"family": facts.family, "model": facts.model},
+        "style": next(iter(found)) if len(found) == 1 < len(style.names if isinstance(style, StyleCondition) else ()) else "",
+    }
+    side = given.get("size", facts.size)
+    told = {"size": (side, side) if isinstance(side, int) else side, "conditions": given.get("conditions")}
+    told |= {f"model.{name}": value for name, value in given.get("model", {}).items() if name in model}
+    settled = {"size": facts.size, "conditions": None, **{f"model.{name}": value for name, value in model.items()}}
+    if wrong := list(unlike(json.loads(json.dumps(told)), json.loads(json.dumps(settled)))):
+        raise TrainingError(f"the setting {wrong[0]} was given otherwise than '{base.name}' and the set have it: leave it out")
     return {
         "name": f"{base.name}-refined",
         "family": "refined",
@@ -114,8 +128,7 @@ def _refined(base: Painter, pictures: PictureSet) -> dict[str, Any]:
         "model": {
             **entry("refined").presets["small"],
             "view": 2 * max(facts.size),
-            "base": {"family": facts.family, "model": facts.model},
-            "style": next(iter(found)) if len(found) == 1 else "",
+            **model,
         },
     }
 
