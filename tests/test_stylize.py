@@ -67,7 +67,7 @@ def at_once(**changes: Any) -> Stylisation:
 
 def adain(**changes: Any) -> AdaIn:
     torch.manual_seed(0)
-    small = {"widths": [16, 16, 8, 8], "lr": 3e-3, "warmup": 0, "average": 100}
+    small = {"widths": [16, 8, 8], "lr": 3e-3, "warmup": 0, "average": 100}
     return AdaIn(AdaInConfig.read(merge(small, changes)), CONDITIONS, 3, 0, eyes()).eval()
 
 
