@@ -30,8 +30,8 @@ from danqing.parts.rates import PlayerConfig
 from danqing.parts.vgg import WIDTHS, Vgg, vgg
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1")
-"""Maps whose means and deviations are a style; the last is what is shown. The paper's is relu4_1: of the weights that can be had,
-which were tuned to find edges, a decoder had not found back from it what was shown when it had seen 9,000 pictures."""
+"""Maps whose means and deviations are a style; the last is what is shown. The paper's is relu4_1: of the weights that can be
+had, which were tuned to find edges, a decoder had not found back from it what was shown when it had seen 9,000 pictures."""
 EPSILON = 1e-5
 LARGE = 512
 """Pixels of the longer side up to which a picture keeps its size where nobody says."""
