@@ -15,7 +15,6 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 import urllib.parse
 import zlib
 from collections.abc import Callable
@@ -191,9 +190,14 @@ class _Child:
             process = self._running()
             assert process.stdin is not None
             assert process.stdout is not None
-            watch = threading.Timer(SECONDS, process.kill)
+            late = threading.Event()
+
+            def stop() -> None:
+                late.set()
+                process.kill()
+
+            watch = threading.Timer(SECONDS, stop)
             watch.start()
-            began = time.monotonic()
             try:
                 process.stdin.write(struct.pack("<III", len(data), width, height) + data)
                 process.stdin.flush()
@@ -204,8 +208,7 @@ class _Child:
                 watch.cancel()
             if answer is None:
                 self.close()
-                late = time.monotonic() - began >= SECONDS
-                fate = f"takes more than {SECONDS:g} seconds" if late else "crashes the renderer"
+                fate = f"takes more than {SECONDS:g} seconds" if late.is_set() else "crashes the renderer"
                 raise PictureError(f"is a drawing that {fate}")
         if answer[:1] == b"-":
             raise PictureError(f"is a drawing that cannot be rendered ({answer[1:].decode('utf8', 'replace')})")
