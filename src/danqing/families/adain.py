@@ -35,7 +35,7 @@ had, which were tuned to find edges, a decoder had not found back from it what w
 EPSILON = 1e-5
 LARGE = 512
 """Pixels of the longer side up to which a picture keeps its size where nobody says."""
-MULTIPLE = 4
+MULTIPLE = 2 ** (len(LAYERS) - 1)
 """The last map has a place for so many pixels a side."""
 
 # --- config ------------------------------------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ class AdaIn(Restyling):
         super().__init__(conditions, channels)
         self.config, self.length = config, length
         self._network = Frozen(vgg, network)
-        seen = WIDTHS[2] if network is None else len(network.state_dict()[f"convolutions.{LAYERS[-1]}.bias"])
+        seen = WIDTHS[len(LAYERS) - 1] if network is None else len(network.state_dict()[f"convolutions.{LAYERS[-1]}.bias"])
         self.decoder = _decoder(seen, config.widths)
 
     def players(self) -> dict[str, Player]:

@@ -91,23 +91,24 @@ def _refined(base: Painter, pictures: PictureSet, given: Mapping[str, Any]) -> d
             f"'{base.name}' is of the family '{facts.family}', and painters of the family 'diffusion' alone are refined: "
             "name one of those"
         )
-    found: set[str] = set()
+    found, names = set[str](), tuple[str, ...]()
     if isinstance(style, StyleCondition):
+        names = style.names
         own = style.own if style.own == pictures.name else pictures.name
         found = {picture.style or own for picture in pictures.pictures}
-        if wrong := sorted(found - set(style.names)):
+        if wrong := sorted(found - set(names)):
             raise TrainingError(
                 f"the painter '{base.name}' knows no style '{wrong[0]}': let it learn the set first "
                 f"(danqing train --data {pictures.name} --from {base.name}), and refine the painter that comes of it"
             )
-        if 1 < len(found) < len(style.names):
+        if 1 < len(found) < len(names):
             raise TrainingError(
                 f"the set '{pictures.name}' is in {len(found)} of the styles that '{base.name}' knows: give a set that is in "
                 "one of them, or in all"
             )
     model = {
         "base": {"family": facts.family, "model": facts.model},
-        "style": next(iter(found)) if len(found) == 1 < len(style.names if isinstance(style, StyleCondition) else ()) else "",
+        "style": next(iter(found)) if len(found) == 1 < len(names) else "",
     }
     side = given.get("size", facts.size)
     told = {"size": (side, side) if isinstance(side, int) else side, "conditions": given.get("conditions")}
