@@ -34,6 +34,7 @@ from danqing.metrics.frechet import Moments, frechet_distance
 from danqing.metrics.kernel import resampled_mmd, squared_mmd
 from danqing.metrics.measured import Measured, Refused, about, mean_of
 from danqing.metrics.modes import modes
+from danqing.metrics.neighbours import neighbourhood
 from danqing.metrics.quality import QUALITY, quality
 from danqing.parts.contract import Key
 from danqing.words import Doing
@@ -74,6 +75,14 @@ def test_a_collapsed_painter_is_named() -> None:
 
 def test_a_painter_that_repeats_one_picture_of_each_kind_is_named() -> None:
     assert "collapse" in judged(kinds(500, 2, spread=0.02), TRAIN, HELD)
+
+
+def test_what_ails_all_paintings_alike_is_no_collapse() -> None:
+    painted = 0.9 * kinds(500, 2) + 0.3
+    recall, real = (neighbourhood(HELD, each).recall for each in (painted, TRAIN))
+    assert recall < 0.6 * real
+    assert judged(painted, TRAIN, HELD) == set()
+    assert "collapse" in judged(0.9 * kinds(500, 2, most=3) + 0.3, TRAIN, HELD)
 
 
 def test_one_painting_in_twenty_copied_is_named() -> None:

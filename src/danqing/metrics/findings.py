@@ -61,7 +61,7 @@ def of_copies(found: Copies) -> Finding | None:
 
 def of_modes(found: Modes, quality: Mapping[str, Number], rows: Mapping[str, Mapping[str, Number]]) -> Finding | None:
     """Mode collapse: whole kinds are missing, or paintings are real enough but hold little of the set's variety."""
-    alike, narrow = _below(quality, rows, "diversity", 0.5), _below(quality, rows, "recall", 0.7)
+    alike, narrow = _below(quality, rows, "diversity", 0.5), _below({"recall": found.recall}, rows, "recall", 0.7)
     # Of what kind paintings are that are like nothing in the set means nothing: they are undertrained, and said to be.
     real_enough = not _below(quality, rows, "precision", 0.5)
     narrow, collapsed = narrow and real_enough, found.collapsed and real_enough
@@ -76,11 +76,13 @@ def of_modes(found: Modes, quality: Mapping[str, Number], rows: Mapping[str, Map
     elif collapsed:
         said.append(f"only {found.evenness:.0%} as many kinds are painted, in effect, as there are")
     if narrow:
-        said.append("far fewer real pictures lie among the paintings (recall) than lie among other real pictures")
+        said.append("far fewer real pictures lie among the paintings, aligned, than lie among other real pictures (recall)")
     if alike:
         said.append("paintings differ from one another far less than real pictures do")
     evidence = {"missing share": found.missing_share, "evenness": found.evenness}
-    evidence |= {name: n.value for name in ("recall", "diversity") if isinstance(n := quality.get(name), Measured)}
+    evidence["aligned recall"] = found.recall.value
+    if isinstance(spread := quality.get("diversity"), Measured):
+        evidence["diversity"] = spread.value
     kinds = sorted(found.missing, key=lambda kind: -found.real[kind])[:SHOWN]
     return Finding(
         "collapse",

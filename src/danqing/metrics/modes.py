@@ -1,4 +1,9 @@
-"""Mode collapse: kinds of pictures that the set has and the painter does not paint."""
+"""Mode collapse: kinds of pictures that the set has and the painter does not paint.
+
+What ails all paintings alike (an outline that wavers, a grain) moves them all in the space of features, to kinds they are not
+of and out of reach of pictures that they are like; that is no collapse. So paintings are first moved and scaled, all together,
+to where the set's pictures lie.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +18,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from danqing.metrics.features import Features, Others
-from danqing.metrics.neighbours import closest
+from danqing.metrics.measured import Measured, mean_of
+from danqing.metrics.neighbours import closest, membership
 
 MODES, PER_MODE = 40, 20
 """Kinds told apart at most, and real pictures to each on average at least."""
@@ -33,6 +39,7 @@ class Modes:
         real, painted: shares, each summing to 1.
         examples: the real picture nearest each centre.
         missing: the kinds that the painter leaves out.
+        recall: share of the real pictures that lie among the paintings.
         lonely: the real pictures that are furthest from every painting.
     """
 
@@ -41,11 +48,12 @@ class Modes:
     painted: Float[np.ndarray, " modes"]
     examples: Int64[Tensor, " modes"]
     missing: tuple[int, ...]
+    recall: Measured
     lonely: tuple[int, ...]
 
     def plain(self) -> dict[str, Any]:
         """JSON-ready."""
-        found = {"missing_share": self.missing_share, "evenness": self.evenness}
+        found = {"missing_share": self.missing_share, "evenness": self.evenness, "recall": self.recall.plain()}
         return {"kinds": len(self.real), "missing": len(self.missing), **found}
 
     @property
@@ -65,7 +73,8 @@ class Modes:
 
 
 def modes(painted: Others, real: Features) -> Modes:
-    """Sort real pictures into kinds by k-means (k-means++, Arthur & Vassilvitskii 2007), and paintings with them."""
+    """Sort real pictures into kinds by k-means (k-means++, Arthur & Vassilvitskii 2007), and paintings, aligned, with them."""
+    painted = aligned(painted, real)
     count = max(2, min(MODES, len(real) // PER_MODE))
     cv2.setRNGSeed(_SEED)
     until = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, _ROUNDS, 1e-4)
@@ -77,7 +86,15 @@ def modes(painted: Others, real: Features) -> Modes:
     missing = np.flatnonzero((expected >= EXPECTED) & (shares[1] * len(painted) <= FOUND * expected))
     lonely = closest(real, painted)[0].topk(min(LONELY, len(real))).indices
     examples = closest(centres, real.float())[1]
-    return Modes(centres, shares[0], shares[1], examples, tuple(missing.tolist()), tuple(lonely.tolist()))
+    recall = mean_of(membership(real, painted).recalled.double().numpy(), np.random.default_rng(_SEED))
+    return Modes(centres, shares[0], shares[1], examples, tuple(missing.tolist()), recall, tuple(lonely.tolist()))
+
+
+def aligned(painted: Others, real: Features) -> Others:
+    """The paintings' features, moved and scaled as one to the real ones' mean and mean squared distance from it."""
+    middle, wanted = (x.mean(0, dtype=torch.float64).to(x) for x in (painted, real))
+    mine, theirs = ((x - at).square().sum(1).mean() for x, at in ((painted, middle), (real, wanted)))
+    return wanted + (painted - middle) * (theirs / mine.clamp_min(1e-12)).sqrt()
 
 
 def _entropy(shares: Float[np.ndarray, " modes"]) -> float:
