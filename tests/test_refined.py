@@ -20,7 +20,7 @@ from danqing.data.shapes import ShapesSource
 from danqing.data.source import Item, LeftOut
 from danqing.data.stream import Starts, Stream
 from danqing.errors import TrainingError
-from danqing.families.refined import CLEAN, Refined
+from danqing.families.refined import CLEAN, LUMA, Refined, lit
 from danqing.interpolate import walk
 from danqing.paint import load
 from danqing.painters.painter import open_painter
@@ -82,8 +82,48 @@ def test_paintings_in_its_style_alone_are_gone_over(inks: str) -> None:
         while not canvas.done:
             before, canvas = canvas, family.step(canvas, asked)
         x = family.show(before)
-        whole = family.painter(x, {}).clamp(-1, 1)
+        whole = x
+        for _ in range(4):
+            whole = family.painter(whole, {}).clamp(-1, 1)
+        whole = lit(x, whole)
         torch.testing.assert_close(family.show(canvas), torch.stack([x[0].lerp(whole[0], 0.25), x[1]]))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_light_is_taken_over_and_colours_are_kept(channels: int) -> None:
+    """Unless they cannot be made so light: then they turn gray."""
+    colours, light = torch.rand(2, 8, channels, 6, 6) * 2 - 1
+    if channels == 4:  # premultiplied
+        colours[:, :3], light[:, :3] = ((torch.minimum(x[:, :3], x[:, 3:])) for x in (colours, light))
+    found = lit(colours, light)
+    if channels == 1:
+        assert torch.equal(found, light)
+        return
+    most = light[:, 3:] if channels == 4 else torch.ones(8, 1, 6, 6)
+    assert torch.equal(found[:, 3:], light[:, 3:])
+    assert (found <= most + 1e-6).all()
+    assert found.min() >= -1 - 1e-6
+    weights, known, seen = torch.tensor(LUMA)[:, None, None], colours[:, :3] + 1, found[:, :3] + 1
+    before, wanted, made = ((x * weights).sum(1, keepdim=True) for x in (known, light[:, :3] + 1, seen))
+    whole = known * wanted / before
+    fits = ((whole <= most + 1).all(1, keepdim=True) & (wanted <= 4 * before)).expand_as(seen)
+    assert 0.1 < fits.float().mean() < 0.9
+    torch.testing.assert_close(seen[fits], whole[fits])
+    assert (made <= wanted + 1e-5).all()
+    torch.testing.assert_close(lit(colours, colours), colours)
+
+
+def test_what_it_was_told_to_colour_it_colours(inks: str) -> None:
+    made = [
+        painted(trained(inks, name=f"by-{who}", model={**MODEL, "colours": who}).name, "ink") for who in ("painter", "refiner")
+    ]
+    plain = painted("tiny", "ink")
+
+    def hue(image: np.ndarray) -> np.ndarray:
+        return np.asarray(image / image.sum(2, keepdims=True).clip(1))
+
+    apart = [np.abs(hue(image) - hue(plain)).mean() for image in made]
+    assert apart[0] < 0.5 * apart[1]
 
 
 def test_between_two_wishes_styles_count_by_their_weights(inks: str) -> None:

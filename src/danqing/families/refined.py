@@ -4,7 +4,9 @@ A network that is trained on few pictures paints their style half-way: what it p
 shown. Who is given its paintings, and must make them such that a critic takes them for real while each patch stays what it
 shows, goes the rest of the way (SimGAN: Shrivastava et al. 2017, "Learning from simulated and unsupervised images through
 adversarial training", equation 1). Here patches are held in place by contrast, as in CUT (`danqing.families.unpaired`), instead
-of by the absolute error: a style's outlines lie where none were.
+of by the absolute error: a style's outlines lie where none were. A pass goes part of the way, and leaves real pictures as they
+are; so it goes over each painting several times. Colours are learnt from few pictures, lines are not: so light and opacity are
+what it refines, while hues stay those of the painting, which would fade from pass to pass.
 
 The painter itself stays as it was. Paintings in other styles are left alone, those of mixtures refined by their style's share.
 """
@@ -12,6 +14,8 @@ The painter itself stays as it was. Paintings in other styles are left alone, th
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -29,6 +33,10 @@ from danqing.parts.augmenting import augmented
 from danqing.parts.contract import Asked, Canvas, Family, Keys, Plan, Values
 
 CLEAN = Point(1.0, 0.0)
+LUMA = (0.299, 0.587, 0.114)
+"""Of red, green and blue (ITU-R BT.601)."""
+BRIGHTEST = 4.0
+"""Colours are made lighter by this factor at most, since those of near black mean little."""
 REFINED = "refined"
 """The tensor of a canvas that is the refiner's: the paintings it went over."""
 
@@ -39,11 +47,15 @@ class RefinedConfig(CutConfig):
     """Settings of a refiner; a training takes `base` and `style` from the painter and the set it is given.
 
     Args:
+        passes: how often it goes over each painting; it learns from its first pass alone.
+        colours: whose hue and saturation paintings have: the painter's, or the refiner's.
         augment: probability of each change of what the critic sees (`danqing.parts.augmenting`).
         base: the painter whose paintings are refined: its "family", which is diffusion, and its settings ("model").
         style: the one whose paintings are refined; those of all if empty.
     """
 
+    passes: int = Field(4, ge=1)
+    colours: Literal["painter", "refiner"] = "painter"
     augment: float = Field(0.5, ge=0, lt=1)
     base: dict[str, Any] = Field(default_factory=lambda: {"family": "diffusion", "model": {}})
     style: str = ""
@@ -66,10 +78,12 @@ class Refined(Cut):
     translates: ClassVar[Literal["pairs", "sets"] | None] = None
     refines: ClassVar[bool] = True
     heeds: ClassVar[frozenset[str]] = Family.heeds
+    tunable: Mapping[str, Sequence[Any]] = MappingProxyType({"passes": (1, 2, 3, 4), "colours": ("painter", "refiner")})
 
     def __init__(self, config: RefinedConfig, conditions: Conditions, channels: int, length: int, base: Diffusion) -> None:
         super().__init__(config, {}, channels, length)
         self.base, self.style, self.augment = base.requires_grad_(False).eval(), config.style, config.augment
+        self.passes, self.coloured = config.passes, config.colours == "refiner"
         self.conditions, self.accepts, self.guidance = conditions, base.accepts, base.guidance
 
     def train(self, mode: bool = True) -> Refined:
@@ -105,7 +119,11 @@ class Refined(Cut):
         share = self._share(asked.conditions, len(x)).to(x)[:, None, None, None]
         if asked.mask is not None:
             share = share * asked.mask.to(x)
-        refined = x.lerp(self.base.toned(self.painter(x, {}).float().clamp(-1, 1), asked, CLEAN), share)
+        refined = x
+        for _ in range(self.passes):
+            refined = self.painter(refined, {}).float().clamp(-1, 1)
+        refined = refined if self.coloured else lit(x, refined)
+        refined = x.lerp(self.base.toned(refined, asked, CLEAN), share)
         return dataclasses.replace(canvas, tensors={**canvas.tensors, REFINED: refined}, step=canvas.step + 1)
 
     def show(self, canvas: Canvas) -> Float[Tensor, "batch channels height width"]:
@@ -124,6 +142,25 @@ class Refined(Cut):
         if isinstance(asked, Blend):
             return float(sum(weight * self._of(value) for value, weight in asked.parts))
         return float(sum(share for name, share in asked or () if name == self.style))
+
+
+def lit(colours: Pictures, light: Pictures) -> Pictures:
+    """Hues and saturations of some pictures, as light and as opaque as others.
+
+    Where there is no colour, or it cannot be made so light, it is mixed with gray.
+
+    Args:
+        colours, light: in [-1, 1]; those with 4 channels are premultiplied.
+    """
+    if colours.shape[1] == 1:
+        return light
+    luma = colours.new_tensor(LUMA)[:, None, None]
+    known, wanted = ((x[:, :3] + 1) for x in (colours, light))
+    before, after = ((x * luma).sum(1, keepdim=True) for x in (known, wanted))
+    most = light[:, 3:] + 1 if light.shape[1] == 4 else torch.full_like(after, 2.0)
+    found = torch.minimum(known * (after / before.clamp_min(1e-3)).clamp(max=BRIGHTEST), most)
+    found = torch.minimum(found + after - (found * luma).sum(1, keepdim=True), most)
+    return torch.cat([found - 1, light[:, 3:]], 1)
 
 
 def _inner(canvas: Canvas) -> Canvas:
