@@ -123,7 +123,9 @@ class Refined(Cut):
         for _ in range(self.passes):
             refined = self.painter(refined, {}).float().clamp(-1, 1)
         refined = refined if self.coloured else lit(x, refined)
-        refined = x.lerp(self.base.toned(refined, asked, CLEAN), share)
+        for _ in range(self.passes):  # colours that were asked for were left by each
+            refined = self.base.toned(refined, asked, CLEAN)
+        refined = x.lerp(refined, share)
         return dataclasses.replace(canvas, tensors={**canvas.tensors, REFINED: refined}, step=canvas.step + 1)
 
     def show(self, canvas: Canvas) -> Float[Tensor, "batch channels height width"]:
@@ -159,7 +161,7 @@ def lit(colours: Pictures, light: Pictures) -> Pictures:
     before, after = ((x * luma).sum(1, keepdim=True) for x in (known, wanted))
     most = light[:, 3:] + 1 if light.shape[1] == 4 else torch.full_like(after, 2.0)
     found = torch.minimum(known * (after / before.clamp_min(1e-3)).clamp(max=BRIGHTEST), most)
-    found = torch.minimum(found + after - (found * luma).sum(1, keepdim=True), most)
+    found = torch.minimum((found + after - (found * luma).sum(1, keepdim=True)).clamp_min(0), most)
     return torch.cat([found - 1, light[:, 3:]], 1)
 
 
