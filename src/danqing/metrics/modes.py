@@ -39,7 +39,7 @@ class Modes:
         real, painted: shares, each summing to 1.
         examples: the real picture nearest each centre.
         missing: the kinds that the painter leaves out.
-        recall: share of the real pictures that lie among the paintings.
+        recall: share of the real pictures that lie among the aligned paintings.
         lonely: the real pictures that are furthest from every painting.
     """
 
@@ -53,7 +53,7 @@ class Modes:
 
     def plain(self) -> dict[str, Any]:
         """JSON-ready."""
-        found = {"missing_share": self.missing_share, "evenness": self.evenness, "recall": self.recall.plain()}
+        found = {"missing_share": self.missing_share, "evenness": self.evenness, "aligned_recall": self.recall.plain()}
         return {"kinds": len(self.real), "missing": len(self.missing), **found}
 
     @property

@@ -175,8 +175,9 @@ def _more(scores: Mapping[str, Any]) -> list[str]:
         said.append(
             f"<h2>Kinds</h2><p>Of {found['kinds']} kinds of pictures, {found['missing']} are missing "
             f"({found['missing_share']:.1%} of the set). "
-            f"In effect {found['evenness']:.0%} as many kinds are painted as there are, and {found['recall']['value']:.0%} of "
-            "the real pictures lie among the paintings once what ails all of them alike is taken out.</p>"
+            f"In effect {found['evenness']:.0%} as many kinds are painted as there are, and "
+            f"{found['aligned_recall']['value']:.0%} of the real pictures lie among the paintings once what ails all of them "
+            "alike is taken out.</p>"
         )
     return said
 
