@@ -48,7 +48,7 @@ class RefinedConfig(CutConfig):
 
     Args:
         passes: how often it goes over each painting; it learns from its first pass alone.
-        colours: whose hue and saturation paintings have: the painter's, or the refiner's.
+        colours: whose hue and saturation paintings have: the painter's, or the refiner's; gray ones have neither.
         augment: probability of each change of what the critic sees (`danqing.parts.augmenting`).
         base: the painter whose paintings are refined: its "family", which is diffusion, and its settings ("model").
         style: the one whose paintings are refined; those of all if empty.
@@ -123,7 +123,7 @@ class Refined(Cut):
         for _ in range(self.passes):
             refined = self.painter(refined, {}).float().clamp(-1, 1)
         refined = refined if self.coloured else lit(x, refined)
-        for _ in range(self.passes):  # colours that were asked for were left by each
+        for _ in range(self.passes):  # each pass has led away from the colours that were asked for
             refined = self.base.toned(refined, asked, CLEAN)
         refined = x.lerp(refined, share)
         return dataclasses.replace(canvas, tensors={**canvas.tensors, REFINED: refined}, step=canvas.step + 1)
@@ -149,7 +149,8 @@ class Refined(Cut):
 def lit(colours: Pictures, light: Pictures) -> Pictures:
     """Hues and saturations of some pictures, as light and as opaque as others.
 
-    Where there is no colour, or it cannot be made so light, it is mixed with gray.
+    Where there is no colour, or it cannot be made so light, it is mixed with gray. `danqing.maths.colour.recoloured` keeps
+    chroma instead of saturation, by which black lines would be tinted.
 
     Args:
         colours, light: in [-1, 1]; those with 4 channels are premultiplied.
