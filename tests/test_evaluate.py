@@ -367,6 +367,10 @@ def test_the_gate_closes_on_a_regression_and_painters_are_compared(tmp_path: Pat
     runner, against = CliRunner(), ["--against", str(tmp_path / "real"), "--out", str(tmp_path / "out"), "--json"]
     good = runner.invoke(app, ["evaluate", "--pictures", str(tmp_path / "good"), *against])
     assert good.exit_code == 0, good.output
+    in_words = runner.invoke(app, ["evaluate", "--pictures", str(tmp_path / "good"), *against[:-1]]).output
+    told_of = json.loads((tmp_path / "out" / "scores.json").read_text(encoding="utf8"))["modes"]
+    assert f"aligned recall: {told_of['aligned_recall']['value']:.4g} (" in in_words
+    assert f"kinds left out: {told_of['missing']} of {told_of['kinds']}" in in_words
     baseline = tmp_path / "baseline.json"
     baseline.write_text((tmp_path / "out" / "scores.json").read_text(encoding="utf8"), encoding="utf8")
     same = runner.invoke(app, ["evaluate", "--pictures", str(tmp_path / "good"), *against, "--gate", str(baseline)])

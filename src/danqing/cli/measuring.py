@@ -145,6 +145,9 @@ def _tell(scores: Any) -> None:
         say(f"{finding.fault}: {finding.sentence}. Next: {finding.remedy}.")
     for number, value in scores.quality.items():
         say(f"{number.replace('_', ' ')}: {value}")
+    if (kinds := scores.modes) is not None:
+        say(f"aligned recall: {kinds.recall}")
+        say(f"kinds left out: {len(kinds.missing)} of {len(kinds.real)}, which are {kinds.missing_share:.1%} of the set")
     parts = {
         "words suit {}": scores.agreement,
         "recognised {}": scores.recognition,

@@ -76,7 +76,12 @@ def of_modes(found: Modes, quality: Mapping[str, Number], rows: Mapping[str, Map
     elif collapsed:
         said.append(f"only {found.evenness:.0%} as many kinds are painted, in effect, as there are")
     if narrow:
-        said.append("far fewer real pictures lie among the paintings, aligned, than lie among other real pictures (recall)")
+        usual = rows[REAL]["recall"]
+        assert isinstance(usual, Measured)
+        said.append(
+            f"only {found.recall.value:.0%} of the real pictures lie among the paintings, aligned, and {usual.value:.0%} among "
+            "other real pictures (recall)"
+        )
     if alike:
         said.append("paintings differ from one another far less than real pictures do")
     evidence = {"missing share": found.missing_share, "evenness": found.evenness}
