@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import torch
 from painters import make_painter, write_painter
 from PIL import Image
 from test_interpolate import SMALL, apart
+from typer.testing import CliRunner
 
+from danqing.cli import app
 from danqing.data.picture_set import import_pictures
 from danqing.data.shapes import ShapesSource
 from danqing.errors import PictureError, WishError
@@ -84,6 +87,26 @@ def test_layers_of_two_styles(home: Path) -> None:
     assert apart(fine.image, ends[0].image) < apart(coarse.image, ends[0].image)
     with pytest.raises(WishError, match="'p' has 4"):
         mixed(session, *parts, layers=4)
+
+
+def test_a_mixture_in_a_style(home: Path, tmp_path: Path) -> None:
+    """All parts are asked for it, but for those whose own wish says another; the command asks for it too."""
+    make_painter("p")
+    session, out = load("p"), tmp_path / "mixed.png"
+    parts = Part(Wish("red", seed=1)), Part(Wish("fish", seed=1), 0.5)
+    inked = mixed(session, *parts, conditions={"style": "ink"})
+    assert apart(inked.image, mixed(session, *parts).image) > 0
+    asked = [
+        Part(dataclasses.replace(part.what, conditions={"style": "ink"}), part.weight)
+        for part in parts
+        if isinstance(part.what, Wish)
+    ]
+    assert inked.image.tobytes() == mixed(session, *asked, conditions={"style": "oil"}).image.tobytes()
+    assert replay(inked.save(out)).same == "identical"
+    for told in (["--style", "ink"], ["--style", "ink", "--palette", "red"]):
+        ran = CliRunner().invoke(app, ["mix", "red", "fish:0.5", "--painter", "p", "--seed", "1", "--out", str(out), *told])
+        assert ran.exit_code == 0, ran.output
+        assert (Image.open(out).tobytes() == inked.image.tobytes()) == ("--palette" not in told)
 
 
 def test_what_cannot_be_mixed_is_told(home: Path, tmp_path: Path) -> None:

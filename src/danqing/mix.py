@@ -63,17 +63,20 @@ class Mixture:
             all are mixed by weight.
         towards: directions that are added.
         way: through the latents, between which a mixture lies.
+        conditions: asked of every part beside its words, as a user writes them, where a part's own wish does not say otherwise.
     """
 
     parts: tuple[Part, ...]
     layers: int | None = None
     towards: tuple[Towards, ...] = ()
     way: Way = "spherical"
+    conditions: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """JSON-ready."""
         towards = [dataclasses.asdict(one) for one in self.towards]
-        return {"parts": [part.plain() for part in self.parts], "layers": self.layers, "towards": towards, "way": self.way}
+        facts = {"parts": [part.plain() for part in self.parts], "layers": self.layers, "towards": towards, "way": self.way}
+        return facts | ({"conditions": dict(self.conditions)} if self.conditions else {})
 
     @staticmethod
     def read(facts: Mapping[str, Any]) -> Mixture:
@@ -88,7 +91,7 @@ class Mixture:
                 raise PictureError(f"'{part['file']}', which was mixed, is gone or has changed: bring back the file it was")
             parts.append(Part(Wish.from_json(part["wish"]) if "wish" in part else part["file"], part["weight"]))
         towards = tuple(Towards(**one) for one in facts["towards"])
-        return Mixture(tuple(parts), facts["layers"], towards, facts["way"])
+        return Mixture(tuple(parts), facts["layers"], towards, facts["way"], facts.get("conditions", {}))
 
 
 def mix(session: Session, mixture: Mixture) -> Iterator[Doing | Painting]:
@@ -106,7 +109,7 @@ def mix(session: Session, mixture: Mixture) -> Iterator[Doing | Painting]:
     family, parts = session.painter.family, mixture.parts
     _check(session, mixture)
     weights = [part.weight for part in parts]
-    works = [session.begin([_wish(session, part)]) for part in parts]
+    works = [session.begin([wish]) for wish in wishes(session, mixture)]
     asked = blended([work.asked for work in works], weights)
     further: list[Tensor] = []
     for one in mixture.towards:  # beforehand: a mode of torch's must not last while somebody else is told something
@@ -128,6 +131,16 @@ def mix(session: Session, mixture: Mixture) -> Iterator[Doing | Painting]:
     yield dataclasses.replace(noted(painting, mixed=mixture.plain()), scores={})
 
 
+def wishes(session: Session, mixture: Mixture) -> list[Wish]:
+    """What is asked where each part is mixed; of a picture, the conditions alone."""
+    facts, told = session.painter.facts, isinstance(session.painter.family, LatentFamily)
+    height, width = facts.size if told else facts.shown or facts.size
+    asked = [part.what if isinstance(part.what, Wish) else Wish() for part in mixture.parts]
+    return [
+        dataclasses.replace(wish, conditions={**mixture.conditions, **wish.conditions}, size=(width, height)) for wish in asked
+    ]
+
+
 def _check(session: Session, mixture: Mixture) -> None:
     family, facts, parts = session.painter.family, session.painter.facts, mixture.parts
     if not parts or any(part.weight <= 0 for part in parts):
@@ -143,13 +156,6 @@ def _check(session: Session, mixture: Mixture) -> None:
             f"the first {mixture.layers} layers were asked for of {len(parts)} parts: give two parts, and a painter with more "
             f"layers; '{session.painter.name}' has {layers or 'none'}"
         )
-
-
-def _wish(session: Session, part: Part) -> Wish:
-    """What is asked where a part is mixed; of a picture, nothing."""
-    facts, told = session.painter.facts, isinstance(session.painter.family, LatentFamily)
-    height, width = facts.size if told else facts.shown or facts.size
-    return dataclasses.replace(part.what if isinstance(part.what, Wish) else Wish(), size=(width, height))
 
 
 def _latents(session: Session, family: LatentFamily, part: Part, work: Work) -> Tensor:

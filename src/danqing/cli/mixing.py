@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from danqing.cli.output import Json, console, follow, print_json, say
+from danqing.cli.output import Json, console, follow, print_json, remark, say
 from danqing.cli.painting import conditions_of, size_of
 from danqing.errors import WishError
+
+if TYPE_CHECKING:
+    from danqing.paint import Session
+    from danqing.words import Wish
 
 
 def interpolate(
@@ -48,6 +53,7 @@ def interpolate(
         begin, end = (
             Wish(words, "", conditions, size=size_of(size), seed=of) for words, of in zip((first, last), ends, strict=True)
         )
+        _note(session, (begin, end))
         pictures = walk(session, begin, end, frames, turn)
     with console.status("painting"):
         say(str(write_film(list(pictures), out)))
@@ -66,10 +72,12 @@ def mix(
         typer.Option(help="A word of captions to go towards (painters with latents); hat:2 goes twice as far."),
     ] = None,
     way: Annotated[str, typer.Option(help="spherical or linear.")] = "spherical",
+    style: Annotated[list[str] | None, typer.Option(help="A style's name; several are mixed, noto:0.7 weighs one.")] = None,
+    palette: Annotated[str | None, typer.Option(help="Up to 8 colours.")] = None,
     json_: Json = False,
 ) -> None:
     """Paint what lies between several words or pictures, and further towards a word."""
-    from danqing.mix import Mixture, Part, Towards
+    from danqing.mix import Mixture, Part, Towards, wishes
     from danqing.mix import mix as paint_mixture
     from danqing.paint import load
     from danqing.words import Wish
@@ -79,12 +87,20 @@ def mix(
         again = sum(what == other for other, _ in weighed[:place])
         told.append(Part(what if Path(what).is_file() else Wish(what, seed=seed + again), weight))
     further = tuple(Towards(*_weighed(one)) for one in towards or ())
-    painting = follow(paint_mixture(load(painter), Mixture(tuple(told), layers, further, _way(way))))
+    session, mixture = load(painter), Mixture(tuple(told), layers, further, _way(way), conditions_of(style, palette))
+    _note(session, wishes(session, mixture))
+    painting = follow(paint_mixture(session, mixture))
     painting.save(out)
     if json_:
         print_json({"file": str(out), "mixed": painting.record["mixed"]})
     else:
         say(str(out))
+
+
+def _note(session: Session, wishes: Iterable[Wish]) -> None:
+    """What of the wishes will not be done as asked, each once."""
+    for note in dict.fromkeys(note for wish in wishes for note in session.unheeded(wish)):
+        remark(f"note: {note}")
 
 
 def _weighed(text: str) -> tuple[str, float]:
