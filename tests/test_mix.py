@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -93,15 +92,14 @@ def test_a_mixture_in_a_style(home: Path, tmp_path: Path) -> None:
     """All parts are asked for it, but for those whose own wish says another; the command asks for it too."""
     make_painter("p")
     session, out = load("p"), tmp_path / "mixed.png"
-    parts = Part(Wish("red", seed=1)), Part(Wish("fish", seed=1), 0.5)
-    inked = mixed(session, *parts, conditions={"style": "ink"})
-    assert apart(inked.image, mixed(session, *parts).image) > 0
-    asked = [
-        Part(dataclasses.replace(part.what, conditions={"style": "ink"}), part.weight)
-        for part in parts
-        if isinstance(part.what, Wish)
-    ]
-    assert inked.image.tobytes() == mixed(session, *asked, conditions={"style": "oil"}).image.tobytes()
+    words = (("red", 1.0), ("fish", 0.5))
+    plain, styled = (
+        [Part(Wish(said, conditions=conditions, seed=1), weight) for said, weight in words]
+        for conditions in ({}, {"style": "ink"})
+    )
+    inked = mixed(session, *plain, conditions={"style": "ink"})
+    assert apart(inked.image, mixed(session, *plain).image) > 0
+    assert inked.image.tobytes() == mixed(session, *styled, conditions={"style": "oil"}).image.tobytes()
     assert replay(inked.save(out)).same == "identical"
     for told in (["--style", "ink"], ["--style", "ink", "--palette", "red"]):
         ran = CliRunner().invoke(app, ["mix", "red", "fish:0.5", "--painter", "p", "--seed", "1", "--out", str(out), *told])
