@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from learners import PALETTE, game, stream
+from painters import write_painter
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from danqing.conditions.conditioner import drop, fit
+from danqing.errors import PainterError
 from danqing.families.gan import Gan, _Modulated
 from danqing.families.rivals import mistaken, steepness, told_apart
+from danqing.painters.painter import open_painter
 from danqing.parts.augmenting import augmented
 from danqing.parts.contract import Asked, Batch, Clock, Key, Keys, Plan
 from danqing.words import Picture
@@ -154,6 +159,18 @@ def test_a_batch_need_not_bring_every_condition() -> None:
     keys = Keys((Key(0),))
     assert mistaken(conditions, {}, keys) == {}
     assert mistaken(conditions, {"text": [None]}, keys) == {"text": [None]}
+
+
+def test_a_painter_from_before_its_critic_had_wider_maps_opens(home: Path) -> None:
+    """Format 2 did not say how many channels there were; there were 48 in each."""
+    folder = write_painter("old", "gan", {"preset": "small", "maps": [48] * 4}, {}, 3, (8, 8), 0)
+    told = json.loads((folder / "config.json").read_text(encoding="utf8"))
+    del told["model"]["maps"]
+    (folder / "config.json").write_text(json.dumps({**told, "format": 2}), encoding="utf8")
+    assert open_painter("old").facts.model["maps"] == [48] * 4
+    (folder / "config.json").write_text(json.dumps(told), encoding="utf8")
+    with pytest.raises(PainterError, match="size"):
+        open_painter("old")
 
 
 def test_a_modulated_convolution_scales_its_weights() -> None:

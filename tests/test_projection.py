@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from danqing.parts.contract import Key, Keys
-from danqing.parts.projection import WIDTH, Projection
+from danqing.parts.projection import WIDTHS, Projection
 
 KEYS = Keys(tuple(Key("row", row) for row in range(3)))
 
@@ -23,8 +23,16 @@ def see() -> Projection:
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_maps_are_of_four_scales(see: Projection, channels: int, size: tuple[int, int], sides: tuple[int, int]) -> None:
     maps = see(Key(0).uniform(3, channels, *size) * 2 - 1, KEYS)
-    expected = [(3, WIDTH, -(-sides[0] // part), -(-sides[1] // part)) for part in (2, 4, 8, 16)]
-    assert [tuple(x.shape) for x in maps] == expected
+    places = [(-(-sides[0] // part), -(-sides[1] // part)) for part in (2, 4, 8, 16)]
+    assert [tuple(x.shape) for x in maps] == [(3, width, *place) for width, place in zip(WIDTHS, places, strict=True)]
+
+
+def test_maps_have_the_channels_asked_for_and_none_is_louder() -> None:
+    """However many channels one map has, the others' are as loud as before."""
+    pictures, widths = Key(3).normal(3, 3, 8, 8).clamp(-1, 1), (4, 64, 8, 192)
+    maps = Projection(widths=widths)(pictures, KEYS)
+    assert tuple(x.shape[1] for x in maps) == widths
+    assert all(0.2 < float(x.std()) < 5 for x in maps)
 
 
 def test_it_is_drawn_once_and_for_all(see: Projection) -> None:

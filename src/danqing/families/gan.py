@@ -23,7 +23,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float
-from pydantic import Field
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -51,6 +51,7 @@ class GanConfig(PlayerConfig):
         painter: "style" or "plain".
         critic: "projected" judges what a network that knows photographs sees, "pixels" the pictures.
         view: pixels of the shorter side to which a projected critic has smaller pictures enlarged.
+        maps: channels of the maps that a projected critic judges, from the finest; what is in a picture shows in the coarsest.
         latent: numbers of noise.
         style: numbers of a style.
         widths: channels of the painter's levels, from the coarsest; each has twice the height and width of the one before. A
@@ -67,10 +68,15 @@ class GanConfig(PlayerConfig):
         truncation: share of the way from the mean style at which styles are painted.
     """
 
-    needs: ClassVar[Needs] = {"view": ("critic", ("projected",)), "mixing": ("painter", ("style",))}
+    needs: ClassVar[Needs] = {
+        "view": ("critic", ("projected",)),
+        "maps": ("critic", ("projected",)),
+        "mixing": ("painter", ("style",)),
+    }
     painter: Literal["style", "plain"] = "style"
     critic: Literal["projected", "pixels"] = "projected"
     view: int = Field(SIDE, ge=16)
+    maps: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt] = (48, 64, 96, 192)
     latent: int = Field(64, ge=1)
     style: int = Field(128, ge=8)
     widths: tuple[int, ...] = (128, 96, 64, 48)
@@ -118,9 +124,9 @@ class Gan(LatentFamily):
         self.painter: _Style | _Plain = (_Style if config.painter == "style" else _Plain)(config, conditions, channels, size)
         projected = config.critic == "projected"
         self.critic: ProjectedCritic | _Pixels = (
-            ProjectedCritic(conditions) if projected else _Pixels(config, conditions, channels)
+            ProjectedCritic(conditions, config.maps) if projected else _Pixels(config, conditions, channels)
         )
-        self._see = Projection(config.view) if projected else None
+        self._see = Projection(config.view, config.maps) if projected else None
         self.strength: Tensor
         self.certain: Tensor
         self.mean: Tensor

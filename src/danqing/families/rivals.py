@@ -23,7 +23,7 @@ from danqing.conditions.conditioner import Conditioner
 from danqing.parts.contract import Clock, Key, Keys, Values
 from danqing.parts.critics import PatchCritic
 from danqing.parts.precision import full_precision
-from danqing.parts.projection import SEEN, SIDE, WIDTH, Maps, Projection
+from danqing.parts.projection import SIDE, WIDTHS, Maps, Projection
 
 Conditions = Mapping[str, Condition[Any]]
 Pictures = Float[Tensor, "batch channels height width"]
@@ -40,13 +40,17 @@ class ProjectedCritic(nn.Module):
     """A judge for each map of a projection (Sauer et al. 2021, section 3.2), who halves it down to `BASE` places a side.
 
     Conditions are heeded by projection (Miyato & Koyama 2018, equation 4).
+
+    Args:
+        conditions: what can be asked for.
+        widths: channels of the projection's maps, from the finest.
     """
 
-    def __init__(self, conditions: Conditions) -> None:
+    def __init__(self, conditions: Conditions, widths: Sequence[int] = WIDTHS) -> None:
         super().__init__()
         self.bodies, self.last = nn.ModuleList(), nn.ModuleList()
-        for number in range(len(SEEN)):
-            layers, inner = [], WIDTH
+        for number, inner in enumerate(widths):
+            layers: list[nn.Module] = []
             for _ in range(int(math.log2(SIDE / BASE)) - 1 - number):
                 layers += [nn.Conv2d(inner, JUDGE, 4, 2, 1), nn.LeakyReLU(0.2)]
                 inner = JUDGE

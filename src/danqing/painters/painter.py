@@ -25,8 +25,8 @@ from danqing.painters.shelf import describe, find, own
 from danqing.parts.contract import Family
 from danqing.parts.packing import Stored, pack, unpack
 
-FORMAT = 2
-"""1 knew no `balanced`: its painters are opened without."""
+FORMAT = 3
+"""1 knew no `balanced`: its painters are opened without. 2 knew no `maps` of a GAN's critic: all had 48 channels."""
 
 ATTRIBUTIONS = "ATTRIBUTIONS.md"
 """Whose pictures a painter learnt from."""
@@ -119,6 +119,8 @@ def read_facts(folder: Path) -> PainterFacts:
             plain["conditions"]["text"]["tokenizer"] = (folder / "tokenizer.json").read_text(encoding="utf8")
         if plain.get("format") == 1:
             _unbalanced(plain)
+        if plain.get("format") in (1, 2) and plain["family"] == "gan":
+            plain["model"].setdefault("maps", [48] * 4)
         facts = PainterFacts.read(plain, f"{folder}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PainterError(f"the painter in '{folder}' is damaged ({error}): import or train it again") from error

@@ -9,7 +9,9 @@ painting away.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
@@ -25,13 +27,13 @@ SEEN = (0, 1, 2, 4)
 """The stages whose maps are judged."""
 SIDE = 64
 """By default smaller pictures are enlarged to this many pixels on their shorter side; the maps then have 32, 16, 8 and 4."""
-WIDTH = 48
-"""Channels of every map that comes out."""
+WIDTHS = (48, 48, 48, 48)
+"""Channels of the maps that come out, from the finest."""
 SPREAD = 8.0
 """What every stage sees deviates by about this much; what comes out, by about 1."""
 
-Maps = tuple[Float[Tensor, "batch seen _ _"], ...]
-"""Of several sizes, hence no names for rows and columns."""
+Maps = tuple[Float[Tensor, "batch _ _ _"], ...]
+"""Of several channels, rows and columns, hence no names for these."""
 
 
 class Projection:
@@ -39,17 +41,20 @@ class Projection:
 
     Args:
         side: to which smaller pictures are enlarged.
+        widths: channels of the maps that come out, one for each of `SEEN`.
     """
 
-    def __init__(self, side: int = SIDE) -> None:
+    def __init__(self, side: int = SIDE, widths: Sequence[int] = WIDTHS) -> None:
         self.side = side
         self.network = boxed()
         # What is a sum of two has half of its variance from each.
         halves = [1.0 / math.sqrt(2)] * (len(SEEN) - 1) + [1.0]
         self.mix = [
-            _drawn(stage, WIDTH, STAGES[stage][-1], 1) * (half / SPREAD) for stage, half in zip(SEEN, halves, strict=True)
+            _drawn(stage, width, STAGES[stage][-1], 1) * (half / SPREAD)
+            for stage, width, half in zip(SEEN, widths, halves, strict=True)
         ]
-        self.lead = [_drawn(stage, WIDTH, WIDTH, 3) / math.sqrt(2) for stage in SEEN[1:]]
+        pairs = zip(SEEN[1:], itertools.pairwise(widths), strict=True)
+        self.lead = [_drawn(stage, finer, coarser, 3) / math.sqrt(2) for stage, (finer, coarser) in pairs]
 
     def __call__(self, pictures: Float[Tensor, "batch channels height width"], keys: Keys) -> Maps:
         """From the finest; each place has 1/2 of the enlarged picture's sides, 1/4, 1/8, 1/16.
