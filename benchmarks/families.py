@@ -97,10 +97,12 @@ def table(listed: list[Job], results: Results, given: argparse.Namespace) -> str
                 ("used", "codes used", ".0%"),
                 ("coverage", "coverage", ".3f"),
                 ("missing", "kinds missing", ".0%"),
+                ("aligned", "aligned recall", ".3f"),
                 ("collapsed", "collapsed", "g"),
                 ("distance (VGG16)", "by VGG16: kernel distance", ".3g"),
                 ("coverage (VGG16)", "coverage", ".3f"),
                 ("missing (VGG16)", "kinds missing", ".0%"),
+                ("aligned (VGG16)", "aligned recall", ".3f"),
                 ("collapsed (VGG16)", "collapsed", "g"),
             )
             if key in runs[0]
@@ -138,6 +140,7 @@ def _judged(job: Job, given: argparse.Namespace) -> dict[str, Any]:
             f"distance{mark}": distance.plain()["value"],
             f"coverage{mark}": found["coverage"].plain()["value"],
             f"missing{mark}": kinds.missing_share,
+            f"aligned{mark}": kinds.recall.value,
             f"collapsed{mark}": float(kinds.collapsed),
         }
     return facts | {"cost": facts["distance"]}
