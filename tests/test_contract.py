@@ -366,6 +366,8 @@ def test_bfloat16_runs_and_stays_near_float32() -> None:
         loops = [Loop(build(name), seed=5, precision=precision) for precision in ("float32", "bfloat16")]
         exact, rough = (steps(loop, 3) for loop in loops)
         assert rough[0] == pytest.approx(exact[0], rel=0.05, abs=0.02)
-        assert rough[-1] == pytest.approx(exact[-1], rel=0.1, abs=0.02)
+        # By then the weights differ too: losses hardly tell, the length of a gradient through three networks of a game does.
+        for told, value in exact[-1].items():
+            assert rough[-1][told] == pytest.approx(value, rel=0.25 if told.endswith("gradient") else 0.1, abs=0.02), told
         assert rough[-1] != exact[-1]
         assert all(tensor.dtype == torch.float32 for tensor in loops[1].tensors().values())
