@@ -29,7 +29,7 @@ from torch.nn import functional as F
 
 from danqing.conditions.conditioner import Conditioner, drop
 from danqing.config import Needs
-from danqing.families.rivals import BASE, Conditions, ProjectedCritic, mistaken, told_apart
+from danqing.families.rivals import Conditions, PixelsCritic, ProjectedCritic, mistaken, told_apart
 from danqing.parts.augmenting import augmented
 from danqing.parts.blocks import groups
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Key, Keys, LatentFamily, Loss, Plan, Player, Values
@@ -123,8 +123,10 @@ class Gan(LatentFamily):
         self.conditions, self.accepts = conditions, frozenset(conditions)
         self.painter: _Style | _Plain = (_Style if config.painter == "style" else _Plain)(config, conditions, channels, size)
         projected = config.critic == "projected"
-        self.critic: ProjectedCritic | _Pixels = (
-            ProjectedCritic(conditions, config.maps) if projected else _Pixels(config, conditions, channels)
+        self.critic: ProjectedCritic | PixelsCritic = (
+            ProjectedCritic(conditions, config.maps)
+            if projected
+            else PixelsCritic(conditions, channels, config.widths[::-1], config.style)
         )
         self._see = Projection(config.view, config.maps) if projected else None
         self.strength: Tensor
@@ -353,44 +355,6 @@ class _Plain(nn.Module):
         x = self.first(styles[:, 0]).view(len(styles), -1, *self.base)
         out: Tensor = self.stages(x).float().tanh()
         return out[..., : self.size[0], : self.size[1]]
-
-
-class _Pixels(nn.Module):
-    """Residual convolutions without normalisation; conditions are heeded by projection (Miyato & Koyama 2018, equation 4)."""
-
-    def __init__(self, config: GanConfig, conditions: Conditions, channels: int) -> None:
-        super().__init__()
-        widths = config.widths[::-1]
-        layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], 3, padding=1)]
-        for inner, outer in zip(widths, (*widths[1:], widths[-1]), strict=True):
-            layers += [_Residual(inner), nn.AvgPool2d(2, ceil_mode=True), nn.Conv2d(inner, outer, 1)]
-        del layers[-2]  # the coarsest map is not halved
-        self.bodies = nn.ModuleList([nn.Sequential(*layers, nn.LeakyReLU(0.2), nn.AdaptiveAvgPool2d(BASE), nn.Flatten())])
-        self.hidden = nn.Linear(widths[-1] * BASE**2, config.style)
-        self.last = nn.Linear(config.style, 1)
-        self.conditioner = Conditioner(conditions, config.style)
-
-    def forward(self, seen: tuple[Float[Tensor, "batch channels h w"]], *asked: Values) -> Float[Tensor, "asked batch one"]:
-        """Beside each of what was asked: the larger, the more real, and the more as asked."""
-        told = torch.stack([self.conditioner.encode(values, len(seen[0])).vector for values in asked])
-        hidden = F.leaky_relu(self.hidden(self.bodies[0](seen[0])), 0.2)
-        suits = (hidden * told).sum(2, keepdim=True) / math.sqrt(hidden.shape[1])
-        out: Tensor = self.last(hidden) + suits
-        return out
-
-
-class _Residual(nn.Module):
-    """Two convolutions added to what came in, starting at zero (R3GAN, section 3.2)."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first, self.second = nn.Conv2d(width, width, 3, padding=1), nn.Conv2d(width, width, 3, padding=1)
-        nn.init.zeros_(self.second.weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Of the shape of `x`."""
-        out: Tensor = x + self.second(F.leaky_relu(self.first(F.leaky_relu(x, 0.2)), 0.2))
-        return out
 
 
 # --- presets -----------------------------------------------------------------------------------------------------------

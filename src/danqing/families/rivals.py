@@ -74,6 +74,52 @@ class ProjectedCritic(nn.Module):
         return torch.stack(found, 2)
 
 
+class PixelsCritic(nn.Module):
+    """One judge of whole pictures: residual convolutions without normalisation.
+
+    Conditions are heeded by projection (Miyato & Koyama 2018, equation 4).
+
+    Args:
+        conditions: what can be asked for.
+        channels: of the pictures.
+        widths: channels of its levels, from the finest.
+        told: numbers in which it is told what was asked for.
+    """
+
+    def __init__(self, conditions: Conditions, channels: int, widths: Sequence[int], told: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], 3, padding=1)]
+        for inner, outer in zip(widths, (*widths[1:], widths[-1]), strict=True):
+            layers += [_Residual(inner), nn.AvgPool2d(2, ceil_mode=True), nn.Conv2d(inner, outer, 1)]
+        del layers[-2]  # the coarsest map is not halved
+        self.bodies = nn.ModuleList([nn.Sequential(*layers, nn.LeakyReLU(0.2), nn.AdaptiveAvgPool2d(BASE), nn.Flatten())])
+        self.hidden = nn.Linear(widths[-1] * BASE**2, told)
+        self.last = nn.Linear(told, 1)
+        self.conditioner = Conditioner(conditions, told)
+
+    def forward(self, seen: tuple[Float[Tensor, "batch channels h w"]], *asked: Values) -> Float[Tensor, "asked batch one"]:
+        """Beside each of what was asked: the larger, the more real, and the more as asked."""
+        told = torch.stack([self.conditioner.encode(values, len(seen[0])).vector for values in asked])
+        hidden = F.leaky_relu(self.hidden(self.bodies[0](seen[0])), 0.2)
+        suits = (hidden * told).sum(2, keepdim=True) / math.sqrt(hidden.shape[1])
+        out: Tensor = self.last(hidden) + suits
+        return out
+
+
+class _Residual(nn.Module):
+    """Two convolutions added to what came in, starting at zero (R3GAN, section 3.2)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(width, width, 3, padding=1), nn.Conv2d(width, width, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Of the shape of `x`."""
+        out: Tensor = x + self.second(F.leaky_relu(self.first(F.leaky_relu(x, 0.2)), 0.2))
+        return out
+
+
 class Rival(nn.Module):
     """A projected critic, with its game: each painting against a real picture, seen through a projection.
 
