@@ -22,7 +22,8 @@ from danqing.data.prepare import Preparation
 from danqing.maths.colour import unpremultiply
 from danqing.metrics.baselines import BASELINES
 from danqing.metrics.copies import copies
-from danqing.metrics.extractors import extractor
+from danqing.metrics.extractor import DEFAULT
+from danqing.metrics.extractors import EXTRACTORS, extractor
 from danqing.metrics.findings import REAL, of_copies, of_modes, of_quality
 from danqing.metrics.measured import Measured
 from danqing.metrics.modes import modes
@@ -41,9 +42,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How often real pictures are accused of anything")
     parser.add_argument("set")
     parser.add_argument("--size", type=int, default=32)
+    parser.add_argument("--extractor", choices=EXTRACTORS, default=DEFAULT)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    pictures, see, key = PictureSet.open(given.set), extractor(), Key(0)
+    pictures, see, key = PictureSet.open(given.set), extractor(given.extractor), Key(0)
     gallery = of_set(pictures, Preparation(size=(given.size, given.size), channels=4))
     luck = np.random.default_rng(0)
     held, train = (gallery.take(luck.permutation(pictures.split(part))) for part in ("held_out", "train"))

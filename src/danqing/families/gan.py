@@ -291,6 +291,7 @@ class _Style(nn.Module):
     def forward(self, styles: Float[Tensor, "batch layers style"], keys: Keys) -> Float[Tensor, "batch channels h w"]:
         """Colours are summed over the levels (Karras et al. 2020, "Analyzing", figure 7b)."""
         x, colours = self.first(styles[:, 0]).view(-1, *self.base), torch.zeros((), device=styles.device)
+        x = x.contiguous(memory_format=torch.channels_last)  # a processor takes 0.7 of the time for it
         for level in range(len(self.grow)):
             if level:
                 x, colours = (F.interpolate(part, scale_factor=2, mode="bilinear") for part in (x, colours))
