@@ -19,6 +19,7 @@ from danqing.maths.samplers import SAMPLERS
 from danqing.painters.canvas_file import read_canvas, write_canvas
 from danqing.painters.snapshot import Snapshot, newest
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Plan
+from danqing.parts.efficientnet import NAME, EfficientNetLite, learnt_through
 from danqing.parts.loop import Loop
 
 STREAM = stream()
@@ -359,6 +360,20 @@ def golden(objective: str) -> list[float]:
 @pytest.mark.parametrize("objective", ["flow", "epsilon", "v"])
 def test_the_losses_are_what_they_were(objective: str) -> None:
     assert golden(objective) == pytest.approx(GOLDEN[objective], rel=1e-5)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_who_looks_through_the_network_in_the_box_says_so(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked, maps = [], EfficientNetLite.maps
+
+    def watched(network: EfficientNetLite, *given: Any) -> list[Tensor]:
+        looked.append(NAME)
+        return maps(network, *given)
+
+    monkeypatch.setattr(EfficientNetLite, "maps", watched)
+    loop = Loop(build(name), seed=5)
+    steps(loop, 1)
+    assert learnt_through(loop.learner) == set(looked)
 
 
 def test_bfloat16_runs_and_stays_near_float32() -> None:

@@ -1,5 +1,6 @@
 """Evaluation: planted faults are named, real pictures are not accused, numbers repeat, and the page says what they say."""
 
+import html
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -281,6 +282,22 @@ def test_pictures_of_any_program_are_measured_and_copies_among_them_found(tmp_pa
     assert "http" not in text.replace("http-equiv", ""), "the page stands by itself"
     again = last(evaluate_pictures(str(tmp_path / "painted"), str(tmp_path / "real")))
     assert again.plain() == scores.plain()
+
+
+@pytest.mark.parametrize("critic", ["projected", "pixels"])
+def test_who_learnt_through_the_extractor_is_told_to_ask_another(critic: str, tmp_path: Path) -> None:
+    import_pictures(ShapesSource(130, size=32), "shapes")
+    write_painter("tiny", "gan", {"critic": critic, "widths": (16, 8)}, fit(PICTURES), 3, (16, 16), 0)
+    scores = last(evaluate_painter("tiny", "shapes", count=70))
+    page = write(scores, tmp_path).read_text(encoding="utf8")
+    caution = json.loads((tmp_path / "scores.json").read_text(encoding="utf8"))["caution"]
+    if critic == "pixels":
+        assert caution is None
+        assert "Beware" not in page
+    else:
+        assert DEFAULT in caution
+        assert "--extractor" in caution
+        assert html.escape(caution) in page
 
 
 def test_a_painter_is_measured_and_a_stopped_measurement_goes_on(tmp_path: Path) -> None:

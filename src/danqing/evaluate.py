@@ -33,7 +33,7 @@ from danqing.metrics.copies import ENOUGH, Copies, copies
 from danqing.metrics.extractor import DEFAULT, Extractor
 from danqing.metrics.extractors import extractor
 from danqing.metrics.features import Features, Others, Thirds
-from danqing.metrics.findings import REAL, Finding, of_control, of_copies, of_modes, of_quality, of_words
+from danqing.metrics.findings import REAL, Finding, caution, of_control, of_copies, of_modes, of_quality, of_words
 from danqing.metrics.measured import Number
 from danqing.metrics.modes import Modes, modes
 from danqing.metrics.neighbours import NEAREST, radii
@@ -58,6 +58,7 @@ from danqing.painters.trial import (
     wishes,
 )
 from danqing.parts.contract import Key
+from danqing.parts.efficientnet import learnt_through
 from danqing.records.report import Figure, page
 from danqing.words import Doing
 
@@ -195,7 +196,7 @@ def evaluate_painter(
     same = _digest(painter.weights_sha256, tuned(painter), pictures.manifest.fingerprint, count, seed)
     folder = home() / "scores" / f"{painter.name}-{same}"
     pixels, seconds = yield from paintings(painter, values, count, key.at("paint"), folder)
-    known = {"painter": painter.name, "weights": painter.weights_sha256, "seed": seed}
+    known = _known(painter, seed)
     painted = Gallery(painter.name, pixels, [f"painting {i + 1}" for i in range(count)], [], np.arange(count))
     heeded = yield from control(painter, real.train, key.at("control"))
     likely = yield from likelihood(painter, real, key.at("likelihood"))
@@ -222,8 +223,7 @@ def _evaluate_translation(
     mine = yield from features_of(painted, see, "looking at the paintings")
     near = yield from translated(given, painted.straight(), mine, see, key.at("translated"))
     told: Told = ([None] * count, [""] * count)  # whether they are recognised is said by `translated`
-    facts = {"painter": name, "weights": painter.weights_sha256, "seed": seed, "size": list(painter.facts.size)}
-    facts |= {"seconds_a_painting": seconds}
+    facts = _known(painter, seed) | {"size": list(painter.facts.size), "seconds_a_painting": seconds}
     yield from _measure(painted, [None] * count, told, real, see, key, facts, understood=near)
 
 
@@ -284,6 +284,7 @@ def _measure(
             "pictures": len(real.reference),
         },
         "extractor": see.name,
+        "caution": caution(see.name, facts.get("learnt_through", ())),
         "danqing": danqing.__version__,
         "torch": torch.__version__,
     }
@@ -319,6 +320,11 @@ def _rows(
         train[torch.from_numpy(luck.integers(0, len(train), min(ROW, len(train))))], against, key, reach
     )
     return rows
+
+
+def _known(painter: Painter, seed: int) -> dict[str, Any]:
+    known = {"painter": painter.name, "weights": painter.weights_sha256, "seed": seed}
+    return known | {"learnt_through": sorted(learnt_through(painter.family))}
 
 
 def _digest(*facts: Any) -> str:

@@ -105,6 +105,8 @@ def compare(
             )
         for finding in scores.findings:
             say(f"  {finding.fault}: {finding.sentence}")
+        if caution := facts["caution"]:
+            remark(f"{name}: {caution}")
     if json_:
         print_json(told)
 
@@ -164,6 +166,8 @@ def _tell(scores: Any) -> None:
     for about, numbers in scores.understood.items():
         for name, value in numbers.items():
             say(f"{about}: {name}: {value}")
+    if caution := scores.facts["caution"]:
+        remark(caution)
     every = [value for numbers in (scores.quality, *parts.values(), *scores.understood.values()) for value in numbers.values()]
     for reason in sorted({value.reason for value in every if hasattr(value, "reason")}):
         remark(f"not measured: {reason}")

@@ -15,12 +15,12 @@ from torch.nn import functional as F
 
 from danqing.errors import AssetError
 from danqing.metrics.features import Features
-from danqing.parts.efficientnet import boxed
+from danqing.parts.efficientnet import NAME, boxed
 
 Many = UInt8[np.ndarray, "pictures height width channels"]
 AT_ONCE = 32
 """Pictures in the network at a time."""
-DEFAULT, SIDE, SIZE = "efficientnet-lite0", 96, 6.0
+DEFAULT, SIDE, SIZE = NAME, 96, 6.0
 """The extractor in the box: so many of its stages, at so many pixels (decision 6); and the size of its features,
 whose root mean square is 6.4 on emoji and 5.8 on pieces of photographs."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from danqing.metrics.agreement import AMONG
@@ -40,6 +40,16 @@ class Finding:
     def plain(self) -> dict[str, Any]:
         """JSON-ready."""
         return dataclasses.asdict(self)
+
+
+def caution(extractor: str, learnt_through: Collection[str]) -> str | None:
+    """What to say where the extractor is what the painter learnt through, as critics and seen distances do."""
+    if extractor not in learnt_through:
+        return None
+    return (
+        f"this painter's losses looked through '{extractor}' too, so its numbers are not an outsider's: ask another extractor "
+        "as well (--extractor)"
+    )
 
 
 def of_copies(found: Copies) -> Finding | None:

@@ -32,6 +32,7 @@ STAGES = (
 STEM = 32
 LAYERS = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"))
 """A block's convolutions with their normalisations, as the released weights name them."""
+NAME = "efficientnet-lite0"
 BOXED = 6
 """Stages whose weights come along."""
 EPSILON = 1e-3
@@ -114,12 +115,25 @@ class EfficientNetLite(nn.Module):
 
 def boxed() -> EfficientNetLite:
     """Its first stages with the weights that come along, frozen and in evaluation mode."""
-    content = resources.files("danqing.parts").joinpath("efficientnet-lite0.safetensors").read_bytes()
+    content = resources.files("danqing.parts").joinpath(f"{NAME}.safetensors").read_bytes()
     network = frozen(lambda: EfficientNetLite(BOXED), unpack(load_tensors(content)))
     for weight in network.parameters():
         if weight.ndim == 4:  # laid as its maps are: of small ones a CPU else takes six times as long
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
     return network
+
+
+class Onlooker:
+    """Looks through the network in the box; no part of whoever holds it: not trained, not saved."""
+
+    def __init__(self) -> None:
+        self.network = boxed()
+
+
+def learnt_through(family: nn.Module) -> frozenset[str]:
+    """Names of the networks that the losses of a family look through, or those of a family within it."""
+    held = itertools.chain.from_iterable(vars(module).values() for module in family.modules())
+    return frozenset(NAME for value in held if isinstance(value, Onlooker))
 
 
 def convert(released: Mapping[str, Tensor], stages: int = len(STAGES)) -> dict[str, Tensor]:

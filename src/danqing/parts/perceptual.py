@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from danqing.parts.efficientnet import EfficientNetLite, boxed
+from danqing.parts.efficientnet import EfficientNetLite, Onlooker, boxed
 
 SEEN = (0, 1, 2, 3)
 """The stages whose maps are compared."""
@@ -17,15 +17,12 @@ LEAST = 64
 """Smaller pictures are enlarged to this many pixels on their shorter side: the network halves them with every stage."""
 
 
-class Perceptual:
-    """A distance of what pictures show (Johnson et al. 2016, equation 2); no part of whoever holds it: not trained, not saved.
+class Perceptual(Onlooker):
+    """A distance of what pictures show (Johnson et al. 2016, equation 2).
 
     Maps are brought to length 1 at each place and compared there (Zhang et al. 2018, equation 1, all channels weighing the
     same); transparent pictures are compared on black and on white.
     """
-
-    def __init__(self) -> None:
-        self.network = boxed()
 
     def __call__(
         self, painted: Float[Tensor, "batch channels height width"], real: Float[Tensor, "batch channels height width"]

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from danqing.parts.contract import Key, Keys
-from danqing.parts.efficientnet import STAGES, boxed
+from danqing.parts.efficientnet import STAGES, Onlooker
 from danqing.parts.perceptual import on
 from danqing.parts.precision import full_precision
 
@@ -36,8 +36,8 @@ Maps = tuple[Float[Tensor, "batch _ _ _"], ...]
 """Of several channels, rows and columns, hence no names for these."""
 
 
-class Projection:
-    """Pictures to maps; no part of whoever holds it: not trained, not saved.
+class Projection(Onlooker):
+    """Pictures to maps.
 
     Args:
         side: to which smaller pictures are enlarged.
@@ -45,8 +45,8 @@ class Projection:
     """
 
     def __init__(self, side: int = SIDE, widths: Sequence[int] = WIDTHS) -> None:
+        super().__init__()
         self.side = side
-        self.network = boxed()
         # What is a sum of two has half of its variance from each.
         halves = [1.0 / math.sqrt(2)] * (len(SEEN) - 1) + [1.0]
         self.mix = [

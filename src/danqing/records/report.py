@@ -55,6 +55,7 @@ def page(scores: Mapping[str, Any], words: Mapping[str, str], figures: Sequence[
         f"({_text(against['part'])}), seen through <code>{_text(scores['extractor'])}</code>. Numbers of different "
         "extractors or counts cannot be compared. Each stands above its 95 % interval.</p>",
         *_findings(scores["findings"], figures),
+        *([f"<p><small>Beware: {_text(scores['caution'])}.</small></p>"] if scores.get("caution") else []),
         *[_figure(figure) for figure in figures if not figure.about],
         "<h2>Numbers</h2>",
         _table(scores, whom),
