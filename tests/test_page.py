@@ -171,7 +171,9 @@ def test_waiting_jobs_are_put_in_another_order(browser: Browser, studio: Studio)
         expect(page.get_by_role("article").nth(0)).to_contain_text("two")
         assert line() == ["two", "three", "one"]
         for words in ids:
-            page.get_by_role("button", name=f"Cancel: {words}").click()
+            cancel = page.get_by_role("button", name=f"Cancel: {words}")
+            cancel.click()
+            expect(cancel).to_have_count(0)  # its card goes away, and those below move up under the pointer
         expect(page.get_by_text("Nothing waits.")).to_be_visible()
 
 

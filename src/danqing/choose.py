@@ -47,7 +47,7 @@ def paint_best(session: Session, wishes: Sequence[Wish], of: int) -> Iterator[Do
     paintings = session.paint_all(many)
     size, channels = session.painter.facts.size, session.painter.facts.channels
     pixels = np.stack([fitted(from_image(painting.image), size, channels) for painting in paintings])
-    words = [judge.condition.parse(wish.words) for wish in many]
+    words = [judge.condition.parse(painting.wish.read) for painting in paintings]
     found = judge.similarity(look(see.features(pixels), iter([pixels])), words)
     chosen = []
     for start in range(0, len(many), of):

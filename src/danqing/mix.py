@@ -89,7 +89,7 @@ class Mixture:
         for part in facts["parts"]:
             if "file" in part and (not Path(part["file"]).is_file() or sha256_of(part["file"]) != part["sha256"]):
                 raise PictureError(f"'{part['file']}', which was mixed, is gone or has changed: bring back the file it was")
-            parts.append(Part(Wish.from_json(part["wish"]) if "wish" in part else part["file"], part["weight"]))
+            parts.append(Part(Wish.recorded(part["wish"]) if "wish" in part else part["file"], part["weight"]))
         towards = tuple(Towards(**one) for one in facts["towards"])
         return Mixture(tuple(parts), facts["layers"], towards, facts["way"], facts.get("conditions", {}))
 
@@ -106,8 +106,11 @@ def mix(session: Session, mixture: Mixture) -> Iterator[Doing | Painting]:
     Raises:
         WishError: this painter cannot mix that; one sentence says why.
     """
-    family, parts = session.painter.family, mixture.parts
     _check(session, mixture)
+    parts = tuple(
+        Part(session.understood(part.what), part.weight) if isinstance(part.what, Wish) else part for part in mixture.parts
+    )
+    family, mixture = session.painter.family, dataclasses.replace(mixture, parts=parts)
     weights = [part.weight for part in parts]
     works = [session.begin([wish]) for wish in wishes(session, mixture)]
     asked = blended([work.asked for work in works], weights)

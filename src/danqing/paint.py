@@ -101,7 +101,9 @@ class Work:
         if wrong is not None:
             allowed = ("words", "negative", "conditions", "guidance")
             raise WishError(f"'{wrong}' cannot be changed while painting: {choices(wrong, allowed)}")
-        wishes = tuple(dataclasses.replace(wish, **changes) for wish in self.wishes)
+        if "words" in changes:
+            changes["read_as"] = None
+        wishes = tuple(self.session.resolve(dataclasses.replace(wish, **changes)) for wish in self.wishes)
         asked = dataclasses.replace(self.session.asked(wishes), start=self.asked.start, mask=self.asked.mask)
         return dataclasses.replace(self, wishes=wishes, asked=asked)
 
@@ -249,7 +251,7 @@ class Session:
         if facts["weights"] != self.painter.weights_sha256:
             raise PictureError(f"'{path}' was begun by another painter ('{facts['painter']}'): load that one to go on")
         session = dataclasses.replace(self, painter=altered(self.painter, facts.get("settings") or untuned(self.painter)))
-        begun = session.begin([Wish.from_json(wish) for wish in plain])
+        begun = session.begin([Wish.recorded(wish) for wish in plain])
         tensors = {name: tensor.to(self.device) for name, tensor in canvas.tensors.items()}
         return dataclasses.replace(begun, canvas=dataclasses.replace(canvas, tensors=tensors))
 
@@ -287,7 +289,16 @@ class Session:
             sampler=wish.sampler or model.get("sampler"),
             guidance=family.guidance if wish.guidance is None else wish.guidance,
             strength=(wish.strength or (1.0 if wish.mask or family.starts else 0.6)) if wish.init else None,
+            read_as=self.understood(wish).read_as,
         )
+
+    def understood(self, wish: Wish) -> Wish:
+        """The wish with what this painter reads in place of words that it never learnt, unless it says what to read."""
+        text = self.painter.conditions.get("text")
+        if text is None or wish.read_as is not None:
+            return wish
+        found = text.understood(wish.words)
+        return wish if found == wish.words else dataclasses.replace(wish, read_as=found)
 
     def _natural(self, wish: Wish) -> tuple[int, int]:
         """(width, height) where the wish names none."""
@@ -329,6 +340,8 @@ class Session:
             *parse(known, self._texts(wish.negative, {})).items(),
         ]
         notes = [note for name, value in asked if (note := known[name].unheeded(value))]
+        if wish.read_as not in (None, wish.words):
+            notes.append(f"no caption this painter learnt from says all of '{wish.words}': it reads '{wish.read_as}'")
         height, width = self.painter.facts.size
         size = wish.size or (width, height)
         if self.chain.painted((size[1], size[0])) != (height, width) and not self.painter.family.starts:
@@ -352,7 +365,7 @@ class Session:
 
     def _parsed(self, wish: Wish) -> dict[str, Any]:
         """What is asked for, as values, with the pictures that they name."""
-        known, found = self.painter.conditions, parse(self.painter.conditions, self._texts(wish.words, wish.conditions))
+        known, found = self.painter.conditions, parse(self.painter.conditions, self._texts(wish.read, wish.conditions))
         named = {name: known[name].files(value) for name, value in found.items()}
         pictures = {path: read_picture(path) for paths in named.values() for path in paths}
         return {name: known[name].filled(value, pictures) if named[name] else value for name, value in found.items()}
@@ -375,7 +388,7 @@ class Session:
 
     def inputs(self, wish: Wish) -> dict[str, str]:
         """SHA-256 of every file that a wish names, its conditions' too."""
-        known, found = self.painter.conditions, parse(self.painter.conditions, self._texts(wish.words, wish.conditions))
+        known, found = self.painter.conditions, parse(self.painter.conditions, self._texts(wish.read, wish.conditions))
         return hashes(wish, [path for name, value in found.items() for path in known[name].files(value)])
 
     def painting(self, image: Image.Image, wish: Wish, batch: int) -> Painting:

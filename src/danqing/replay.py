@@ -59,7 +59,7 @@ def replay(path: Path) -> Verdict:
 
 def _again(session: Session, record: Record) -> Painting:
     if not record.mixed:
-        return session.paint_all([Wish.from_json(record.wish)])[0]
+        return session.paint_all([Wish.recorded(record.wish)])[0]
     *_, painting = mix(session, Mixture.read(record.mixed))
     assert isinstance(painting, Painting)
     return painting

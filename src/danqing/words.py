@@ -60,6 +60,8 @@ class Wish:
         init: a file to start from (image to image), kept the more the smaller `strength` in (0, 1] is.
         mask: a file whose white parts are painted anew; black parts of `init` stay bit-equal.
         keep_colours: paint light and dark only, and keep the colours of `init`.
+        read_as: what is read in place of `words`; by default they are, but for those that the painter never learnt, in whose
+            place it reads the nearest that it did.
     """
 
     words: str = ""
@@ -74,6 +76,12 @@ class Wish:
     strength: float | None = None
     mask: str | None = None
     keep_colours: bool = False
+    read_as: str | None = None
+
+    @property
+    def read(self) -> str:
+        """The words that are read."""
+        return self.words if self.read_as is None else self.read_as
 
     def to_json(self) -> dict[str, Any]:
         """The wish as JSON-ready values, without what was not asked."""
@@ -86,6 +94,11 @@ class Wish:
         """The inverse of `to_json`."""
         size = facts.get("size")
         return cls(**{**facts, "size": tuple(size) if size else None})
+
+    @classmethod
+    def recorded(cls, facts: Mapping[str, Any]) -> Wish:
+        """A wish that was painted: where nothing was read in place of its words, nothing will be."""
+        return cls.from_json({"read_as": facts.get("words"), **facts})
 
 
 def check_name(path: Path) -> Path:

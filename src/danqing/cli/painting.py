@@ -32,6 +32,9 @@ def paint(
     strength: Annotated[float | None, typer.Option(help="How far to go from it: above 0, at most 1.")] = None,
     mask: Annotated[Path | None, typer.Option(help="White where to paint, black where to keep the start picture.")] = None,
     keep_colours: Annotated[bool, typer.Option("--keep-colours", help="Keep the colours of the start picture.")] = False,
+    as_written: Annotated[
+        bool, typer.Option("--as-written", help="Read no nearest known words in place of those that the painter never learnt.")
+    ] = False,
     best_of: Annotated[
         int | None, typer.Option(help="Paint so many of each, with seeds in a row, and keep the one that suits the words best.")
     ] = None,
@@ -62,6 +65,7 @@ def paint(
             strength=strength,
             mask=None if mask is None else str(mask),
             keep_colours=keep_colours,
+            read_as=words if as_written else None,
         )
         for i in range(n)
     ]

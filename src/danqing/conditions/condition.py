@@ -112,6 +112,10 @@ class Condition(ABC, Generic[V]):
                 return found
         return None
 
+    def understood(self, text: str) -> str:
+        """What is read in place of what a user wrote; the same text again wherever nothing is."""
+        return text
+
     def unheeded(self, value: V) -> str | None:
         """A sentence where some of an asked value will not be heeded; `None` where all of it will."""
         return None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from danqing.conditions.condition import Condition, Encoded, Encoder, Pixels
 from danqing.conditions.synonyms import teach
+from danqing.conditions.unread import Vocabulary, words_of
 from danqing.errors import WishError
 from danqing.parts.contract import Key
 from danqing.parts.distilled_text import DISTILLED, DistilledText, open_distilled
@@ -67,6 +69,7 @@ class TextCondition(Condition[Words]):
         config: of the encoder.
         frozen: the encoder, where it is not trained.
         learnt: captions it was trained with, the first of each picture in each language.
+        words: those of all captions, which a distilled reader finds in them; painters of before do not tell.
     """
 
     name: ClassVar[str] = "text"
@@ -79,8 +82,10 @@ class TextCondition(Condition[Words]):
         config: TextEncoderConfig | None = None,
         frozen: Reader | None = None,
         learnt: tuple[str, ...] = (),
+        words: frozenset[str] = frozenset(),
     ) -> None:
         self.tokenizer, self.config, self.frozen, self.learnt = tokenizer, config or TextEncoderConfig(), frozen, learnt
+        self.words = words
 
     @property
     def network(self) -> str:
@@ -107,7 +112,7 @@ class TextCondition(Condition[Words]):
             frozen = open_distilled() if network == "distilled" else open_frozen(network.removeprefix("frozen:"))
             more = {"deep": True, "blur": BLUR} if network == "distilled" else {}
             config = TextEncoderConfig(layers=0, length=FROZEN_LENGTH, **more)
-            return cls(frozen.tokenizer, config, frozen, first_captions(pictures))
+            return cls(frozen.tokenizer, config, frozen, first_captions(pictures), _words(frozen, captions))
         tokenizer = Tokenizer(models.BPE())
         tokenizer.normalizer = normalizers.Sequence(
             [normalizers.NFKC(), normalizers.Lowercase(), normalizers.Replace(COLOURED, "")]
@@ -146,7 +151,9 @@ class TextCondition(Condition[Words]):
     def widened(self, pictures: Sequence[Picture], name: str) -> TextCondition:
         """It reads these pictures' captions too, and remembers them beside its own."""
         learnt = tuple(dict.fromkeys((*self.learnt, *first_captions(pictures))))[:REMEMBERED]
-        return TextCondition(self.tokenizer, self.config, self.frozen, learnt)
+        captions = [caption for picture in pictures for group in picture.captions.values() for caption in group]
+        words = self.words | _words(self.frozen, captions) if self.words else self.words
+        return TextCondition(self.tokenizer, self.config, self.frozen, learnt, words)
 
     def remembered(self, key: Key) -> Words | None:
         """One of the captions it was trained with."""
@@ -183,6 +190,17 @@ class TextCondition(Condition[Words]):
             raise WishError(f"a word was given the weight {wrong:g}: weights lie between 0 and 10, for example (red:1.3)")
         return Words(kept)
 
+    @functools.cached_property
+    def _vocabulary(self) -> Vocabulary | None:
+        """Of a painter that tells which words it learnt."""
+        if not isinstance(self.frozen, DistilledText) or not self.words:
+            return None
+        return Vocabulary(self.frozen, self.learnt, self.words)
+
+    def understood(self, text: str) -> str:
+        """With what was learnt nearest to them in place of words that were not; see `danqing.conditions.unread`."""
+        return text if self._vocabulary is None else self._vocabulary.understood(text)
+
     def pieces(self, value: Words) -> list[tuple[int, float]]:
         """Piece numbers with their weights, at most the encoder's length."""
         return self._all_pieces(value)[: self.config.length]
@@ -216,6 +234,7 @@ class TextCondition(Condition[Words]):
         """The encoder's settings and some of what it learnt, with the tokenizer or the frozen asset's name and sha256."""
         both = {"encoder": self.config.plain(), "learnt": list(self.learnt)}
         if self.frozen is not None:
+            both |= {"words": " ".join(sorted(self.words))} if self.words else {}
             return {"frozen": {"asset": self.frozen.asset, "sha256": self.frozen.sha256}, **both}
         return {"tokenizer": self.tokenizer.to_str(), **both}
 
@@ -230,7 +249,7 @@ class TextCondition(Condition[Words]):
         if "frozen" in state:
             asset, sha256 = state["frozen"]["asset"], state["frozen"]["sha256"]
             frozen = open_distilled(sha256) if asset == DISTILLED else open_frozen(asset, sha256)
-            return cls(frozen.tokenizer, config, frozen, learnt)
+            return cls(frozen.tokenizer, config, frozen, learnt, frozenset(state.get("words", "").split()))
         return cls(Tokenizer.from_str(state["tokenizer"]), config, None, learnt)
 
 
@@ -238,6 +257,13 @@ def first_captions(pictures: Sequence[Picture]) -> tuple[str, ...]:
     """The first caption of each picture in each language, each once, in their order; evenly fewer where they are too many."""
     found = tuple(dict.fromkeys(group[0] for picture in pictures for _, group in sorted(picture.captions.items()) if group))
     return found[:: -(-len(found) // REMEMBERED) or 1]
+
+
+def _words(reader: Reader | None, captions: Iterable[str]) -> frozenset[str]:
+    """Of a distilled reader's; what words others know cannot be told from their pieces."""
+    if not isinstance(reader, DistilledText):
+        return frozenset()
+    return frozenset(word for caption in captions for word in words_of(reader, caption))
 
 
 class TextConditionEncoder(Encoder):

@@ -155,8 +155,9 @@ def _painted(
 ) -> Generator[Doing, None, Many]:
     """Paintings by these words in the pictures' styles; the same key gives the same noise to each row."""
     style = painter.conditions["style"]
+    text = painter.conditions["text"]
     values: dict[str, list[Any]] = {
-        "text": [Words(((word, 1.0),)) for word in words],
+        "text": [Words(((text.understood(word), 1.0),)) for word in words],
         "style": [style.parse(picture.style) for picture in pictures],
     }
     parts = []

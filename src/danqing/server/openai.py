@@ -57,6 +57,7 @@ class AskedIn(Foreign):
     conditions: dict[Name, Text] = Field(default_factory=dict, max_length=16, description="Others that the painter heeds.")
     strength: float | None = Field(default=None, gt=0, le=1, description="How little of the start picture is kept.")
     keep_colours: bool = False
+    read_as: Text | None = Field(default=None, description="Read in place of the prompt, such as the prompt as it is written.")
 
     @field_validator("size")
     @classmethod
@@ -238,6 +239,7 @@ def wish(asked: AskedIn, **starts: Any) -> WishIn:
         guidance=asked.guidance,
         strength=asked.strength,
         keep_colours=asked.keep_colours,
+        read_as=asked.read_as,
         **starts,
     )
 

@@ -60,6 +60,10 @@ class WishIn(Wire):
     strength: float | None = Field(default=None, gt=0, le=1)
     mask: Identifier | None = Field(default=None, description="White where to paint, black where to keep the start picture.")
     keep_colours: bool = False
+    read_as: Text | None = Field(
+        default=None,
+        description="Read in place of the words; by default they are, but for those that the painter never learnt.",
+    )
     priority: int = Field(default=0, ge=-100, le=100)
 
 

@@ -1569,6 +1569,11 @@ export interface components {
              */
             quality: string;
             /**
+             * Read As
+             * @description Read in place of the prompt, such as the prompt as it is written.
+             */
+            read_as?: string | null;
+            /**
              * Response Format
              * @default b64_json
              * @enum {string}
@@ -2853,6 +2858,11 @@ export interface components {
              * @default 0
              */
             priority: number;
+            /**
+             * Read As
+             * @description Read in place of the words; by default they are, but for those that the painter never learnt.
+             */
+            read_as?: string | null;
             /** Sampler */
             sampler?: string | null;
             /**
@@ -5862,6 +5872,11 @@ export interface operations {
                      * @default auto
                      */
                     quality?: string;
+                    /**
+                     * Read As
+                     * @description Read in place of the prompt, such as the prompt as it is written.
+                     */
+                    read_as?: string | null;
                     /**
                      * Response Format
                      * @default b64_json

@@ -1,6 +1,6 @@
-import { Autocomplete, Group, NumberInput, NativeSelect, SegmentedControl, Stack, Text } from "@mantine/core";
+import { Autocomplete, Checkbox, Group, NumberInput, NativeSelect, SegmentedControl, Stack, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
-import { heeds } from "../api/painters";
+import { heeds, knows } from "../api/painters";
 import type { Painter } from "../api/types";
 import { useStore } from "../parts/store";
 import { change, form } from "./form";
@@ -71,6 +71,14 @@ export function Technique({ painter }: { painter: Painter }) {
           />
         )}
       </Group>
+      {knows(painter, "text") && (
+        <Checkbox
+          label={t("technique.asWritten")}
+          description={t("technique.asWrittenWhy")}
+          checked={asked.asWritten}
+          onChange={(event) => change({ asWritten: event.currentTarget.checked })}
+        />
+      )}
       {heeds(painter, "sampler") && (
         <Autocomplete
           label={t("technique.sampler")}

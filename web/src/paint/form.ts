@@ -25,6 +25,8 @@ export type Given = Pick<Picture, "id" | "name" | "width" | "height">;
 export interface Form {
   painter: string;
   words: string;
+  /** Whether words that the painter never learnt are read as they are. */
+  asWritten: boolean;
   negative: string;
   styles: Style[];
   palette: Shade[];
@@ -53,6 +55,7 @@ export const BUNDLED = "emoji";
 const FIRST: Form = {
   painter: BUNDLED,
   words: "a red apple",
+  asWritten: false,
   negative: "",
   styles: [],
   palette: [],

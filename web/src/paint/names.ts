@@ -16,6 +16,7 @@ const KNOWN = [
   "strength",
   "mask",
   "keep_colours",
+  "read_as",
   "pictures",
   "conditions",
   "priority",

@@ -44,6 +44,7 @@ export function wishOf(form: Form, painter: Painter, mask: string | null): Wish 
     strength: starts && forgets(painter) ? form.strength : null,
     mask: starts && heeds(painter, "mask") ? mask : null,
     keep_colours: starts && form.keepColours,
+    read_as: form.asWritten && form.words && knows(painter, "text") ? form.words : null,
     priority: form.priority,
   };
 }
@@ -61,6 +62,7 @@ const ASKED = [
   "strength",
   "mask",
   "keep_colours",
+  "read_as",
 ] as const;
 
 /** The wish of a painting as an order of new ones. */
@@ -90,6 +92,7 @@ export function formOf(painting: Painting): Partial<Form> {
     start,
     strength: wish.strength ?? null,
     keepColours: wish.keep_colours ?? false,
+    asWritten: wish.read_as !== undefined && wish.read_as === wish.words,
     mask: EMPTY,
   };
 }
