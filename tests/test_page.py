@@ -47,6 +47,20 @@ def test_the_first_visit_paints_within_one_click(browser: Browser, studio: Studi
 
 
 @needs_browser
+def test_what_is_read_in_place_of_unknown_words_is_told(browser: Browser, studio: Studio) -> None:
+    with visiting(browser, studio, {**QUICK, "words": "puppy"}, sections=["technique"]) as page:  # type: ignore[arg-type]
+        page.goto(studio.address)
+        page.get_by_role("button", name="Paint", exact=True).click()
+        expect(page.get_by_text("it reads 'dog'")).to_be_visible()
+        page.get_by_label("Read words as written").check()
+        before = studio.total
+        page.get_by_role("button", name="Paint", exact=True).click()
+        waiting(lambda: studio.total == before + 1)
+        newest = studio.get("/api/paintings?most=2")["paintings"]
+        assert [painting["wish"]["read_as"] for painting in newest] == ["puppy", "dog"]
+
+
+@needs_browser
 def test_a_palette_and_a_mask_are_heeded(browser: Browser, studio: Studio) -> None:
     with visiting(browser, studio, QUICK, sections=["palette", "start"]) as page:  # type: ignore[arg-type]
         page.goto(studio.address)

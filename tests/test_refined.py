@@ -152,7 +152,7 @@ def test_a_palette_is_kept(inks: str) -> None:
 
     kept, toned = miss(), type(family.base).toned
     with pytest.MonkeyPatch.context() as patch:
-        only = lambda self, x, asked, point: x if point is CLEAN else toned(self, x, asked, point)  # noqa: E731
+        only = lambda self, x, asked, point, *rest: x if point is CLEAN else toned(self, x, asked, point, *rest)  # noqa: E731
         patch.setattr(type(family.base), "toned", only)
         assert miss() > kept + 1
 

@@ -12,7 +12,17 @@ from torch import Tensor
 from danqing.errors import WishError
 from danqing.maths.guidance import guide, rescale, within
 from danqing.maths.samplers import SAMPLERS, ddim, posterior_variance
-from danqing.maths.schedules import DiscreteSchedule, FlowSchedule, Point, Schedule, noised, target, to_noise, to_picture
+from danqing.maths.schedules import (
+    DiscreteSchedule,
+    FlowSchedule,
+    Point,
+    Schedule,
+    leaping,
+    noised,
+    target,
+    to_noise,
+    to_picture,
+)
 
 diffusers: Any = untyped
 LINEAR = DiscreteSchedule.named("linear")
@@ -203,6 +213,25 @@ def test_a_grid_goes_from_noise_to_picture_however_short_the_way(schedule: Sched
     for steps, strength in ((0, 1.0), (5, 0.0), (5, 1.5)):
         with pytest.raises(WishError, match="give"):
             schedule.grid(steps, strength)
+
+
+@pytest.mark.parametrize("schedule", [FLOW, LINEAR], ids=["flow", "chain"])
+def test_a_last_step_leads_to_the_picture_at_once(schedule: Schedule) -> None:
+    def levels(*asked: Any) -> list[float]:
+        points = [schedule.point(time) for time in leaping(schedule, *asked)]
+        return [point.sigma / (point.alpha + point.sigma) for point in points]
+
+    for steps, last in itertools.product((2, 5, 8, 24), (0.2, 0.4, 0.6)):
+        found = levels(steps, 1.0, last)
+        assert len(found) == steps + 1
+        assert found[-1] == 0.0
+        assert all(a > b for a, b in itertools.pairwise(found))
+        assert last <= found[-2] < last + 2 / steps
+    assert leaping(schedule, 8, 1.0, 0.0) == schedule.grid(8)
+    assert leaping(schedule, 8, 0.1, 0.6) == schedule.grid(8, 0.1), "the way begins cleaner than that"
+    assert leaping(schedule, 1, 1.0, 0.6) == schedule.grid(1)
+    with pytest.raises(WishError, match="give"):
+        leaping(schedule, 0, 1.0, 0.4)
 
 
 def test_times_drawn_for_training_cover_the_schedule() -> None:

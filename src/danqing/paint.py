@@ -25,7 +25,7 @@ from danqing.maths.samplers import SAMPLERS
 from danqing.maths.seen import from_network, to_network
 from danqing.painters.canvas_file import read_canvas, write_canvas
 from danqing.painters.chain import SMALLEST, Chain
-from danqing.painters.painter import Painter, altered, open_painter, tuned, untuned
+from danqing.painters.painter import Painter, as_then, open_painter, tuned
 from danqing.painters.shelf import names, usual
 from danqing.painters.start_pictures import check_start, from_image, hashes, read_picture, start_and_mask, to_image
 from danqing.parts.contract import Asked, Canvas, Key, Keys, Plan
@@ -250,7 +250,7 @@ class Session:
         canvas, plain, facts = read_canvas(Path(path))
         if facts["weights"] != self.painter.weights_sha256:
             raise PictureError(f"'{path}' was begun by another painter ('{facts['painter']}'): load that one to go on")
-        session = dataclasses.replace(self, painter=altered(self.painter, facts.get("settings") or untuned(self.painter)))
+        session = dataclasses.replace(self, painter=as_then(self.painter, facts.get("settings", {})))
         begun = session.begin([Wish.recorded(wish) for wish in plain])
         tensors = {name: tensor.to(self.device) for name, tensor in canvas.tensors.items()}
         return dataclasses.replace(begun, canvas=dataclasses.replace(canvas, tensors=tensors))

@@ -12,7 +12,7 @@ from PIL import Image
 from danqing.errors import PainterError
 from danqing.mix import Mixture, mix
 from danqing.paint import Session, load
-from danqing.painters.painter import altered, untuned
+from danqing.painters.painter import as_then
 from danqing.painters.start_pictures import sha256_of
 from danqing.records.record import Record, pixels_sha256, read
 from danqing.words import Painting, Wish
@@ -47,8 +47,7 @@ def replay(path: Path) -> Verdict:
             f"'{path}' was painted by '{record.painter}' with the weights {record.weights[:10]}, but the painter of that name "
             f"here has {session.painter.weights_sha256[:10]}: import the one it was painted with"
         )
-    # Older records do not hold the settings: they are of before any tuning.
-    session = dataclasses.replace(session, painter=altered(session.painter, record.settings or untuned(session.painter)))
+    session = dataclasses.replace(session, painter=as_then(session.painter, record.settings))
     if not record.upscaler:
         session = dataclasses.replace(session, upscaler=None)
     elif session.upscaler is None or session.upscaler.weights_sha256 != record.upscaler:

@@ -1,4 +1,4 @@
-"""Tune a painter: which average, guidance, interval and number of steps paint best, searched on some wishes, proven on others.
+"""Tune a painter: which average, last step, guidance, interval and steps paint best, searched on some wishes, proven on others.
 
 The distance is that of pairs (`danqing.metrics.joint`): paintings must look like the set's pictures *and* suit what was asked.
 The pictures are halved, so that the halves show different things, and quartered: one quarter gives the wishes of the search,
@@ -31,7 +31,7 @@ from danqing.metrics.extractors import extractor
 from danqing.metrics.features import Features
 from danqing.metrics.joint import joint_distances, pairs
 from danqing.metrics.measured import Measured, about
-from danqing.painters.painter import TUNING, Painter, altered, amend, open_painter, writable
+from danqing.painters.painter import TUNING, Painter, altered, amend, open_painter, tuned, writable
 from danqing.painters.run import averages_kept
 from danqing.painters.sheet import paint_values
 from danqing.painters.trial import Real, features_of, learnt_from, told_of, wishes
@@ -162,7 +162,8 @@ def tune(
         found, seconds = distances(settings, 0)
         return _about(found), seconds, tuple(found[1:].tolist())
 
-    before = {setting: _plain(painter.facts.model[setting]) for setting in known}
+    average = {AVERAGE: painter.facts.model[AVERAGE]} if AVERAGE in known else {}
+    before = average | {setting: _plain(value) for setting, value in tuned(painter).items()}
     curve = yield from search(known, before, measure)
     after = best(known, before, curve)
     yield Doing("proving it on other wishes", 0, 0)

@@ -25,7 +25,9 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="A folder for scores.json and report.html.")] = None,
     tune: Annotated[
         bool,
-        typer.Option("--tune", help="Search guidance, interval and steps; write what is better into the painter."),
+        typer.Option(
+            "--tune", help="Search how it paints (last step, guidance, interval, steps); write what is better into the painter."
+        ),
     ] = False,
     gate: Annotated[Path | None, typer.Option(help="A scores.json: exit with 1 where a number is significantly worse.")] = None,
     json_: Json = False,

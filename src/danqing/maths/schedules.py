@@ -244,6 +244,33 @@ def to_noise(
     return _divide(x_t - _spread(alpha, x_t) * picture, _spread(sigma, x_t))
 
 
+def leaping(schedule: Schedule, steps: int, strength: float, last: float) -> tuple[float, ...]:
+    """`steps` + 1 times from noise to picture, of which the last but one is the cleanest with a noise level of `last` or more.
+
+    They are the first of a finer grid of the schedule. Where the way begins below that level, where no grid has so many times
+    above it, or where `last` is 0, it is the schedule's own grid.
+
+    Args:
+        schedule: whose times.
+        steps, strength: as of `Schedule.grid`.
+        last: σ / (α + σ), in [0, 1).
+
+    Raises:
+        WishError: likewise.
+    """
+    plain = schedule.grid(steps, strength)
+    for count in range(steps, math.ceil(2 * steps / (1 - last)) if last else 0):
+        try:
+            grid = schedule.grid(count, strength)
+        except WishError:  # a chain has no more steps
+            break
+        points = [schedule.point(time) for time in grid]
+        above = sum(point.sigma >= last * (point.alpha + point.sigma) for point in points)
+        if above >= steps:
+            return (*grid[:steps], grid[-1])
+    return plain
+
+
 def _spread(value: Coefficient, like: Tensor) -> Tensor | float:
     """One number per picture, shaped to multiply `like`; a plain number stays float64 until it is applied."""
     if isinstance(value, float):

@@ -164,7 +164,8 @@ TUNING = "tuning.json"
 
 def tuned(painter: Painter) -> dict[str, Any]:
     """Its family's settings that only painting heeds, and that a search may have changed."""
-    return {name: painter.facts.model[name] for name in painter.family.tunable if name in painter.facts.model}
+    plain = settings(painter.facts.family, painter.facts.model).plain()
+    return {name: plain[name] for name in painter.family.tunable}
 
 
 def untuned(painter: Painter) -> dict[str, Any]:
@@ -172,6 +173,11 @@ def untuned(painter: Painter) -> dict[str, Any]:
     file = painter.folder / TUNING
     before: dict[str, Any] = json.loads(file.read_text(encoding="utf8"))["before"] if file.is_file() else {}
     return tuned(painter) | before
+
+
+def as_then(painter: Painter, recorded: Mapping[str, Any]) -> Painter:
+    """The painter with the settings that a record holds; those it knows nothing of are of before any search."""
+    return altered(painter, {**untuned(painter), **recorded})
 
 
 def altered(painter: Painter, changes: Mapping[str, Any], weights: Mapping[str, Tensor] | None = None) -> Painter:
@@ -188,7 +194,7 @@ def altered(painter: Painter, changes: Mapping[str, Any], weights: Mapping[str, 
     wrong = next((name for name in changes if name not in painter.family.tunable), None)
     if wrong is not None:
         raise WishError(f"the setting '{wrong}' cannot be changed after training: {choices(wrong, painter.family.tunable)}")
-    if weights is None and dict(changes) == {name: painter.facts.model.get(name) for name in changes}:
+    if weights is None and dict(changes) == {name: tuned(painter)[name] for name in changes}:
         return painter
     facts = painter.facts.model_copy(update={"model": {**painter.facts.model, **changes}})
     config = settings(facts.family, facts.model)
