@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,9 @@ from danqing.data.source import Item
 from danqing.families.upscaler import Upscaler
 from danqing.maths.seen import to_network
 from danqing.paint import Session, load
-from danqing.painters.painter import open_painter
+from danqing.painters.painter import altered, open_painter, tuned, untuned
 from danqing.painters.shelf import BUNDLED, describe
+from danqing.records.record import Record, texts
 from danqing.replay import replay
 from danqing.words import Wish
 
@@ -81,3 +83,16 @@ def test_styles_differ(session: Session) -> None:
     assert len(session.painter.conditions["style"].state()["names"]) == 8
     pictures = session.paint_all([Wish("grinning face", conditions={"style": name}, seed=1) for name in ("noto", "fxemoji")])
     assert pictures[0].image.tobytes() != pictures[1].image.tobytes()
+
+
+def test_pictures_of_before_its_settings_were_searched_are_replayed(session: Session, tmp_path: Path) -> None:
+    before = {"last": 0.0, "guidance": 2.0, "interval": [0.0, 1.0], "steps": 24}
+    assert untuned(session.painter) == before
+    assert tuned(session.painter)["last"] > 0
+    then = dataclasses.replace(session, painter=altered(session.painter, before))
+    painting = then.paint("dog", size=(32, 32), steps=6)
+    assert painting.image.tobytes() != session.paint("dog", size=(32, 32), steps=6).image.tobytes()
+    for number, settings in enumerate((before, {name: before[name] for name in ("guidance", "interval", "steps")}, {})):
+        record = Record.read({**painting.record, "settings": settings})
+        path = dataclasses.replace(painting, texts=texts(record)).save(tmp_path / f"{number}.png")
+        assert replay(path).same == "identical"
