@@ -1,5 +1,6 @@
 """Tuning: the search finds what was planted, the proof is on other wishes, and only what is proven is written."""
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,11 +22,12 @@ from danqing.metrics.joint import joint_distances, pairs
 from danqing.metrics.kernel import squared_mmd
 from danqing.metrics.measured import Measured
 from danqing.paint import load
-from danqing.painters.painter import TUNING, Painter, altered, amend, open_painter, tuned, writable
+from danqing.painters.painter import TUNING, Painter, altered, amend, open_painter, tuned, untuned, writable
 from danqing.painters.run import averages_kept
 from danqing.painters.shelf import BUNDLED
 from danqing.parts.contract import Key
 from danqing.parts.packing import unpack
+from danqing.records.record import Record, texts
 from danqing.replay import replay
 from danqing.train import train
 from danqing.tune import Tuned, best, halves, search, tune
@@ -156,6 +158,18 @@ def test_what_was_painted_before_tuning_is_still_replayed(set_up: Path, tmp_path
     assert resumed.image.tobytes() == painting.image.tobytes(), "a saved canvas goes on as it was begun"
     with pytest.raises(WishError, match="cannot be changed after training"):
         altered(open_painter("tiny"), {"objective": "v"})
+
+
+def test_what_was_painted_before_is_replayed_after_averages_and_last_steps_were_searched(set_up: Path, tmp_path: Path) -> None:
+    painting = load("tiny").paint("red apple", seed=3)
+    older = {name: value for name, value in painting.record["settings"].items() if name != "last"}
+    told = json.dumps({"before": {"average": 64, "last": 0.6, "guidance": 3.0}}).encode()
+    amend(writable("tiny"), load("tiny").painter.weights_sha256, {"last": 0.5}, {TUNING: told})
+    for number, settings in enumerate((painting.record["settings"], older)):
+        record = Record.read({**painting.record, "settings": settings})
+        path = dataclasses.replace(painting, texts=texts(record)).save(tmp_path / f"{number}.png")
+        assert replay(path).same == "identical", "a setting that a record does not know was not there yet"
+    assert untuned(open_painter("tiny"))["last"] == 0.6
 
 
 def test_settings_found_for_other_weights_are_not_written(set_up: Path) -> None:

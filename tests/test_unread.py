@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
 
 from danqing.conditions.kinds import kinds
 from danqing.conditions.text import TextCondition
-from danqing.conditions.unread import Vocabulary, words_of
+from danqing.conditions.unread import FILLERS, Vocabulary, words_of
 from danqing.mix import Mixture, Part, mix
 from danqing.paint import Session, load
 from danqing.parts.distilled_text import open_distilled
@@ -39,6 +40,10 @@ def emoji() -> Session:
         ("poodle puppy", "dog"),  # neighbours are one
         ("可爱的蟒蛇", "可爱的蛇"),
         ("very cute dog", "very cute dog"),  # names nothing
+        ("an apple on a dog", "an apple on a dog"),
+        ("don't, they're, puppy's", "don't, they're, puppy's"),  # parts of words
+        ("pup\u0301py", "pup\u0301py"),
+        ("dog ² 三", "dog ² 三"),
         ("cute red house", "cute red house"),  # each word is in some caption
         ("DOG, 2", "DOG, 2"),
         ("pooch", "dog"),  # says the dictionary; the reader knows the word as two pieces
@@ -114,6 +119,30 @@ def test_pictures_of_before_are_replayed_as_they_were_read(emoji: Session, tmp_p
     before = dict(painting.record["wish"], words="puppy")  # as records were, which knew of nothing read in a word's place
     assert Wish.recorded(before).read == "puppy"
     assert emoji.resolve(Wish.from_json(before)).read == "dog"
+
+
+def test_no_word_that_names_nothing_is_exchanged(emoji: Session) -> None:
+    for word in FILLERS:
+        assert emoji.understood(Wish(word)).read == word
+    assert emoji.understood(Wish("an owl with an umbrella")).read_as is None
+
+
+def test_a_weight_changes_nothing_of_what_is_read(emoji: Session) -> None:
+    for word in ("boxer", "vineyard", "puppy", "japanese"):
+        assert emoji.understood(Wish(f"({word}:1.3)")).read == f"({emoji.understood(Wish(word)).read}:1.3)"
+        assert not re.search("[():]", emoji.understood(Wish(word)).read)
+
+
+def test_what_is_read_as_written_is_asked_for_only_where_it_matters(emoji: Session, tmp_path: Path) -> None:
+    assert emoji.resolve(Wish("dog", read_as="dog")).read_as is None
+    assert emoji.resolve(Wish("puppy", read_as="puppy")).read_as == "puppy"
+    assert emoji.resolve(Wish("puppy", read_as="")).read_as == "dog"
+    assert emoji.unheeded(Wish("dog", read_as="cat")) == [], "as was asked"
+    work = emoji.begin([Wish("dog", steps=2, size=(32, 32))]).step()
+    resumed = emoji.resume(work.save(tmp_path / "half"))
+    assert resumed.wishes == work.wishes
+    literal = emoji.begin([Wish("puppy", read_as="puppy", steps=2, size=(32, 32))])
+    assert literal.change(words="hound").wishes[0].read == "hound"
 
 
 def test_other_words_on_the_way_are_read_anew(emoji: Session) -> None:

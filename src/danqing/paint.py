@@ -101,11 +101,13 @@ class Work:
         if wrong is not None:
             allowed = ("words", "negative", "conditions", "guidance")
             raise WishError(f"'{wrong}' cannot be changed while painting: {choices(wrong, allowed)}")
-        if "words" in changes:
-            changes["read_as"] = None
-        wishes = tuple(self.session.resolve(dataclasses.replace(wish, **changes)) for wish in self.wishes)
+        wishes = []
+        for wish in self.wishes:
+            if "words" in changes:  # where the others were read as written, so are these
+                changes["read_as"] = changes["words"] if wish.read_as == wish.words else None
+            wishes.append(self.session.resolve(dataclasses.replace(wish, **changes)))
         asked = dataclasses.replace(self.session.asked(wishes), start=self.asked.start, mask=self.asked.mask)
-        return dataclasses.replace(self, wishes=wishes, asked=asked)
+        return dataclasses.replace(self, wishes=tuple(wishes), asked=asked)
 
     def show(self, most: int | None = None) -> list[Image.Image]:
         """The pictures as far as they are painted.
@@ -295,10 +297,9 @@ class Session:
     def understood(self, wish: Wish) -> Wish:
         """The wish with what this painter reads in place of words that it never learnt, unless it says what to read."""
         text = self.painter.conditions.get("text")
-        if text is None or wish.read_as is not None:
-            return wish
-        found = text.understood(wish.words)
-        return wish if found == wish.words else dataclasses.replace(wish, read_as=found)
+        found = wish.words if text is None else text.understood(wish.words)
+        asked = wish.read_as or found
+        return dataclasses.replace(wish, read_as=None if asked == found == wish.words else asked)
 
     def _natural(self, wish: Wish) -> tuple[int, int]:
         """(width, height) where the wish names none."""
@@ -340,7 +341,8 @@ class Session:
             *parse(known, self._texts(wish.negative, {})).items(),
         ]
         notes = [note for name, value in asked if (note := known[name].unheeded(value))]
-        if wish.read_as not in (None, wish.words):
+        own = self.understood(dataclasses.replace(wish, read_as=None)).read_as
+        if own is not None and wish.read_as == own:
             notes.append(f"no caption this painter learnt from says all of '{wish.words}': it reads '{wish.read_as}'")
         height, width = self.painter.facts.size
         size = wish.size or (width, height)

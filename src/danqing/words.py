@@ -81,7 +81,7 @@ class Wish:
     @property
     def read(self) -> str:
         """The words that are read."""
-        return self.words if self.read_as is None else self.read_as
+        return self.read_as or self.words
 
     def to_json(self) -> dict[str, Any]:
         """The wish as JSON-ready values, without what was not asked."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import functools
 import math
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 import torch
@@ -28,11 +30,19 @@ WHOLE = 0.3
 REMEMBERED = 1000
 """Texts of which it is remembered what is read in their words' place."""
 _FILLING = (
-    "am is are be been being was were has have had do does did can could will would should may might must this that these "
-    "those it its he him his she her they them their we us our you your my me i very really quite so such too just rather "
-    "pretty extremely super some any each every please "
+    "a an the and or but nor so yet if as than then because while when where who whom whose what which why how not no nor "
+    "of in on at by to from into onto upon out off over under above below between among beside besides behind beyond near "
+    "with without within through throughout across along around about against toward towards after before during until since "
+    "for per via like unlike despite except inside outside next up down away back again "
+    "am is are be been being was were has have had having do does did doing can could will would shall should may might must "
+    "this that these those there here it its he him his she her hers they them their we us our you your my me mine i "
+    "very really quite such too just rather pretty extremely super only also even still almost already ever never always often "
+    "some any each every all both either neither one other another much many more most less least few several enough else "
+    "please let get got make makes "
     "很 非常 十分 特别 太 真 好 这 那 这个 那个 一个 一只 一张 一幅 一条 一朵 我 你 他 她 它 们"
 )
+WRITTEN = re.compile("[():]")
+"""What weights are written with; what holds it is read in no word's place."""
 FILLERS = frozenset(_FILLING.split())
 """Words that name nothing and no look of anything, in whose place nothing is read."""
 SINGLE = frozenset("红橙黄绿青蓝紫黑白灰粉棕金银大小的和与在上下里中有")
@@ -67,8 +77,7 @@ class Vocabulary:
 
     def _found(self, text: str) -> list[tuple[int, int, str]]:
         runs = self._unread(text) if self.captions else []
-        rest = set(words_of(self.reader, text)) - FILLERS
-        alone = not any(word in self.words for word in rest)
+        alone = not any(word in self.words and not filling(word) for word in words_of(self.reader, text))
         found = [(start, end, self._nearest(text[start:end], alone)) for start, end in runs]
         return [(start, end, near) for start, end, near in found if near is not None]
 
@@ -83,7 +92,7 @@ class Vocabulary:
                 continue
             if number + 1 < len(places) and self._names_one(text[start : places[number + 1][1]]):
                 runs.append((start, places[number + 1][1]))
-            elif word not in self.words and word not in FILLERS and not word.isdecimal():
+            elif word not in self.words and not filling(word) and not _cut(text, start, end):
                 joined = runs and last == runs[-1][1] and not text[last:start].strip()
                 runs[len(runs) - bool(joined) :] = [(runs[-1][0] if joined else start, end)]
                 last = end
@@ -92,7 +101,8 @@ class Vocabulary:
 
     def _names_one(self, pair: str) -> bool:
         """Whether two words are a noun of their own ("killer whale"), and some caption is the same or what it is a kind of."""
-        steps = kinds(pair) if " " in pair and pair.lower() not in self._nouns else {}
+        pair = " ".join(pair.lower().split())
+        steps = kinds(pair) if " " in pair and pair not in self._nouns else {}
         return any(up <= 1 and noun in self._nouns for noun, up in steps.items())
 
     @functools.cached_property
@@ -103,7 +113,7 @@ class Vocabulary:
     @functools.cached_property
     def _known(self) -> tuple[dict[str, list[str]], Float[Tensor, "texts width"]]:
         """What may be read in any word's place, with what each may be the plural of, and what each says."""
-        texts = dict.fromkeys((*self.captions, *sorted(self._own)))
+        texts = dict.fromkeys(text for text in (*self.captions, *sorted(self._own)) if not WRITTEN.search(text))
         return {text: singulars(text.lower()) for text in texts}, _said(self.reader, list(texts))
 
     def _nearest(self, word: str, alone: bool) -> str | None:
@@ -121,6 +131,17 @@ class Vocabulary:
                 near[text] = cosine + KIN * KIND**up
         near = {text: nearness for text, nearness in near.items() if nearness >= NEAR}
         return max(near, key=lambda text: near[text] + WHOLE * (alone and text in self._whole), default=None)
+
+
+def filling(word: str) -> bool:
+    """Whether a word names nothing that could be painted; numbers neither do."""
+    return word in FILLERS or word.isnumeric()
+
+
+def _cut(text: str, start: int, end: int) -> bool:
+    """Whether what lies there is a part of a word, as of "don't", or of one whose accents are written apart."""
+    beside = text[start - 1 : start] + text[end : end + 1]
+    return any(character in "'’" or unicodedata.combining(character) for character in beside)
 
 
 def words_of(reader: DistilledText, text: str) -> Iterator[str]:

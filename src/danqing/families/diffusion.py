@@ -11,13 +11,14 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int64
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from danqing.conditions.condition import Condition
@@ -88,6 +89,12 @@ class DiffusionConfig(PlayerConfig):
     steered: tuple[float, float] = (0.0, 1.0)
     loosened: tuple[float, float] = (0.2, 0.4)
 
+    @model_validator(mode="after")
+    def _even(self) -> DiffusionConfig:
+        if self.few and self.last:
+            raise ValueError("a painter of few steps paints at the even times it learnt at: leave last out, or few")
+        return self
+
 
 # --- family ------------------------------------------------------------------------------------------------------------
 
@@ -118,6 +125,8 @@ class Diffusion(Family):
             raise WishError(f"there is no sampler '{config.sampler}': {choices(config.sampler, SAMPLERS)}")
         self.config, self.channels, self.length = config, channels, length
         self.conditions, self.accepts, self.guidance = conditions, frozenset(conditions), config.guidance
+        if config.few:  # learnt at even times, whatever its teacher's last step
+            self.tunable = {name: values for name, values in self.tunable.items() if name != "last"}
         self._teacher: tuple[Diffusion, ...] = ()
         flow = config.objective == "flow"
         self.schedule: Schedule = FlowSchedule() if flow else DiscreteSchedule.named(config.betas)
@@ -187,7 +196,7 @@ class Diffusion(Family):
         """For each picture the one towards which a single step ends where the teacher's several do."""
         (teacher,) = self._teacher
         grid, found = self.schedule.grid(self.config.few), torch.empty_like(x_t)
-        parts = -(-teacher.config.steps // self.config.few)
+        parts = math.ceil(teacher.config.steps / (1 - teacher.config.last) / self.config.few)  # even ones, all the way
         for place in sorted(set(places.tolist())):
             rows = (places == place).nonzero()[:, 0]
             first, last = grid[place], grid[place + 1]

@@ -29,6 +29,8 @@ Coefficient = float | Float[Tensor, " batch"]
 
 CHAIN = 1000
 """Steps of a discrete chain (Ho et al. 2020, section 4)."""
+FINEST = 16
+"""How many times finer a grid may be of which `leaping` takes the first times."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -247,8 +249,8 @@ def to_noise(
 def leaping(schedule: Schedule, steps: int, strength: float, last: float) -> tuple[float, ...]:
     """`steps` + 1 times from noise to picture, of which the last but one is the cleanest with a noise level of `last` or more.
 
-    They are the first of a finer grid of the schedule. Where the way begins below that level, where no grid has so many times
-    above it, or where `last` is 0, it is the schedule's own grid.
+    They are the first of a finer grid of the schedule, at most `FINEST` times as fine. Where there is none, since the way
+    begins hardly above that level or below it, or where `last` is 0, it is the schedule's own grid.
 
     Args:
         schedule: whose times.
@@ -259,16 +261,25 @@ def leaping(schedule: Schedule, steps: int, strength: float, last: float) -> tup
         WishError: likewise.
     """
     plain = schedule.grid(steps, strength)
-    for count in range(steps, math.ceil(2 * steps / (1 - last)) if last else 0):
-        try:
-            grid = schedule.grid(count, strength)
-        except WishError:  # a chain has no more steps
-            break
-        points = [schedule.point(time) for time in grid]
-        above = sum(point.sigma >= last * (point.alpha + point.sigma) for point in points)
-        if above >= steps:
-            return (*grid[:steps], grid[-1])
-    return plain
+
+    def enough(count: int) -> bool:
+        point = schedule.point(schedule.grid(count, strength)[steps - 1])
+        return point.sigma >= last * (point.alpha + point.sigma)
+
+    if not last or enough(steps):
+        return plain
+    try:
+        low, high = steps, 2 * steps
+        while not enough(high):
+            if high >= FINEST * steps:
+                return plain
+            low, high = high, 2 * high
+    except WishError:  # a chain has no more steps
+        return plain
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return (*schedule.grid(high, strength)[:steps], plain[-1])
 
 
 def _spread(value: Coefficient, like: Tensor) -> Tensor | float:

@@ -172,12 +172,16 @@ def untuned(painter: Painter) -> dict[str, Any]:
     """The same as they were before a search changed them."""
     file = painter.folder / TUNING
     before: dict[str, Any] = json.loads(file.read_text(encoding="utf8"))["before"] if file.is_file() else {}
-    return tuned(painter) | before
+    return tuned(painter) | {name: value for name, value in before.items() if name in painter.family.tunable}
 
 
 def as_then(painter: Painter, recorded: Mapping[str, Any]) -> Painter:
-    """The painter with the settings that a record holds; those it knows nothing of are of before any search."""
-    return altered(painter, {**untuned(painter), **recorded})
+    """The painter with the settings that a record holds. One that holds none is of before any search; what one that holds some
+    does not know was not there yet, which is the same as a family's own default."""
+    if not recorded:
+        return altered(painter, untuned(painter))
+    usual = settings(painter.facts.family, {}).plain()
+    return altered(painter, {**{name: usual[name] for name in painter.family.tunable}, **recorded})
 
 
 def altered(painter: Painter, changes: Mapping[str, Any], weights: Mapping[str, Tensor] | None = None) -> Painter:
