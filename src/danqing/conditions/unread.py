@@ -65,12 +65,11 @@ class Vocabulary:
         self._exchanged = functools.lru_cache(REMEMBERED)(self._found)
         self.words = self._own | frozenset(words)
 
-    def instead(self, text: str) -> list[tuple[str, str]]:
-        """The words of a text that were never learnt, each with what is read in its place."""
-        return [(text[start:end], near) for start, end, near in self._exchanged(text)]
-
     def understood(self, text: str) -> str:
-        """The text with these in place of those; weights as in `(puppy:1.3)` and all else stay as they are."""
+        """The text with what is nearest in place of words that were never learnt.
+
+        Weights, as in `(puppy:1.3)`, and all else stay as they are.
+        """
         for start, end, near in reversed(self._exchanged(text)):
             text = text[:start] + near + text[end:]
         return text
