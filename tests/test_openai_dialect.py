@@ -65,6 +65,11 @@ def pixels(image: Image.Image) -> np.ndarray:
     return np.asarray(image.convert("RGBA")).astype(int)
 
 
+def on_white(image: Image.Image) -> np.ndarray:
+    """What is seen: colours of what is nearly transparent are anything."""
+    return np.asarray(Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))).astype(int)
+
+
 def png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
@@ -370,8 +375,8 @@ def test_paintings_can_be_started_from(painting: openai.OpenAI) -> None:
     begun = {"init": (first.data[0].model_extra or {})["id"], "strength": 0.1}
     again = painting.images.generate(prompt="a red apple", size="32x32", extra_body={**QUICK, **begun})
     other = painting.images.generate(prompt="a red apple", size="32x32", extra_body={"seed": 99, "steps": 3})
-    one, two, three = (pixels(pictures(answer)[0]) for answer in (first, again, other))
-    assert np.abs(one - two).mean() < np.abs(one - three).mean()
+    one, two, three = (on_white(pictures(answer)[0]) for answer in (first, again, other))
+    assert np.abs(one - two).mean() < 0.5 * np.abs(one - three).mean()
 
 
 def test_forms_with_nonsense_are_refused(address: str) -> None:
