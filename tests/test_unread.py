@@ -91,6 +91,10 @@ def test_a_painter_that_does_not_tell_its_words_reads_as_written() -> None:
     assert TextCondition.revive(state).understood("puppy") == "puppy"
 
 
+def test_captions_without_any_word_exchange_nothing() -> None:
+    assert Vocabulary(open_distilled(), ("(:", "!"), ["cat"]).understood("puppy") == "puppy"
+
+
 def test_words_of_a_style_of_ones_own_are_learnt_too() -> None:
     condition = TextCondition.fit([Picture("1", {"en": ("dog",)})], "distilled")
     assert condition is not None

@@ -75,7 +75,7 @@ class Vocabulary:
         return text
 
     def _found(self, text: str) -> list[tuple[int, int, str]]:
-        runs = self._unread(text) if self.captions else []
+        runs = self._unread(text) if self._own else []
         alone = not any(word in self.words and not filling(word) for word in words_of(self.reader, text))
         found = [(start, end, self._nearest(text[start:end], alone)) for start, end in runs]
         return [(start, end, near) for start, end, near in found if near is not None]

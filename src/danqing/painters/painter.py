@@ -198,7 +198,8 @@ def altered(painter: Painter, changes: Mapping[str, Any], weights: Mapping[str, 
     wrong = next((name for name in changes if name not in painter.family.tunable), None)
     if wrong is not None:
         raise WishError(f"the setting '{wrong}' cannot be changed after training: {choices(wrong, painter.family.tunable)}")
-    if weights is None and dict(changes) == {name: tuned(painter)[name] for name in changes}:
+    now = tuned(painter)
+    if weights is None and dict(changes) == {name: now[name] for name in changes}:
         return painter
     facts = painter.facts.model_copy(update={"model": {**painter.facts.model, **changes}})
     config = settings(facts.family, facts.model)
