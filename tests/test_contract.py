@@ -14,11 +14,12 @@ import torch
 from learners import FAMILIES, LEARNERS, Gan, build, build_family, computed_elsewhere, diffusion, stream
 from torch import Tensor
 
+from danqing.families.diffusion import Diffusion
 from danqing.families.refined import Refined
 from danqing.maths.samplers import SAMPLERS
 from danqing.painters.canvas_file import read_canvas, write_canvas
 from danqing.painters.snapshot import Snapshot, newest
-from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Plan
+from danqing.parts.contract import Asked, Batch, Canvas, Clock, Family, Key, Keys, Plan, Values
 from danqing.parts.efficientnet import NAME, EfficientNetLite, learnt_through
 from danqing.parts.loop import Loop
 
@@ -276,6 +277,7 @@ WAYS: list[tuple[str, dict[str, Any]]] = [
     ("vae", {"decoder": "bernoulli"}),
     *(("diffusion", {"sampler": sampler, "steps": 4}) for sampler in SAMPLERS),
     *(("diffusion", {"objective": objective, "steps": 4, "interval": [0.2, 0.8]}) for objective in ("epsilon", "v")),
+    *(("diffusion", {"objective": objective, "steps": 4, "last": 0.3, "doubt": 0.2}) for objective in ("flow", "v")),
 ]
 """Families in all their ways to paint."""
 
@@ -331,6 +333,28 @@ def test_a_painting_can_be_shown_at_any_time(name: str, size: tuple[int, int], c
         assert shown.dtype == torch.float32
         assert shown.abs().max() <= 1
     assert not torch.equal(shown[0], shown[1])
+
+
+@pytest.mark.parametrize("objective", ["flow", "epsilon", "v"])
+def test_a_painter_in_doubt_tells_its_network_of_more_noise(objective: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    family = way("diffusion", {"objective": objective, "steps": 4, "doubt": 0.25})
+    assert isinstance(family, Diffusion)
+    wish, predict = asked(2), family.predict
+    seen: list[tuple[float, Tensor]] = []
+
+    def watched(x_t: Tensor, times: Tensor, values: Values) -> Tensor:
+        seen.append((float(times[0]), x_t[:2]))
+        return predict(x_t, times, values)
+
+    monkeypatch.setattr(family, "predict", watched)
+    canvases = list(painting(family, family.start(wish, Plan((8, 8)), keys(2)), wish))
+    for canvas, (told, shown) in zip(canvases[:-1], seen, strict=True):
+        time = canvas.grid[canvas.step]
+        assert told == pytest.approx(family.schedule.noisier(time, 0.25))
+        there, planned = family.schedule.point(family.schedule.noisier(time, 0.25)), family.schedule.point(time)
+        assert not canvas.step or there.sigma / there.alpha > planned.sigma / planned.alpha
+        share = there.alpha / planned.alpha if planned.alpha else 0.75
+        torch.testing.assert_close(shown, share * canvas.tensors["x"])
 
 
 def test_a_family_without_conditions_paints() -> None:

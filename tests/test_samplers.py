@@ -234,6 +234,18 @@ def test_a_last_step_leads_to_the_picture_at_once(schedule: Schedule) -> None:
         leaping(schedule, 0, 1.0, 0.4)
 
 
+@pytest.mark.parametrize("schedule", [FLOW, LINEAR, DiscreteSchedule.named("cosine")], ids=["flow", "chain", "cosine"])
+def test_a_noisier_time_lies_a_share_of_the_way_to_noise(schedule: Schedule) -> None:
+    def level(time: float) -> float:
+        point = schedule.point(time)
+        return point.sigma / (point.alpha + point.sigma)
+
+    for time, share in itertools.product(schedule.grid(7)[:-1], (0.0, 0.1, 0.5)):
+        told = schedule.noisier(time, share)
+        assert level(told) == pytest.approx(level(time) + share * (1 - level(time)), abs=5e-3)
+        assert share > 0 or told == time
+
+
 def test_times_drawn_for_training_cover_the_schedule() -> None:
     uniform = torch.tensor([0.0, 0.5, 0.99999997])
     assert LINEAR.draw(uniform).tolist() == [0.0, 500.0, 999.0]

@@ -172,6 +172,17 @@ def test_what_was_painted_before_is_replayed_after_averages_and_last_steps_were_
     assert untuned(open_painter("tiny"))["last"] == 0.6
 
 
+def test_what_was_there_before_the_first_of_two_searches_is_kept(set_up: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Painting is replaced: what is wanted of guidance changes between the searches."""
+    known = {"guidance": (1.0, 3.0, 5.0)}
+    monkeypatch.setattr("danqing.families.diffusion.Diffusion.tunable", known)
+    for wanted in (5.0, 1.0):
+        monkeypatch.setattr(danqing.tune, "_painted", painted_by(wanted))
+        assert last(tune("tiny", "shapes", count=50)).kept
+        assert tuned(open_painter("tiny")) == {"guidance": wanted}
+        assert untuned(open_painter("tiny")) == {"guidance": 3.0}
+
+
 def test_settings_found_for_other_weights_are_not_written(set_up: Path) -> None:
     folder = writable("tiny")
     with pytest.raises(PainterError, match="other weights by now"):

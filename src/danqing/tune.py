@@ -1,4 +1,4 @@
-"""Tune a painter: which average, last step, guidance, interval and steps paint best, searched on some wishes, proven on others.
+"""Tune a painter: which average and which settings of painting are best, searched on some wishes, proven on others.
 
 The distance is that of pairs (`danqing.metrics.joint`): paintings must look like the set's pictures *and* suit what was asked.
 The pictures are halved, so that the halves show different things, and quartered: one quarter gives the wishes of the search,
@@ -31,7 +31,7 @@ from danqing.metrics.extractors import extractor
 from danqing.metrics.features import Features
 from danqing.metrics.joint import joint_distances, pairs
 from danqing.metrics.measured import Measured, about
-from danqing.painters.painter import TUNING, Painter, altered, amend, open_painter, tuned, writable
+from danqing.painters.painter import TUNING, UNTUNED, Painter, altered, amend, open_painter, tuned, untuned, writable
 from danqing.painters.run import averages_kept
 from danqing.painters.sheet import paint_values
 from danqing.painters.trial import Real, features_of, learnt_from, told_of, wishes
@@ -172,8 +172,9 @@ def tune(
     kept = proof["gained"].low > 0
     told = Tuned(before, after, curve, proof, kept, folder)
     if kept:
-        facts = {"count": count, "seed": seed, "extractor": see.name, "danqing": danqing.__version__}
+        facts: dict[str, Any] = {"count": count, "seed": seed, "extractor": see.name, "danqing": danqing.__version__}
         facts["weights"] = painter.weights_sha256
+        facts |= {UNTUNED: untuned(painter)} if (painter.folder / TUNING).is_file() else {}
         file = json.dumps(told.plain() | facts, indent=1).encode()
         other = kept_averages[after[AVERAGE]] if after.get(AVERAGE) != before.get(AVERAGE) else None
         amend(folder, painter.weights_sha256, after, {TUNING: file}, other)

@@ -64,6 +64,8 @@ class DiffusionConfig(PlayerConfig):
         nearest: the flow's loss is that of the velocity, (x̂ − x) / σ; σ is taken as at least this (Li & He 2025).
         sampler, steps, guidance, interval: how it paints where a wish does not say; `interval` bounds the noise levels
             at which guidance is on (Kynkäänniemi et al. 2024).
+        doubt: what is under way is shown to the network as if it held more noise, by this share of what is left to pure noise
+            (decision 20; after Li et al. 2024, "Alleviating exposure bias in diffusion models").
         last: noise level from about which the last step goes to the picture at once (decision 19); 0 spaces all steps alike.
         few: where a training starts from a painter, learn to paint in so many steps and without guidance what that one paints
             in its own steps with its own guidance (Salimans & Ho 2022, algorithm 2; with guidance Meng et al. 2023, section 3).
@@ -84,6 +86,7 @@ class DiffusionConfig(PlayerConfig):
     steps: int = Field(16, ge=1)
     guidance: float = Field(3.0, ge=0)
     interval: tuple[float, float] = (0.0, 1.0)
+    doubt: float = Field(0.0, ge=0, lt=1)
     last: float = Field(0.0, ge=0, lt=1)
     few: int = Field(0, ge=0)
     steered: tuple[float, float] = (0.0, 1.0)
@@ -112,6 +115,8 @@ class Diffusion(Family):
     paced: ClassVar[bool] = True
     tunable: Mapping[str, Sequence[Any]] = MappingProxyType(
         {
+            "sampler": ("dpm++2m", "ddpm"),
+            "doubt": (0.0, 0.1, 0.2, 0.3, 0.4),
             "last": (0.0, 0.2, 0.3, 0.4, 0.5),
             "guidance": (1.0, 1.5, 2.0, 3.0, 4.0, 6.0),
             "interval": ((0.0, 1.0), (0.0, 0.9), (0.0, 0.8), (0.2, 1.0), (0.2, 0.9), (0.4, 1.0), (0.6, 1.0)),
@@ -125,8 +130,8 @@ class Diffusion(Family):
             raise WishError(f"there is no sampler '{config.sampler}': {choices(config.sampler, SAMPLERS)}")
         self.config, self.channels, self.length = config, channels, length
         self.conditions, self.accepts, self.guidance = conditions, frozenset(conditions), config.guidance
-        if config.few:  # learnt at even times, whatever its teacher's last step
-            self.tunable = {name: values for name, values in self.tunable.items() if name != "last"}
+        if config.few:  # learnt at even times and without noise, whatever its teacher's way
+            self.tunable = {name: values for name, values in self.tunable.items() if name not in ("sampler", "last")}
         self._teacher: tuple[Diffusion, ...] = ()
         flow = config.objective == "flow"
         self.schedule: Schedule = FlowSchedule() if flow else DiscreteSchedule.named(config.betas)
@@ -153,10 +158,11 @@ class Diffusion(Family):
         """Keep the teacher, where it is one of few steps that is learnt."""
         if not self.config.few:
             return
-        if not isinstance(base, Diffusion) or self.predicts != "x" or SAMPLERS[base.config.sampler].draws:
-            raise TrainingError("few steps are learnt by a flow, from one whose sampler draws no noise: leave out model.few")
+        if not isinstance(base, Diffusion) or self.predicts != "x":
+            raise TrainingError("few steps are learnt by a flow, from a flow: leave out model.few")
         teacher = copy.deepcopy(base).requires_grad_(False)
-        teacher.config = base.config.model_copy(update={"steered": (1.0, 0.0)})
+        sampler = "ddim" if SAMPLERS[base.config.sampler].draws else base.config.sampler  # noise cannot be learnt from
+        teacher.config = base.config.model_copy(update={"steered": (1.0, 0.0), "sampler": sampler})
         self._teacher = (teacher,)  # in a tuple, so that its weights are none of the learner's
 
     def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
@@ -267,16 +273,18 @@ class Diffusion(Family):
     def denoise(self, x_t: Tensor, time: float, asked: Asked, leaps: bool = False) -> Tensor:
         """The picture predicted at one time, with guidance, held within [-1, 1]; `leaps` where it is what will be shown."""
         point, count = self.schedule.point(time), len(x_t)
-        times = torch.full((count,), time, device=x_t.device)
+        told = self.schedule.noisier(time, self.config.doubt)
+        means, times = self.schedule.point(told), torch.full((count,), told, device=x_t.device)
+        seen = x_t * (means.alpha / point.alpha if point.alpha else 1.0 - self.config.doubt)
         if not self.accepts or bool((asked.guidance == 1).all()) or not within(point, self.config.interval):
-            out = self.predict(x_t, times, asked.conditions)
+            out = self.predict(seen, times, asked.conditions)
         else:
             both = {
                 name: [*_column(asked.conditions, name, count), *_column(asked.against, name, count)] for name in self.accepts
             }
-            with_it, without = self.predict(x_t.repeat(2, 1, 1, 1), times.repeat(2), both).chunk(2)
+            with_it, without = self.predict(seen.repeat(2, 1, 1, 1), times.repeat(2), both).chunk(2)
             out = guide(with_it, without, asked.guidance.to(x_t.device))
-        return self.toned(self.held(to_picture(self.predicts, out, x_t, point.alpha, point.sigma)), asked, point, leaps)
+        return self.toned(self.held(to_picture(self.predicts, out, seen, means.alpha, means.sigma)), asked, point, leaps)
 
     def toned(
         self, picture: Float[Tensor, "batch channels height width"], asked: Asked, point: Point, leaps: bool = False

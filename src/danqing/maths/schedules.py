@@ -73,6 +73,10 @@ class Schedule(ABC):
         """Training times from uniform numbers in [0, 1)."""
 
     @abstractmethod
+    def noisier(self, time: float, share: float) -> float:
+        """The time whose noise level σ / (α + σ) lies `share`, in [0, 1), of the way from that of `time` to pure noise."""
+
+    @abstractmethod
     def scale(self, point: Point) -> float:
         """What x_t is divided by so that solvers of higher order see the straight path they were written for; above 0."""
 
@@ -111,6 +115,10 @@ class FlowSchedule(Schedule):
     def draw(self, uniform: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
         """The numbers themselves."""
         return uniform
+
+    def noisier(self, time: float, share: float) -> float:
+        """As α + σ is 1, the level is σ, and α keeps the rest."""
+        return time * (1.0 - share)
 
     def scale(self, point: Point) -> float:
         """α + σ, which is 1: x over t is straight already."""
@@ -191,6 +199,12 @@ class DiscreteSchedule(Schedule):
     def draw(self, uniform: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
         """Whole steps, each as likely as the next."""
         return (uniform * len(self.betas)).floor().clamp(max=len(self.betas) - 1)
+
+    def noisier(self, time: float, share: float) -> float:
+        """The whole step that lies nearest; the picture itself is not one."""
+        levels = self.table[1] / self.table.sum(0)
+        level = levels[int(time) + 1]
+        return float((levels[1:] - (level + share * (1.0 - level))).abs().argmin()) if share else time
 
     def scale(self, point: Point) -> float:
         """α: then noise is added to a picture of constant size (Song, Meng & Ermon 2021, equation 14)."""

@@ -160,6 +160,8 @@ def open_painter(name: str, device: torch.device | None = None) -> Painter:
 
 TUNING = "tuning.json"
 """What a search wrote beside a painter: how it found the settings, and which were there before."""
+UNTUNED = "untuned"
+"""What there says which settings were there before the first search, where it was not the only one."""
 
 
 def tuned(painter: Painter) -> dict[str, Any]:
@@ -169,9 +171,10 @@ def tuned(painter: Painter) -> dict[str, Any]:
 
 
 def untuned(painter: Painter) -> dict[str, Any]:
-    """The same as they were before a search changed them."""
+    """The same as they were before the first search that changed them."""
     file = painter.folder / TUNING
-    before: dict[str, Any] = json.loads(file.read_text(encoding="utf8"))["before"] if file.is_file() else {}
+    told: dict[str, Any] = json.loads(file.read_text(encoding="utf8")) if file.is_file() else {}
+    before = told.get(UNTUNED, told.get("before", {}))
     return tuned(painter) | {name: value for name, value in before.items() if name in painter.family.tunable}
 
 
