@@ -16,7 +16,7 @@ from danqing.data.source import Item
 from danqing.families.upscaler import Upscaler
 from danqing.maths.seen import to_network
 from danqing.paint import Session, load
-from danqing.painters.painter import altered, open_painter, tuned, untuned
+from danqing.painters.painter import altered, as_then, open_painter, tuned, untuned
 from danqing.painters.shelf import BUNDLED, describe
 from danqing.records.record import Record, texts
 from danqing.replay import replay
@@ -86,9 +86,9 @@ def test_styles_differ(session: Session) -> None:
 
 
 def test_pictures_of_before_its_settings_were_searched_are_replayed(session: Session, tmp_path: Path) -> None:
-    before = {"last": 0.0, "guidance": 2.0, "interval": [0.0, 1.0], "steps": 24}
+    before = {"sampler": "dpm++2m", "doubt": 0.0, "last": 0.0, "guidance": 2.0, "interval": [0.0, 1.0], "steps": 24}
     assert untuned(session.painter) == before
-    assert tuned(session.painter)["last"] > 0
+    assert tuned(session.painter)["doubt"] > 0
     then = dataclasses.replace(session, painter=altered(session.painter, before))
     painting = then.paint("dog", size=(32, 32), steps=6)
     assert painting.image.tobytes() != session.paint("dog", size=(32, 32), steps=6).image.tobytes()
@@ -96,3 +96,9 @@ def test_pictures_of_before_its_settings_were_searched_are_replayed(session: Ses
         record = Record.read({**painting.record, "settings": settings})
         path = dataclasses.replace(painting, texts=texts(record)).save(tmp_path / f"{number}.png")
         assert replay(path).same == "identical"
+    between = {"last": 0.4, "guidance": 2.0, "interval": [0.6, 1.0], "steps": 6}  # of the first search
+    painting = dataclasses.replace(session, painter=as_then(session.painter, between)).paint("dog", size=(32, 32))
+    assert painting.record["settings"] == {"sampler": "dpm++2m", "doubt": 0.0, **between}
+    older = Record.read({**painting.record, "settings": between})
+    path = dataclasses.replace(painting, texts=texts(older)).save(tmp_path / "between.png")
+    assert replay(path).same == "identical"
