@@ -67,15 +67,15 @@ def test_a_blend_is_seen_as_the_sum_of_its_parts() -> None:
     torch.testing.assert_close(whole.vector[[0, 2]], plain.vector)
 
 
-@pytest.mark.parametrize("way", ["spherical", "linear"])
-def test_a_walk_begins_and_ends_with_its_wishes(home: Path, way: Any) -> None:
+@pytest.mark.parametrize(("way", "sampler"), [("spherical", None), ("linear", None), ("spherical", "ddpm"), ("linear", "ddpm")])
+def test_a_walk_begins_and_ends_with_its_wishes(home: Path, way: Any, sampler: str | None) -> None:
     make_painter("d")
     session = load("d")
-    first, last = Wish("red", seed=1), Wish("blue", conditions={"palette": "#ff0000"}, seed=2)
+    first = Wish("red", seed=1, sampler=sampler)
+    last = Wish("blue", conditions={"palette": "#ff0000"}, seed=2, sampler=sampler)
     pictures = list(walk(session, first, last, 5, way))
     assert len(pictures) == 5
     ends = session.paint_all([first, last])
-    # Frames of one walk share the draws on the way, of which this sampler makes none.
     assert apart(pictures[0], ends[0].image) <= 1
     assert apart(pictures[-1], ends[1].image) <= 1
     steps = [apart(a, b) for a, b in itertools.pairwise(pictures)]

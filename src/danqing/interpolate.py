@@ -25,8 +25,8 @@ def walk(session: Session, first: Wish, last: Wish, frames: int, way: Way = "sph
     """Paintings from one wish to another, evenly spaced, both ends among them.
 
     What a painting starts from is drawn from its seed: between two seeds it lies on the great circle between both, so that it
-    is as loud as they are. What is asked for is blended where a painter sees it. What is drawn on the way (noise of some
-    samplers, codes) is drawn by the first seed.
+    is as loud as they are, and so does noise that is drawn on the way. What is asked for is blended where a painter sees it.
+    Codes that are drawn on the way are drawn by the first seed.
 
     Args:
         session: who paints; any family.

@@ -174,8 +174,32 @@ def _latents(session: Session, family: LatentFamily, part: Part, work: Work) -> 
 # --- blending ----------------------------------------------------------------------------------------------------------
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Blended(Keys):
+    """Keys of mixtures: noise lies between that of several keys, so that it is as loud as theirs; all else is the first's.
+
+    Args:
+        others: of the first and of each further work, one picture each.
+        weights: a row for each mixture.
+        way: as of `between`.
+    """
+
+    others: tuple[Keys, ...] = ()
+    weights: tuple[tuple[float, ...], ...] = ()
+    way: Way = "spherical"
+
+    def at(self, *names: int | str) -> Keys:
+        """The keys of a part."""
+        return dataclasses.replace(self, part=(*self.part, *names))
+
+    def normal(self, *shape: int) -> Tensor:
+        """(batch, *shape) standard normal numbers; not so where "linear" mixes several."""
+        drawn = [keys.at(*self.part).normal(*shape) for keys in self.others]
+        return torch.cat([_mean(drawn, row, self.way) for row in self.weights])
+
+
 def together(works: Sequence[Work], weights: Sequence[Sequence[float]], way: Way) -> Work:
-    """Works under way as one batch of mixtures, one for each row of weights; what is drawn on the way is the first work's.
+    """Works under way as one batch of mixtures, one for each row of weights; codes drawn on the way are the first work's.
 
     Raises:
         WishError: they differ in size, steps or start picture.
@@ -187,7 +211,8 @@ def together(works: Sequence[Work], weights: Sequence[Sequence[float]], way: Way
         name: torch.cat([_mean([work.canvas.tensors[name] for work in works], row, way) for row in weights])
         for name in first.canvas.tensors
     }
-    keys = Keys(first.canvas.keys.keys * len(weights))
+    drawn = tuple(work.canvas.keys for work in works)
+    keys = _Blended(first.canvas.keys.keys * len(weights), (), drawn, tuple(map(tuple, weights)), way)
     rows = [blended([work.asked for work in works], row) for row in weights]
     asked = dataclasses.replace(
         first.asked,
