@@ -335,11 +335,14 @@ def test_a_painting_can_be_shown_at_any_time(name: str, size: tuple[int, int], c
     assert not torch.equal(shown[0], shown[1])
 
 
+@pytest.mark.parametrize("strength", [1.0, 0.4])
 @pytest.mark.parametrize("objective", ["flow", "epsilon", "v"])
-def test_a_painter_in_doubt_tells_its_network_of_more_noise(objective: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_painter_in_doubt_tells_its_network_of_more_noise(
+    objective: str, strength: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     family = way("diffusion", {"objective": objective, "steps": 4, "doubt": 0.25})
     assert isinstance(family, Diffusion)
-    wish, predict = asked(2), family.predict
+    wish, predict = asked(2, start=batch(0, 2).pictures if strength < 1 else None), family.predict
     seen: list[tuple[float, Tensor]] = []
 
     def watched(x_t: Tensor, times: Tensor, values: Values) -> Tensor:
@@ -347,13 +350,15 @@ def test_a_painter_in_doubt_tells_its_network_of_more_noise(objective: str, monk
         return predict(x_t, times, values)
 
     monkeypatch.setattr(family, "predict", watched)
-    canvases = list(painting(family, family.start(wish, Plan((8, 8)), keys(2)), wish))
+    canvases = list(painting(family, family.start(wish, Plan((8, 8), strength=strength), keys(2)), wish))
+    first = family.schedule.point(canvases[0].grid[0])
+    doubt = 0.25 * first.sigma / (first.alpha + first.sigma)  # which a shorter way lessens
     for canvas, (told, shown) in zip(canvases[:-1], seen, strict=True):
         time = canvas.grid[canvas.step]
-        assert told == pytest.approx(family.schedule.noisier(time, 0.25))
-        there, planned = family.schedule.point(family.schedule.noisier(time, 0.25)), family.schedule.point(time)
+        assert told == pytest.approx(family.schedule.noisier(time, doubt))
+        there, planned = family.schedule.point(family.schedule.noisier(time, doubt)), family.schedule.point(time)
         assert not canvas.step or there.sigma / there.alpha > planned.sigma / planned.alpha
-        share = there.alpha / planned.alpha if planned.alpha else 0.75
+        share = there.alpha / planned.alpha if planned.alpha else 1 - doubt
         torch.testing.assert_close(shown, share * canvas.tensors["x"])
 
 

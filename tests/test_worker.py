@@ -111,8 +111,8 @@ def test_what_was_asked_comes_back_with_every_default_filled_in(worker: Worker, 
     worker.turn()
     [name] = client.get(f"/api/jobs/{job}").json()["paintings"]
     found = client.get(f"/api/paintings/{name}").json()
-    assert found["wish"]["sampler"] == "dpm++2m"
-    assert found["wish"]["guidance"] == 2.0
+    assert found["wish"]["sampler"] == "ddpm"
+    assert found["wish"]["guidance"] == 4.0
     assert found["wish"]["seed"] == found["seed"] == 7
     assert 0 < found["scores"]["palette"] < 100
     again = client.post("/api/jobs", json=found["wish"])

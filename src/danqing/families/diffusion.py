@@ -252,12 +252,13 @@ class Diffusion(Family):
 
     def step(self, canvas: Canvas, asked: Asked) -> Canvas:
         """One step of the canvas's sampler; where a mask keeps pixels, they are put back at the new noise level."""
-        shown = canvas.tensors["shown"]
+        shown, first = canvas.tensors["shown"], self.schedule.point(canvas.grid[0])
+        begun = first.sigma / (first.alpha + first.sigma)
 
         def denoise(x_t: Tensor, time: float) -> Tensor:
             nonlocal shown
             leaps = self.config.last > 0 and canvas.step == len(canvas.grid) - 2
-            shown = self.denoise(x_t, time, asked, leaps)
+            shown = self.denoise(x_t, time, asked, leaps, begun)
             return shown
 
         def noise() -> Tensor:
@@ -270,12 +271,20 @@ class Diffusion(Family):
             after["x"] = self._keep(after["x"], asked.start, asked.mask, canvas)
         return dataclasses.replace(canvas, tensors={**after, "shown": shown}, step=canvas.step + 1)
 
-    def denoise(self, x_t: Tensor, time: float, asked: Asked, leaps: bool = False) -> Tensor:
-        """The picture predicted at one time, with guidance, held within [-1, 1]; `leaps` where it is what will be shown."""
-        point, count = self.schedule.point(time), len(x_t)
-        told = self.schedule.noisier(time, self.config.doubt)
+    def denoise(self, x_t: Tensor, time: float, asked: Asked, leaps: bool = False, begun: float = 1.0) -> Tensor:
+        """The picture predicted at one time, with guidance, held within [-1, 1].
+
+        Args:
+            x_t: noised pictures at `time`.
+            time: the schedule's.
+            asked: what for.
+            leaps: whether it is what will be shown.
+            begun: noise level at which the way began; the shorter it is, the fewer mistakes there are to doubt.
+        """
+        point, count, doubt = self.schedule.point(time), len(x_t), begun * self.config.doubt
+        told = self.schedule.noisier(time, doubt)
         means, times = self.schedule.point(told), torch.full((count,), told, device=x_t.device)
-        seen = x_t * (means.alpha / point.alpha if point.alpha else 1.0 - self.config.doubt)
+        seen = x_t * (means.alpha / point.alpha if point.alpha else 1.0 - doubt)
         if not self.accepts or bool((asked.guidance == 1).all()) or not within(point, self.config.interval):
             out = self.predict(seen, times, asked.conditions)
         else:
