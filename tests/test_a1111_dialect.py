@@ -203,7 +203,7 @@ def test_pictures_tell_what_painted_them(api: Any) -> None:
     assert told.info == image.info["parameters"]
     facts = told.parameters
     assert facts["Prompt"] == "a tree: (tall:1.2)\nNegative space, green"
-    assert (facts["Steps"], facts["Seed"], facts["Sampler"], facts["Size-1"]) == ("3", "7", "DPM++ 2M", "32")
+    assert (facts["Steps"], facts["Seed"], facts["Sampler"], facts["Size-1"]) == ("3", "7", "DDPM", "32")
     assert api.png_info(noise()).info == ""
     assert requests.post(f"{api.baseurl}/png-info", json={"image": "AAAA"}, timeout=10).status_code == 400
     assert (
