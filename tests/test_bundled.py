@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from danqing.data.source import Item
 from danqing.families.upscaler import Upscaler
 from danqing.maths.seen import to_network
 from danqing.paint import Session, load
-from danqing.painters.painter import altered, as_then, open_painter, tuned, untuned
+from danqing.painters.painter import TUNING, altered, as_then, open_painter, tuned, untuned
 from danqing.painters.shelf import BUNDLED, describe
 from danqing.records.record import Record, texts
 from danqing.replay import replay
@@ -83,6 +84,26 @@ def test_styles_differ(session: Session) -> None:
     assert len(session.painter.conditions["style"].state()["names"]) == 8
     pictures = session.paint_all([Wish("grinning face", conditions={"style": name}, seed=1) for name in ("noto", "fxemoji")])
     assert pictures[0].image.tobytes() != pictures[1].image.tobytes()
+
+
+def test_its_scores_and_its_search_are_of_the_painter_as_it_is(session: Session) -> None:
+    painter = session.painter
+    scores, search = (json.loads((painter.folder / name).read_text(encoding="utf8")) for name in ("scores.json", TUNING))
+    assert {scores["weights"], search["weights"]} == {painter.weights_sha256}
+    assert scores["guidance"] == painter.family.guidance
+    assert search["after"] == tuned(painter)
+    told, pairs, unread = (
+        scores["recognition"],
+        scores["understood"]["held-out pairs"],
+        scores["understood"]["words never read"],
+    )
+    card = (painter.folder / "README.md").read_text(encoding="utf8")
+    for number in (
+        *(told[f"paintings, top {top}"] for top in (1, 5)),
+        *(pairs[f"{language}, top 5"] for language in ("en", "zh")),
+        *(unread[f"{language}, words never read, top 5"] for language in ("en", "zh")),
+    ):
+        assert "{:.0f} % ({:.0f} to {:.0f})".format(*(100 * number[name] for name in ("value", "low", "high"))) in card
 
 
 def test_pictures_of_before_its_settings_were_searched_are_replayed(session: Session, tmp_path: Path) -> None:

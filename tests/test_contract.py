@@ -351,8 +351,7 @@ def test_a_painter_in_doubt_tells_its_network_of_more_noise(
 
     monkeypatch.setattr(family, "predict", watched)
     canvases = list(painting(family, family.start(wish, Plan((8, 8), strength=strength), keys(2)), wish))
-    first = family.schedule.point(canvases[0].grid[0])
-    doubt = 0.25 * first.sigma / (first.alpha + first.sigma)  # which a shorter way lessens
+    doubt = 0.25 * family.schedule.point(canvases[0].grid[0]).level  # which a shorter way lessens
     for canvas, (told, shown) in zip(canvases[:-1], seen, strict=True):
         time = canvas.grid[canvas.step]
         assert told == pytest.approx(family.schedule.noisier(time, doubt))

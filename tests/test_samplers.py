@@ -218,8 +218,7 @@ def test_a_grid_goes_from_noise_to_picture_however_short_the_way(schedule: Sched
 @pytest.mark.parametrize("schedule", [FLOW, LINEAR], ids=["flow", "chain"])
 def test_a_last_step_leads_to_the_picture_at_once(schedule: Schedule) -> None:
     def levels(*asked: Any) -> list[float]:
-        points = [schedule.point(time) for time in leaping(schedule, *asked)]
-        return [point.sigma / (point.alpha + point.sigma) for point in points]
+        return [schedule.point(time).level for time in leaping(schedule, *asked)]
 
     for steps, last in itertools.product((2, 5, 8, 24), (0.2, 0.4, 0.6)):
         found = levels(steps, 1.0, last)
@@ -237,8 +236,7 @@ def test_a_last_step_leads_to_the_picture_at_once(schedule: Schedule) -> None:
 @pytest.mark.parametrize("schedule", [FLOW, LINEAR, DiscreteSchedule.named("cosine")], ids=["flow", "chain", "cosine"])
 def test_a_noisier_time_lies_a_share_of_the_way_to_noise(schedule: Schedule) -> None:
     def level(time: float) -> float:
-        point = schedule.point(time)
-        return point.sigma / (point.alpha + point.sigma)
+        return schedule.point(time).level
 
     for time, share in itertools.product(schedule.grid(7)[:-1], (0.0, 0.1, 0.5)):
         told = schedule.noisier(time, share)

@@ -252,8 +252,7 @@ class Diffusion(Family):
 
     def step(self, canvas: Canvas, asked: Asked) -> Canvas:
         """One step of the canvas's sampler; where a mask keeps pixels, they are put back at the new noise level."""
-        shown, first = canvas.tensors["shown"], self.schedule.point(canvas.grid[0])
-        begun = first.sigma / (first.alpha + first.sigma)
+        shown, begun = canvas.tensors["shown"], self.schedule.point(canvas.grid[0]).level
 
         def denoise(x_t: Tensor, time: float) -> Tensor:
             nonlocal shown

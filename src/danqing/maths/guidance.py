@@ -27,7 +27,7 @@ def within(point: Point, interval: tuple[float, float]) -> bool:
         point: the time asked about.
         interval: lowest and highest noise level σ / (α + σ), from 0 (picture) to 1 (noise), both included.
     """
-    return interval[0] <= point.sigma / (point.alpha + point.sigma) <= interval[1]
+    return interval[0] <= point.level <= interval[1]
 
 
 def rescale(

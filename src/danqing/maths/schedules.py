@@ -40,6 +40,11 @@ class Point:
     alpha: float
     sigma: float
 
+    @property
+    def level(self) -> float:
+        """The noise level σ / (α + σ), from 0 (picture) to 1 (noise)."""
+        return self.sigma / (self.alpha + self.sigma)
+
 
 class Schedule(ABC):
     """Times from noise to picture, and the shares of both at each."""
@@ -74,7 +79,7 @@ class Schedule(ABC):
 
     @abstractmethod
     def noisier(self, time: float, share: float) -> float:
-        """The time whose noise level σ / (α + σ) lies `share`, in [0, 1), of the way from that of `time` to pure noise."""
+        """The time whose noise level lies `share`, in [0, 1), of the way from that of `time` to pure noise."""
 
     @abstractmethod
     def scale(self, point: Point) -> float:
