@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -266,6 +267,7 @@ WAYS: list[tuple[str, dict[str, Any]]] = [
     ("autoregressive", {"top_k": 5}),
     ("scales", {}),
     ("latent", {}),
+    ("latent", {"sampler": "ddpm", "last": 0.3, "doubt": 0.2, "interval": [0.2, 0.8]}),
     ("flow", {}),
     ("coupling", {}),
     ("pix2pix", {}),
@@ -302,6 +304,20 @@ def test_a_wish_gives_its_picture_whatever_the_batch(name: str, settings: dict[s
         assert (family.show(alone)[0] - family.show(together)[row]).abs().max() <= 2 / 255
 
 
+@pytest.mark.parametrize(
+    ("name", "setting"), [(name, setting) for name in FAMILIES for setting in build_family(name).tunable]
+)
+def test_a_setting_that_a_search_tries_is_heeded_at_each_of_its_values(name: str, setting: str) -> None:
+    known, pictures = build_family(name).tunable, []
+    fine = {"steps": 16} if "steps" in known else {}  # so that each value is another way
+    for value in known[setting]:
+        family = way(name, {**fine, setting: value})
+        wish = asked(3, guidance=torch.full((3,), family.guidance), start=begun_from(family, 3))
+        *_, last = painting(family, family.start(wish, Plan((8, 8)), keys(3)), wish)
+        pictures.append(family.show(last))
+    assert all(not torch.equal(one, other) for one, other in itertools.combinations(pictures, 2))
+
+
 @pytest.mark.parametrize(("name", "settings"), WAYS)
 def test_a_step_is_pure_and_a_canvas_on_disk_goes_on_bit_identical(name: str, settings: dict[str, Any], tmp_path: Path) -> None:
     family, start = way(name, settings), batch(0, 3).pictures
@@ -333,6 +349,22 @@ def test_a_painting_can_be_shown_at_any_time(name: str, size: tuple[int, int], c
         assert shown.dtype == torch.float32
         assert shown.abs().max() <= 1
     assert not torch.equal(shown[0], shown[1])
+
+
+@pytest.mark.parametrize("objective", ["flow", "epsilon", "v"])
+def test_below_the_last_noise_level_a_painting_keeps_as_much_of_its_start_as_its_strength_says(objective: str) -> None:
+    family, start = way("diffusion", {"objective": objective, "steps": 8, "last": 0.4, "doubt": 0.2}), batch(0, 3).pictures
+    wish, ends, levels = asked(3, start=start), {}, {}
+    assert isinstance(family, Diffusion)
+    for strength in (0.05, 0.1, 0.2, 0.5, 1.0):
+        first = family.start(wish, Plan((8, 8), strength=strength), keys(3))
+        ends[strength] = family.show(list(painting(family, first, wish))[-1]) - start
+        levels[strength] = family.schedule.point(family.schedule.grid(1, strength)[0]).level
+        assert len(first.grid) - 1 == (math.ceil(8 * strength) if levels[strength] > 0.4 else 1)
+        assert family.schedule.point(first.grid[0]).level == pytest.approx(max(levels[strength], 0.4), abs=5e-3)
+    for strength in (0.05, 0.1):  # in any chain below that level
+        shorter = ends[0.2] * levels[strength] / levels[0.2]
+        torch.testing.assert_close(ends[strength], shorter, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("strength", [1.0, 0.4])

@@ -54,7 +54,7 @@ class Wish:
         conditions: the other conditions as a user writes them, e.g. `{"style": "noto:0.5,twemoji:0.5", "palette": "#c0392b"}`.
         size: (width, height) in pixels.
         seed: 0 or more; the same wish with the same seed is the same picture.
-        steps: how many sampling steps.
+        steps: how many sampling steps; from a start picture the share of them that `strength` leaves.
         guidance: classifier-free guidance weight; 1 is none.
         sampler: name of a sampler in `danqing.maths.samplers.SAMPLERS`.
         init: a file to start from (image to image), kept the more the smaller `strength` in (0, 1] is.

@@ -22,7 +22,7 @@ def paint(
     n: Annotated[int, typer.Option(help="How many, with seeds from --seed on.")] = 1,
     seed: Annotated[int, typer.Option(help="The same wish and seed give the same picture.")] = 0,
     size: Annotated[str | None, typer.Option(help="64, or 64x48 (width x height); by default what the painter learnt.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Sampling steps.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Sampling steps; from --init the share that --strength leaves.")] = None,
     sampler: Annotated[str | None, typer.Option(help="ddim, euler, heun, dpm++2m, ddpm or ancestral.")] = None,
     guidance: Annotated[float | None, typer.Option(help="How strongly to follow the wish; 1 is none.")] = None,
     negative: Annotated[str, typer.Option(help="Words to keep away from.")] = "",

@@ -238,33 +238,46 @@ class Diffusion(Family):
         return bits_per_value(x, points, denoise, lambda number: keys.at("bits", number).normal(*x.shape[1:]).to(x))
 
     def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:
-        """Pure noise, or the start picture noised up to `plan.strength`."""
+        """Pure noise, or the start picture noised up to `plan.strength`, which takes that share of the steps.
+
+        A painter that leaps from the noise level `last` has learnt little below it: where less noise is asked for it begins there
+        all the same, and goes only that share of the way from the start picture to what it predicts.
+        """
         sampler = plan.sampler or self.config.sampler
         if sampler not in SAMPLERS:
             raise WishError(f"there is no sampler '{sampler}': {choices(sampler, SAMPLERS)}")
         device = next(self.parameters()).device
-        strength = plan.strength if asked.start is not None else 1.0
-        grid = leaping(self.schedule, plan.steps or self.config.steps, strength, self.config.last)
+        strength, steps, last = plan.strength if asked.start is not None else 1.0, plan.steps or self.config.steps, self.config.last
+        grid = leaping(self.schedule, math.ceil(steps * strength), strength, last)
         noise = keys.at("noise").normal(self.channels, *plan.size).to(device)
+        if asked.start is None:
+            return Canvas({"x": noise, "shown": torch.zeros_like(noise)}, grid, 0, keys, sampler)
+        level, short = self.schedule.point(grid[0]).level, {}
+        if level < last:
+            grid = self.schedule.noisier(grid[0], (last - level) / (1 - level)), grid[-1]
+            short = {"share": torch.full((len(keys), 1, 1, 1), level / last, device=device)}
         first = self.schedule.point(grid[0])
-        x = noise if asked.start is None else noised(asked.start.to(device), noise, first.alpha, first.sigma)
-        return Canvas({"x": x, "shown": torch.zeros_like(x)}, grid, 0, keys, sampler)
+        x = noised(asked.start.to(device), noise, first.alpha, first.sigma)
+        return Canvas({"x": x, "shown": torch.zeros_like(x), **short}, grid, 0, keys, sampler)
 
     def step(self, canvas: Canvas, asked: Asked) -> Canvas:
         """One step of the canvas's sampler; where a mask keeps pixels, they are put back at the new noise level."""
-        shown, begun = canvas.tensors["shown"], self.schedule.point(canvas.grid[0]).level
+        shown, share = canvas.tensors["shown"], canvas.tensors.get("share")
+        begun = self.schedule.point(canvas.grid[0]).level
 
         def denoise(x_t: Tensor, time: float) -> Tensor:
             nonlocal shown
             leaps = self.config.last > 0 and canvas.step == len(canvas.grid) - 2
             shown = self.denoise(x_t, time, asked, leaps, begun)
+            if share is not None and asked.start is not None:
+                shown = torch.lerp(asked.start.to(shown), shown, share)
             return shown
 
         def noise() -> Tensor:
             x = canvas.tensors["x"]
             return canvas.keys.at("step", canvas.step).normal(*x.shape[1:]).to(x)
 
-        state = {name: tensor for name, tensor in canvas.tensors.items() if name != "shown"}
+        state = {name: tensor for name, tensor in canvas.tensors.items() if name not in ("shown", "share")}
         after = SAMPLERS[canvas.sampler].step(state, self.schedule, canvas.grid, canvas.step, denoise, noise)
         if asked.mask is not None and asked.start is not None:
             after["x"] = self._keep(after["x"], asked.start, asked.mask, canvas)

@@ -31,7 +31,9 @@ from danqing.parts.symptoms import Symptom
 
 CODEC: dict[str, Any] = {"map": True, "latent": 8, "beta": 0.02, "perceptual": 0.2}
 """What a codec needs beyond the settings of an autoencoder that paints by itself."""
-OURS = ("sampler", "steps", "guidance", "steered", "loosened", "few")
+PAINTS = ("sampler", "doubt", "last", "guidance", "interval", "steps")
+"""How a diffusion paints; of latents this is said once, for the whole."""
+OURS = (*PAINTS, "steered", "loosened", "few")
 """Settings of a diffusion that one of latents does not heed."""
 
 
@@ -42,7 +44,7 @@ class LatentConfig(Config):
         codec: the autoencoder; its latents form a map.
         first: share of the training in which the codec learns; after it the painter does.
         painter: the diffusion of latents, but for how it paints.
-        sampler, steps, guidance: how it paints where a wish does not say.
+        sampler, doubt, last, guidance, interval, steps: how it paints where a wish does not say, as of the diffusion family.
     """
 
     codec: VaeConfig = Field(default_factory=lambda: VaeConfig.read(CODEC))
@@ -51,6 +53,9 @@ class LatentConfig(Config):
     sampler: str = "dpm++2m"
     steps: int = Field(16, ge=1)
     guidance: float = Field(3.0, ge=0)
+    interval: tuple[float, float] = (0.0, 1.0)
+    doubt: float = Field(0.0, ge=0, lt=1)
+    last: float = Field(0.0, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _whole(self) -> LatentConfig:
@@ -87,7 +92,7 @@ class Latent(LatentFamily):
     """
 
     sized: ClassVar[bool] = True
-    tunable: Mapping[str, Sequence[Any]] = MappingProxyType({"guidance": (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)})
+    tunable = Diffusion.tunable
 
     def __init__(
         self,
@@ -103,7 +108,7 @@ class Latent(LatentFamily):
         self.turn = round(config.first * length)
         """Pictures after which the codec rests."""
         self.codec = Vae(config.codec, {}, channels, self.turn, size)
-        told = {"sampler": config.sampler, "steps": config.steps, "guidance": config.guidance, "steered": (1.0, 0.0)}
+        told = {name: getattr(config, name) for name in PAINTS} | {"steered": (1.0, 0.0)}
         painter = config.painter.model_copy(update=told)  # colours are no latents: nothing steers towards them
         self.painter = _OfLatents(painter, conditions, config.codec.latent, length - self.turn)
 

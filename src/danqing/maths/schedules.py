@@ -268,8 +268,8 @@ def to_noise(
 def leaping(schedule: Schedule, steps: int, strength: float, last: float) -> tuple[float, ...]:
     """`steps` + 1 times from noise to picture, of which the last but one is the cleanest with a noise level of `last` or more.
 
-    They are the first of a finer grid of the schedule, at most `FINEST` times as fine. Where there is none, since the way
-    begins hardly above that level or below it, or where `last` is 0, it is the schedule's own grid.
+    They are the first of a finer grid of the schedule, at most `FINEST` times as fine. Where `last` is 0, or a chain has no more
+    steps, it is the schedule's own grid; where the way begins hardly above that level, or below it, one step from there.
 
     Args:
         schedule: whose times.
@@ -287,11 +287,13 @@ def leaping(schedule: Schedule, steps: int, strength: float, last: float) -> tup
 
     if not last or enough(steps):
         return plain
+    if schedule.point(plain[0]).level < last:
+        return plain[0], plain[-1]
     try:
         low, high = steps, 2 * steps
         while not enough(high):
             if high >= FINEST * steps:
-                return plain
+                return plain[0], plain[-1]
             low, high = high, 2 * high
     except WishError:  # a chain has no more steps
         return plain
