@@ -304,9 +304,7 @@ def test_a_wish_gives_its_picture_whatever_the_batch(name: str, settings: dict[s
         assert (family.show(alone)[0] - family.show(together)[row]).abs().max() <= 2 / 255
 
 
-@pytest.mark.parametrize(
-    ("name", "setting"), [(name, setting) for name in FAMILIES for setting in build_family(name).tunable]
-)
+@pytest.mark.parametrize(("name", "setting"), [(name, setting) for name in FAMILIES for setting in build_family(name).tunable])
 def test_a_setting_that_a_search_tries_is_heeded_at_each_of_its_values(name: str, setting: str) -> None:
     known, pictures = build_family(name).tunable, []
     fine = {"steps": 16} if "steps" in known else {}  # so that each value is another way

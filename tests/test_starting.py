@@ -26,6 +26,7 @@ from danqing.paint import load
 from danqing.painters.painter import open_painter
 from danqing.painters.registry import build, settings
 from danqing.painters.rehearsal import rehearsed
+from danqing.painters.run import averages_kept
 from danqing.painters.settings import resolve
 from danqing.painters.sheet import paint_values
 from danqing.painters.shelf import lessons
@@ -154,6 +155,25 @@ def test_a_change_of_low_rank_is_one_and_nothing_else_changes(mine: str) -> None
         elif tensor.ndim < 2:
             assert torch.equal(after[key], tensor)
     assert changed > 5
+
+
+@pytest.mark.parametrize("low_rank", [0, 2])
+def test_what_is_kept_of_a_painter_lies_on_the_line_back_to_it(mine: str, low_rank: int) -> None:
+    """Asked for at the end of a run, too; what the painter did not have stays as it was learnt."""
+    make_painter("tiny", channels=3)
+    given = {"low_rank": low_rank, "model": {"average": 4, "lr": 3e-3}}
+    began, whole = (open_painter(name).family.state_dict() for name in ("tiny", last(mine, **given).name))
+    half, same = (open_painter(last(mine, kept=share, **given).name) for share in (0.5, 0.0))
+    rows = "conditioner.encoders.style.styles"
+    for key, tensor in half.family.state_dict().items():
+        assert torch.equal(same.family.state_dict()[key], whole[key])
+        known = len(began[rows]) if key == rows else None
+        torch.testing.assert_close(tensor[:known], 0.5 * (began[key] + whole[key][:known]), rtol=1e-5, atol=1e-6)
+        assert known is None or torch.equal(tensor[known:], whole[key][known:])
+    assert any(not torch.equal(tensor, whole[key]) for key, tensor in began.items() if key != rows)
+    assert low_rank or sorted(averages_kept(same)) == [1, 4, 16]
+    half = open_painter(last(mine, kept=0.5, **given).name)
+    assert low_rank or sorted(averages_kept(half)) == [1, 4, 16], "what paints is found among them"
 
 
 def test_folding_changes_nothing_that_is_computed() -> None:
@@ -332,7 +352,7 @@ def test_few_steps_are_refused_where_they_cannot_be_learnt(mine: str) -> None:
         last(mine, model={"few": 4})
 
 
-@pytest.mark.parametrize("given", [{"rehearse": 4}, {"low_rank": 2}, {"model": {"few": 4}}])
+@pytest.mark.parametrize("given", [{"rehearse": 4}, {"low_rank": 2}, {"kept": 0.5}, {"model": {"few": 4}}])
 def test_settings_that_need_a_painter_to_start_from_are_refused_without_one(mine: str, given: dict[str, Any]) -> None:
     with pytest.raises(TrainingError, match="needs a painter to start from"):
         list(train(mine, {"data": mine, "pictures_seen": 16, "threads": 1, **given}))

@@ -240,25 +240,24 @@ class Diffusion(Family):
     def start(self, asked: Asked, plan: Plan, keys: Keys) -> Canvas:
         """Pure noise, or the start picture noised up to `plan.strength`, which takes that share of the steps.
 
-        A painter that leaps from the noise level `last` has learnt little below it: where less noise is asked for it begins there
-        all the same, and goes only that share of the way from the start picture to what it predicts.
+        A painter that leaps from the noise level `last` has learnt little below it. Where less noise is asked for it begins
+        there all the same, and goes only that share of the way from the start picture to what it predicts.
         """
-        sampler = plan.sampler or self.config.sampler
+        sampler, steps = plan.sampler or self.config.sampler, plan.steps or self.config.steps
         if sampler not in SAMPLERS:
             raise WishError(f"there is no sampler '{sampler}': {choices(sampler, SAMPLERS)}")
-        device = next(self.parameters()).device
-        strength, steps, last = plan.strength if asked.start is not None else 1.0, plan.steps or self.config.steps, self.config.last
-        grid = leaping(self.schedule, math.ceil(steps * strength), strength, last)
+        device, last = next(self.parameters()).device, self.config.last
         noise = keys.at("noise").normal(self.channels, *plan.size).to(device)
-        if asked.start is None:
-            return Canvas({"x": noise, "shown": torch.zeros_like(noise)}, grid, 0, keys, sampler)
-        level, short = self.schedule.point(grid[0]).level, {}
-        if level < last:
-            grid = self.schedule.noisier(grid[0], (last - level) / (1 - level)), grid[-1]
-            short = {"share": torch.full((len(keys), 1, 1, 1), level / last, device=device)}
-        first = self.schedule.point(grid[0])
-        x = noised(asked.start.to(device), noise, first.alpha, first.sigma)
-        return Canvas({"x": x, "shown": torch.zeros_like(x), **short}, grid, 0, keys, sampler)
+        strength = plan.strength if asked.start is not None else 1.0
+        grid, tensors = leaping(self.schedule, math.ceil(steps * strength), strength, last), {"x": noise}
+        if asked.start is not None:
+            level = self.schedule.point(grid[0]).level
+            if level < last:
+                grid = self.schedule.noisier(grid[0], (last - level) / (1.0 - level)), grid[-1]
+                tensors["share"] = torch.full((len(keys), 1, 1, 1), level / last, device=device)
+            first = self.schedule.point(grid[0])
+            tensors["x"] = noised(asked.start.to(device), noise, first.alpha, first.sigma)
+        return Canvas({**tensors, "shown": torch.zeros_like(noise)}, grid, 0, keys, sampler)
 
     def step(self, canvas: Canvas, asked: Asked) -> Canvas:
         """One step of the canvas's sampler; where a mask keeps pixels, they are put back at the new noise level."""

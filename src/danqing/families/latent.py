@@ -9,8 +9,7 @@ the set's own (there section 4.1 divides by one number), so that noise means the
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch

@@ -268,8 +268,8 @@ def to_noise(
 def leaping(schedule: Schedule, steps: int, strength: float, last: float) -> tuple[float, ...]:
     """`steps` + 1 times from noise to picture, of which the last but one is the cleanest with a noise level of `last` or more.
 
-    They are the first of a finer grid of the schedule, at most `FINEST` times as fine. Where `last` is 0, or a chain has no more
-    steps, it is the schedule's own grid; where the way begins hardly above that level, or below it, one step from there.
+    They are the first of a finer grid of the schedule, at most `FINEST` times as fine. Where `last` is 0, or a chain has no
+    more steps, it is the schedule's own grid; where the way begins hardly above that level, or below it, one step.
 
     Args:
         schedule: whose times.

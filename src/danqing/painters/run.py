@@ -62,6 +62,7 @@ class Run:
         rehearsal: what else it learns from.
         sides: of a translation.
         start: of the painter it starts from, what is told of it: name, weights (sha256), trained, attributions.
+        base: that painter.
     """
 
     settings: Settings
@@ -75,6 +76,7 @@ class Run:
     rehearsal: Rehearsal | None = None
     sides: sides.Sides | None = None
     start: Mapping[str, Any] | None = None
+    base: Painter | None = None
 
     def stream(self, device: torch.device) -> Stream:
         """The order of pictures, which an accelerator may hold."""
@@ -161,12 +163,12 @@ class Run:
 
     def leave(self, weights: Mapping[str, torch.Tensor], seen: int) -> Path:
         """Write the painter as it is now, with the run's settings: tuned ones were for other weights. Returns its folder."""
-        folder, facts = self.painter, self.painter_facts(seen)
+        folder, facts, left = self.painter, self.painter_facts(seen), folded(weights)
         (folder / TUNING).unlink(missing_ok=True)
         write(
             folder,
             facts,
-            folded(weights),
+            left if self.base is None else starting.drawn_back(left, self.base.family, self.settings.kept),
             # How many pictures that time was has been measured: who trains it again sees as many.
             card(facts, self._attributions(), self.settings.model_copy(update={"seconds": None}).plain()),
             self.settings.stored,
@@ -203,13 +205,17 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
         beside = sides.sides(pictures, chosen, s.from_style, s.to_styles, kind.translates, apart=not kind.examples)
         chosen = beside.made
     base = open_painter(s.start_from) if s.start_from else None
-    alone = {"rehearse": s.rehearse, "low_rank": s.low_rank, "model.few": s.model.get("few")} if base is None else {}
+    alone = {"rehearse": s.rehearse, "low_rank": s.low_rank, "kept": s.kept, "model.few": s.model.get("few")}
+    if base is not None:
+        alone = {}
     if wrong := next((name for name, value in alone.items() if value), None):
         raise TrainingError(f"the setting {wrong} needs a painter to start from: give --from NAME, or leave it out")
     if s.rehearse and kind.starts:
         raise TrainingError("the setting rehearse was given, and the family paints nothing from memory: leave it out")
-    if kind.refines and (s.low_rank or not s.rehearse):
-        raise TrainingError("a refiner learns whole, from the painter's paintings: leave out low_rank, and rehearse some (400)")
+    if kind.refines and (s.low_rank or s.kept or not s.rehearse):
+        raise TrainingError(
+            "a refiner learns whole, from the painter's paintings: leave out low_rank and kept, and rehearse some (400)"
+        )
     start = None if base is None else _start(folder, base, s.name)
     conditions = _conditions(pictures, chosen, s, base)
     values = {
@@ -234,7 +240,7 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
         write_atomically(folder / "settings.toml", write_toml(s.plain()))
     if start is not None:
         write_atomically(folder / STARTED, json.dumps(start).encode())
-    return Run(s, folder, pictures, prepared, chosen, conditions, values, family, rehearsal, beside, start)
+    return Run(s, folder, pictures, prepared, chosen, conditions, values, family, rehearsal, beside, start, base)
 
 
 def _start(folder: Path, base: Painter, name: str) -> dict[str, Any]:
@@ -310,11 +316,15 @@ def averages_kept(painter: Painter) -> dict[int, dict[str, torch.Tensor]]:
     """
     folder, mine = run_folder(painter.name), painter.family.state_dict()
     try:
-        stored = Settings.read(read_toml(folder / "settings.toml"), str(folder)).stored
+        s = Settings.read(read_toml(folder / "settings.toml"), str(folder))
+        base = open_painter(s.start_from).family if s.start_from and s.kept else None
         snapshot = newest(folder)
     except (OSError, DanqingError):
         return {}
-    found = {life: pack(state, stored) for life, state in averages(snapshot).items()} if snapshot else {}
+    states = averages(snapshot) if snapshot else {}
+    if base is not None:
+        states = {life: starting.drawn_back(state, base, s.kept) for life, state in states.items()}
+    found = {life: pack(state, s.stored) for life, state in states.items()}
     own = unpack(found.get(painter.facts.model.get("average", 0), {}))
     same = own.keys() == mine.keys() and all(torch.equal(own[name], mine[name].cpu()) for name in mine)
     return found if same else {}

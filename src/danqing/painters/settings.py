@@ -24,6 +24,7 @@ from danqing.parts.packing import Stored
 
 FREE = frozenset(
     {"pictures_seen", "seconds", "batch", "threads", "micro_batch", "save_minutes", "sheets", "precision", "shown", "compiled"}
+    | {"kept"}
 )
 """Settings that may change when a run goes on; every other change needs a new name."""
 
@@ -63,6 +64,9 @@ class Settings(Config):
         rehearse: where it starts from a painter, how many of that one's own paintings, by words and styles it remembers, are
             learnt from beside the pictures, so that they are not forgotten.
         low_rank: where it starts from a painter, train only changes of so low a rank (`danqing.parts.low_rank`); 0 trains all.
+        kept: where it starts from a painter, the share of that one's weights in those that are left: what it knew comes back
+            sooner than what was learnt is lost (decision 21). Another share may be asked for when the run goes on, also at its
+            end.
         stored: how the painter's weights are kept: whole, or smaller as float16 or int8.
         model: the family's own settings.
     """
@@ -98,6 +102,7 @@ class Settings(Config):
     start_from: str | None = None
     rehearse: int = Field(0, ge=0)
     low_rank: int = Field(0, ge=0)
+    kept: float = Field(0.0, ge=0, lt=1)
     stored: Stored = "float32"
     model: dict[str, Any] = Field(default_factory=dict)
 

@@ -173,6 +173,23 @@ def grown(family: nn.Module, base: nn.Module, name: str) -> dict[str, Tensor]:
     return found
 
 
+def drawn_back(learnt: Mapping[str, Tensor], base: nn.Module, share: float) -> dict[str, Tensor]:
+    """Weights on the line from what was learnt back to the base's (Wortsman et al. 2022, "Robust fine-tuning of zero-shot
+    models", equation 1).
+
+    Args:
+        learnt: of a learner that began as `grown`; what the base has not stays.
+        base: where it began.
+        share: of the way, in [0, 1).
+    """
+    found = dict(learnt)
+    for name, old in base.named_parameters() if share else ():
+        found[name] = found[name].clone()
+        rows = found[name][: len(old)] if old.ndim else found[name]
+        rows.lerp_(old.to(rows), share)
+    return found
+
+
 def _otherwise(name: str) -> TrainingError:
     return TrainingError(
         f"the painter '{name}' is built otherwise than was asked: more blocks (depths) and attention may be asked for; leave "
