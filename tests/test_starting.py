@@ -30,7 +30,7 @@ from danqing.painters.run import averages_kept
 from danqing.painters.settings import resolve
 from danqing.painters.sheet import paint_values
 from danqing.painters.shelf import lessons
-from danqing.painters.starting import REHEARSED, grown, widened
+from danqing.painters.starting import KEPT, REHEARSED, grown, widened
 from danqing.parts.contract import Key
 from danqing.parts.low_rank import LowRank, adapt, folded
 from danqing.train import Done, train
@@ -162,7 +162,7 @@ def test_what_is_kept_of_a_painter_lies_on_the_line_back_to_it(mine: str, low_ra
     """Asked for at the end of a run, too; what the painter did not have stays as it was learnt."""
     make_painter("tiny", channels=3)
     given = {"low_rank": low_rank, "model": {"average": 4, "lr": 3e-3}}
-    began, whole = (open_painter(name).family.state_dict() for name in ("tiny", last(mine, **given).name))
+    began, whole = (open_painter(name).family.state_dict() for name in ("tiny", last(mine, kept=0.0, **given).name))
     half, same = (open_painter(last(mine, kept=share, **given).name) for share in (0.5, 0.0))
     rows = "conditioner.encoders.style.styles"
     for key, tensor in half.family.state_dict().items():
@@ -283,13 +283,17 @@ def test_what_a_painter_remembers_is_painted_once_and_seen_as_often_as_what_is_n
 
 def test_nothing_is_rehearsed_by_a_painter_that_goes_on_with_the_pictures_it_learnt(mine: str, home: Path) -> None:
     make_painter("tiny", channels=3)
-    given = {"start_from": "tiny"}
-    assert resolve(PictureSet.open(mine), given)[0].rehearse == REHEARSED
+
+    def proposed(data: str, base: str, **more: Any) -> tuple[int, float]:
+        found, _ = resolve(PictureSet.open(data), {"start_from": base, **more})
+        return found.rehearse, found.kept
+
+    assert proposed(mine, "tiny") == (REHEARSED, KEPT)
+    assert proposed(mine, "tiny", model={"few": 4}) == (0, 0), "what a teacher knows is all there is to learn"
     last(mine, name="tiny-mine")
-    given = {"start_from": "tiny-mine"}
-    assert resolve(PictureSet.open(mine), given)[0].rehearse == 0
+    assert proposed(mine, "tiny-mine") == (0, 0)
     import_pictures(ShapesSource(8, size=16), "others")
-    assert resolve(PictureSet.open("others"), given)[0].rehearse == REHEARSED
+    assert proposed("others", "tiny-mine") == (REHEARSED, KEPT)
 
 
 def test_a_rehearsing_run_goes_on_where_it_stopped(mine: str) -> None:

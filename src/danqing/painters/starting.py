@@ -27,6 +27,8 @@ GENTLE: Mapping[str, Mapping[str, Any]] = {
 """Settings of a family that are gentler where it has already learnt."""
 REHEARSED = 300
 """Paintings of its own that a painter learns from beside new pictures."""
+KEPT = 0.3
+"""Share of its own weights that a painter by diffusion keeps, where it learns a style beside its own (decision 21)."""
 PAINTED, REFINED = 400, 48_000
 """Paintings that a refiner learns from, and pictures that its training sees."""
 LOOKS, LEAST, MOST = 120, 6_000, 60_000
@@ -66,13 +68,15 @@ def proposed(base: Painter, pictures: PictureSet, given: Mapping[str, Any]) -> d
     few = given.get("model", {}).get("few")
     if few:
         model = merge(model, {"steps": few, "last": 0.0, "doubt": 0.0, "guidance": 1.0, "sampler": "ddim"})
+    rehearses = anew and bool(base.conditions) and not few and not base.family.starts
     return chosen | {
         "name": f"{pictures.name}-from-{base.name}",
         "family": facts.family,
         "size": facts.size,
         "shown": facts.shown,
         "channels": facts.channels,
-        "rehearse": REHEARSED if anew and base.conditions and not few and not base.family.starts else 0,
+        "rehearse": REHEARSED if rehearses else 0,
+        "kept": KEPT if rehearses and facts.family == "diffusion" else 0.0,
         "pictures_seen": length(len(pictures)),
         "model": model,
     }
