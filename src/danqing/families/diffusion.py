@@ -249,7 +249,8 @@ class Diffusion(Family):
         device, last = next(self.parameters()).device, self.config.last
         noise = keys.at("noise").normal(self.channels, *plan.size).to(device)
         strength = plan.strength if asked.start is not None else 1.0
-        grid, tensors = leaping(self.schedule, math.ceil(steps * strength), strength, last), {"x": noise}
+        share = max(min(steps, 1), math.ceil(steps * strength - 1e-9))  # 0.07 of 100 is 7, whatever floats say
+        grid, tensors = leaping(self.schedule, share, strength, last), {"x": noise}
         if asked.start is not None:
             level = self.schedule.point(grid[0]).level
             if level < last:

@@ -206,9 +206,7 @@ def make_ready(pictures: PictureSet, s: Settings) -> Run:
         chosen = beside.made
     base = open_painter(s.start_from) if s.start_from else None
     alone = {"rehearse": s.rehearse, "low_rank": s.low_rank, "kept": s.kept, "model.few": s.model.get("few")}
-    if base is not None:
-        alone = {}
-    if wrong := next((name for name, value in alone.items() if value), None):
+    if base is None and (wrong := next((name for name, value in alone.items() if value), None)):
         raise TrainingError(f"the setting {wrong} needs a painter to start from: give --from NAME, or leave it out")
     if s.rehearse and kind.starts:
         raise TrainingError("the setting rehearse was given, and the family paints nothing from memory: leave it out")

@@ -27,7 +27,7 @@ GENTLE: Mapping[str, Mapping[str, Any]] = {
 """Settings of a family that are gentler where it has already learnt."""
 REHEARSED = 300
 """Paintings of its own that a painter learns from beside new pictures."""
-KEPT = 0.3
+KEPT = 0.2
 """Share of its own weights that a painter by diffusion keeps, where it learns a style beside its own (decision 21)."""
 PAINTED, REFINED = 400, 48_000
 """Paintings that a refiner learns from, and pictures that its training sees."""
