@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import Conditioner, drop, steer
-from danqing.config import Needs
+from danqing.config import Config, Needs
 from danqing.errors import TrainingError, WishError, choices
 from danqing.maths.guidance import guide, within
 from danqing.maths.likelihood import bits_per_value
@@ -54,19 +54,33 @@ shading (palettes of other pictures missed by 4.1 ΔE00 by the painter in the bo
 # --- config ------------------------------------------------------------------------------------------------------------
 
 
-class DiffusionConfig(PlayerConfig):
-    """Settings of the diffusion family.
+class PaintingConfig(Config):
+    """How a diffusion paints where a wish does not say.
+
+    Args:
+        sampler, steps, guidance, interval: as a wish's; `interval` bounds the noise levels at which guidance is on
+            (Kynkäänniemi et al. 2024).
+        doubt: what is under way is shown to the network as if it held more noise, by this share of what is left to pure noise
+            (decision 20; after Li et al. 2024, "Alleviating exposure bias in diffusion models").
+        last: noise level from about which the last step goes to the picture at once (decision 19); 0 spaces all steps alike.
+    """
+
+    sampler: str = "dpm++2m"
+    steps: int = Field(16, ge=1)
+    guidance: float = Field(3.0, ge=0)
+    interval: tuple[float, float] = (0.0, 1.0)
+    doubt: float = Field(0.0, ge=0, lt=1)
+    last: float = Field(0.0, ge=0, lt=1)
+
+
+class DiffusionConfig(PlayerConfig, PaintingConfig):
+    """Settings of the diffusion family, besides how it paints and how its player learns.
 
     Args:
         objective: "flow" predicts the picture along a straight path; "epsilon" and "v" are DDPM's on `betas`.
         backbone: the network; `{kind = "unet"}` or `{kind = "transformer"}` with their own settings.
         focus: mean and deviation of the logit of the flow's training times (Esser et al. 2024, equation 19).
         nearest: the flow's loss is that of the velocity, (x̂ − x) / σ; σ is taken as at least this (Li & He 2025).
-        sampler, steps, guidance, interval: how it paints where a wish does not say; `interval` bounds the noise levels
-            at which guidance is on (Kynkäänniemi et al. 2024).
-        doubt: what is under way is shown to the network as if it held more noise, by this share of what is left to pure noise
-            (decision 20; after Li et al. 2024, "Alleviating exposure bias in diffusion models").
-        last: noise level from about which the last step goes to the picture at once (decision 19); 0 spaces all steps alike.
         few: where a training starts from a painter, learn to paint in so many steps and without guidance what that one paints
             in its own steps with its own guidance (Salimans & Ho 2022, algorithm 2; with guidance Meng et al. 2023, section 3).
         steered: noise levels at which the picture under way is given the colours that were asked for; "[1, 0]" is never.
@@ -82,12 +96,6 @@ class DiffusionConfig(PlayerConfig):
     backbone: UNetConfig | TransformerConfig = Field(default_factory=UNetConfig, discriminator="kind")
     focus: tuple[float, float] = (-0.4, 0.8)
     nearest: float = Field(0.05, gt=0, le=1)
-    sampler: str = "dpm++2m"
-    steps: int = Field(16, ge=1)
-    guidance: float = Field(3.0, ge=0)
-    interval: tuple[float, float] = (0.0, 1.0)
-    doubt: float = Field(0.0, ge=0, lt=1)
-    last: float = Field(0.0, ge=0, lt=1)
     few: int = Field(0, ge=0)
     steered: tuple[float, float] = (0.0, 1.0)
     loosened: tuple[float, float] = (0.2, 0.4)
@@ -249,8 +257,8 @@ class Diffusion(Family):
         device, last = next(self.parameters()).device, self.config.last
         noise = keys.at("noise").normal(self.channels, *plan.size).to(device)
         strength = plan.strength if asked.start is not None else 1.0
-        share = max(min(steps, 1), math.ceil(steps * strength - 1e-9))  # 0.07 of 100 is 7, whatever floats say
-        grid, tensors = leaping(self.schedule, share, strength, last), {"x": noise}
+        left = max(min(steps, 1), math.ceil(steps * strength - 1e-9))  # 0.07 of 100 is 7, whatever floats say
+        grid, tensors = leaping(self.schedule, left, strength, last), {"x": noise}
         if asked.start is not None:
             level = self.schedule.point(grid[0]).level
             if level < last:

@@ -18,8 +18,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from danqing.conditions.condition import Condition
-from danqing.config import Config
-from danqing.families.diffusion import Diffusion, DiffusionConfig
+from danqing.families.diffusion import Diffusion, DiffusionConfig, PaintingConfig
 from danqing.families.vae import Vae, VaeConfig
 from danqing.parts.coders import ConvolutionalConfig
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Key, Keys, LatentFamily, Loss, Plan, Player, Values
@@ -30,31 +29,22 @@ from danqing.parts.symptoms import Symptom
 
 CODEC: dict[str, Any] = {"map": True, "latent": 8, "beta": 0.02, "perceptual": 0.2}
 """What a codec needs beyond the settings of an autoencoder that paints by itself."""
-PAINTS = ("sampler", "doubt", "last", "guidance", "interval", "steps")
-"""How a diffusion paints; of latents this is said once, for the whole."""
-OURS = (*PAINTS, "steered", "loosened", "few")
-"""Settings of a diffusion that one of latents does not heed."""
+OURS = (*PaintingConfig.model_fields, "steered", "loosened", "few")
+"""Settings of a diffusion that one of latents does not heed: how it paints is said once, for the whole."""
 
 
-class LatentConfig(Config):
-    """Settings of latent diffusion.
+class LatentConfig(PaintingConfig):
+    """Settings of latent diffusion, besides how it paints.
 
     Args:
         codec: the autoencoder; its latents form a map.
         first: share of the training in which the codec learns; after it the painter does.
         painter: the diffusion of latents, but for how it paints.
-        sampler, doubt, last, guidance, interval, steps: how it paints where a wish does not say, as of the diffusion family.
     """
 
     codec: VaeConfig = Field(default_factory=lambda: VaeConfig.read(CODEC))
     first: float = Field(0.3, gt=0, lt=1)
     painter: DiffusionConfig = Field(default_factory=DiffusionConfig)
-    sampler: str = "dpm++2m"
-    steps: int = Field(16, ge=1)
-    guidance: float = Field(3.0, ge=0)
-    interval: tuple[float, float] = (0.0, 1.0)
-    doubt: float = Field(0.0, ge=0, lt=1)
-    last: float = Field(0.0, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _whole(self) -> LatentConfig:
@@ -107,7 +97,7 @@ class Latent(LatentFamily):
         self.turn = round(config.first * length)
         """Pictures after which the codec rests."""
         self.codec = Vae(config.codec, {}, channels, self.turn, size)
-        told = {name: getattr(config, name) for name in PAINTS} | {"steered": (1.0, 0.0)}
+        told = {name: getattr(config, name) for name in PaintingConfig.model_fields} | {"steered": (1.0, 0.0)}
         painter = config.painter.model_copy(update=told)  # colours are no latents: nothing steers towards them
         self.painter = _OfLatents(painter, conditions, config.codec.latent, length - self.turn)
 

@@ -282,8 +282,7 @@ def leaping(schedule: Schedule, steps: int, strength: float, last: float) -> tup
     plain = schedule.grid(steps, strength)
 
     def enough(count: int) -> bool:
-        point = schedule.point(schedule.grid(count, strength)[steps - 1])
-        return point.sigma >= last * (point.alpha + point.sigma)
+        return schedule.point(schedule.grid(count, strength)[steps - 1]).level >= last
 
     if not last or enough(steps):
         return plain

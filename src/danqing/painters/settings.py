@@ -23,8 +23,19 @@ from danqing.painters.registry import entry, settings
 from danqing.parts.packing import Stored
 
 FREE = frozenset(
-    {"pictures_seen", "seconds", "batch", "threads", "micro_batch", "save_minutes", "sheets", "precision", "shown", "compiled"}
-    | {"kept"}
+    {
+        "pictures_seen",
+        "seconds",
+        "batch",
+        "threads",
+        "micro_batch",
+        "save_minutes",
+        "sheets",
+        "precision",
+        "shown",
+        "compiled",
+        "kept",
+    }
 )
 """Settings that may change when a run goes on; every other change needs a new name."""
 

@@ -27,8 +27,8 @@ GENTLE: Mapping[str, Mapping[str, Any]] = {
 """Settings of a family that are gentler where it has already learnt."""
 REHEARSED = 300
 """Paintings of its own that a painter learns from beside new pictures."""
-KEPT = 0.2
-"""Share of its own weights that a painter by diffusion keeps, where it learns a style beside its own (decision 21)."""
+KEPT: Mapping[str, float] = {"diffusion": 0.2}
+"""Share of its own weights that a painter of a family keeps, where it learns a style beside its own (decision 21)."""
 PAINTED, REFINED = 400, 48_000
 """Paintings that a refiner learns from, and pictures that its training sees."""
 LOOKS, LEAST, MOST = 120, 6_000, 60_000
@@ -76,7 +76,7 @@ def proposed(base: Painter, pictures: PictureSet, given: Mapping[str, Any]) -> d
         "shown": facts.shown,
         "channels": facts.channels,
         "rehearse": REHEARSED if rehearses else 0,
-        "kept": KEPT if rehearses and facts.family == "diffusion" else 0.0,
+        "kept": KEPT.get(facts.family, 0.0) if rehearses else 0.0,
         "pictures_seen": length(len(pictures)),
         "model": model,
     }
