@@ -280,6 +280,7 @@ WAYS: list[tuple[str, dict[str, Any]]] = [
     *(("diffusion", {"sampler": sampler, "steps": 4}) for sampler in SAMPLERS),
     *(("diffusion", {"objective": objective, "steps": 4, "interval": [0.2, 0.8]}) for objective in ("epsilon", "v")),
     *(("diffusion", {"objective": objective, "steps": 4, "last": 0.3, "doubt": 0.2}) for objective in ("flow", "v")),
+    ("diffusion", {"steps": 4, "last": 0.3, "spins": 2}),
 ]
 """Families in all their ways to paint."""
 
@@ -389,6 +390,30 @@ def test_a_painter_in_doubt_tells_its_network_of_more_noise(
         assert not canvas.step or there.sigma / there.alpha > planned.sigma / planned.alpha
         share = there.alpha / planned.alpha if planned.alpha else 1 - doubt
         torch.testing.assert_close(shown, share * canvas.tensors["x"])
+
+
+def test_what_a_network_does_by_place_is_evened_out_in_the_last_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that answers with what it sees and a chequered pattern: a picture moved about loses the pattern and nothing else."""
+    family = way("diffusion", {"steps": 3, "spins": 2})
+    assert isinstance(family, Diffusion)
+    pattern = 0.25 * (-1.0) ** (torch.arange(8) + torch.arange(8)[:, None])
+    calls: list[float] = []
+
+    def chequered(x_t: Tensor, times: Tensor, values: Values) -> Tensor:
+        calls.append(float(times[0]))
+        return x_t + pattern
+
+    monkeypatch.setattr(family, "predict", chequered)
+    x, wish = 0.5 * batch(0, 2).pictures, Asked({}, {}, torch.ones(2))
+    rough, even = (family.denoise(x, 0.9, wish, final) for final in (False, True))
+    torch.testing.assert_close(rough, x + pattern)
+    inside = torch.ones(8, 8)
+    inside[-1, -1] = 0  # the corner is seen by one shift only
+    torch.testing.assert_close(even * inside, x * inside, rtol=1e-5, atol=1e-6)
+    calls.clear()
+    list(painting(family, family.start(wish, Plan((8, 8)), keys(2)), wish))
+    assert len(calls) == 2 + 4
+    assert len(set(calls[2:])) == 1
 
 
 def test_a_family_without_conditions_paints() -> None:

@@ -240,6 +240,30 @@ def test_truncation_draws_styles_towards_their_mean() -> None:
         assert not torch.allclose(learner.show(learner.step(learner.start(asked, Plan((8, 8)), KEYS), asked)), shown)
 
 
+@pytest.mark.parametrize("painter", ["style", "plain"])
+def test_variety_moves_styles_about_the_mean_of_what_is_asked(painter: str) -> None:
+    """At 0 noise has no say, words have; at 2 noise leads twice as far from the same mean; 1 is what was learnt, to the bit."""
+    learner, asked = moved(painter=painter).eval(), Asked(BATCH.conditions, {}, torch.ones(8))
+    canvas = learner.start(asked, Plan((8, 8)), KEYS)
+
+    def styles(variety: float) -> Tensor:
+        learner.config = learner.config.model_copy(update={"variety": variety})
+        return learner.latents(canvas, asked)[:, 0]
+
+    with torch.no_grad():
+        middle, learnt, twice = (styles(variety) for variety in (0.0, 1.0, 2.0))
+        assert torch.equal(learnt, learner.painter.style(canvas.tensors["latent"], asked.conditions))
+        torch.testing.assert_close(twice - middle, 2 * (learnt - middle), rtol=1e-4, atol=1e-5)
+        many = learner.painter.style(Key(5).normal(4096, 1, 16).expand(-1, 8, -1), asked.conditions)
+        # The mean of 64 noises lies an eighth of their spread from that of all.
+        assert (middle - many.mean(0)).square().mean() < 0.05 * many.var(0).mean()
+        alike = [column[:1] * 8 for column in BATCH.conditions.values()]
+        same = Asked(dict(zip(BATCH.conditions, alike, strict=True)), {}, torch.ones(8))
+        learner.config = learner.config.model_copy(update={"variety": 0.0})
+        assert (learner.latents(canvas, same)[:, 0] - learner.latents(canvas, same)[:1, 0]).abs().max() < 1e-5
+        assert not torch.allclose(middle[:1], middle[1:], atol=1e-3)
+
+
 def test_the_style_of_a_picture_is_found() -> None:
     """Of a picture that it painted itself, so that there is one."""
     learner = moved(0.03).eval()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -20,6 +21,7 @@ import torch
 from jaxtyping import Float, Int64
 from pydantic import Field, model_validator
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import Conditioner, drop, steer
@@ -63,6 +65,8 @@ class PaintingConfig(Config):
         doubt: what is under way is shown to the network as if it held more noise, by this share of what is left to pure noise
             (decision 20; after Li et al. 2024, "Alleviating exposure bias in diffusion models").
         last: noise level from about which the last step goes to the picture at once (decision 19); 0 spaces all steps alike.
+        spins: the last step's picture is the mean of what is predicted at spins² shifts, of 0 to spins - 1 pixels each way
+            (decision 22).
     """
 
     sampler: str = "dpm++2m"
@@ -71,6 +75,7 @@ class PaintingConfig(Config):
     interval: tuple[float, float] = (0.0, 1.0)
     doubt: float = Field(0.0, ge=0, lt=1)
     last: float = Field(0.0, ge=0, lt=1)
+    spins: int = Field(1, ge=1, le=8)
 
 
 class DiffusionConfig(PlayerConfig, PaintingConfig):
@@ -129,6 +134,7 @@ class Diffusion(Family):
             "guidance": (1.0, 1.5, 2.0, 3.0, 4.0, 6.0),
             "interval": ((0.0, 1.0), (0.0, 0.9), (0.0, 0.8), (0.2, 1.0), (0.2, 0.9), (0.4, 1.0), (0.6, 1.0)),
             "steps": (4, 6, 8, 12, 16, 24),
+            "spins": (1, 2, 3),
         }
     )
 
@@ -198,6 +204,24 @@ class Diffusion(Family):
         clock = times.float() if self.config.objective == "flow" else (times.float() + 1) / 1000
         out: Tensor = self.network(x_t, clock, seen.vector, seen.tokens, seen.mask)
         return out.float()
+
+    def spun(
+        self, x_t: Float[Tensor, "batch channels height width"], times: Float[Tensor, " batch"], values: Values, spins: int
+    ) -> Float[Tensor, "batch channels height width"]:
+        """As `predict`, the mean over shifts: what the network does otherwise at some places than at others is evened out.
+
+        Coifman & Donoho 1995, "Translation-invariant de-noising" (cycle spinning). Nothing wraps around: what is shifted in
+        repeats the edge, and what is shifted out is predicted by fewer.
+        """
+        if spins == 1:
+            return self.predict(x_t, times, values)
+        height, width = x_t.shape[-2:]
+        total, count = torch.zeros_like(x_t), torch.zeros_like(x_t[:1, :1])
+        for down, right in itertools.product(range(min(spins, height)), range(min(spins, width))):
+            moved = F.pad(x_t, (right, 0, down, 0), mode="replicate")[..., :height, :width]
+            total[..., : height - down, : width - right] += self.predict(moved, times, values)[..., down:, right:]
+            count[..., : height - down, : width - right] += 1
+        return total / count
 
     def _places(self, keys: Keys) -> Int64[Tensor, " batch"]:
         """Which of the few steps each picture is about to make."""
@@ -271,12 +295,11 @@ class Diffusion(Family):
     def step(self, canvas: Canvas, asked: Asked) -> Canvas:
         """One step of the canvas's sampler; where a mask keeps pixels, they are put back at the new noise level."""
         shown, share = canvas.tensors["shown"], canvas.tensors.get("share")
-        begun = self.schedule.point(canvas.grid[0]).level
+        begun, final = self.schedule.point(canvas.grid[0]).level, canvas.step == len(canvas.grid) - 2
 
         def denoise(x_t: Tensor, time: float) -> Tensor:
             nonlocal shown
-            leaps = self.config.last > 0 and canvas.step == len(canvas.grid) - 2
-            shown = self.denoise(x_t, time, asked, leaps, begun)
+            shown = self.denoise(x_t, time, asked, final, begun)
             if share is not None and asked.start is not None:
                 shown = torch.lerp(asked.start.to(shown), shown, share)
             return shown
@@ -291,28 +314,30 @@ class Diffusion(Family):
             after["x"] = self._keep(after["x"], asked.start, asked.mask, canvas)
         return dataclasses.replace(canvas, tensors={**after, "shown": shown}, step=canvas.step + 1)
 
-    def denoise(self, x_t: Tensor, time: float, asked: Asked, leaps: bool = False, begun: float = 1.0) -> Tensor:
+    def denoise(self, x_t: Tensor, time: float, asked: Asked, final: bool = False, begun: float = 1.0) -> Tensor:
         """The picture predicted at one time, with guidance, held within [-1, 1].
 
         Args:
             x_t: noised pictures at `time`.
             time: the schedule's.
             asked: what for.
-            leaps: whether it is what will be shown.
+            final: whether the step is the last.
             begun: noise level at which the way began; the shorter it is, the fewer mistakes there are to doubt.
         """
         point, count, doubt = self.schedule.point(time), len(x_t), begun * self.config.doubt
         told = self.schedule.noisier(time, doubt)
         means, times = self.schedule.point(told), torch.full((count,), told, device=x_t.device)
         seen = x_t * (means.alpha / point.alpha if point.alpha else 1.0 - doubt)
+        predict = functools.partial(self.spun, spins=self.config.spins if final else 1)
         if not self.accepts or bool((asked.guidance == 1).all()) or not within(point, self.config.interval):
-            out = self.predict(seen, times, asked.conditions)
+            out = predict(seen, times, asked.conditions)
         else:
             both = {
                 name: [*_column(asked.conditions, name, count), *_column(asked.against, name, count)] for name in self.accepts
             }
-            with_it, without = self.predict(seen.repeat(2, 1, 1, 1), times.repeat(2), both).chunk(2)
+            with_it, without = predict(seen.repeat(2, 1, 1, 1), times.repeat(2), both).chunk(2)
             out = guide(with_it, without, asked.guidance.to(x_t.device))
+        leaps = final and self.config.last > 0
         return self.toned(self.held(to_picture(self.predicts, out, seen, means.alpha, means.sigma)), asked, point, leaps)
 
     def toned(

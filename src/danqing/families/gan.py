@@ -7,9 +7,10 @@ kept small at both (R1, Mescheder et al. 2018, equation 9, and R2). It sees pict
 al. 2020, "Analyzing and improving the image quality of StyleGAN", section 2): a mapping network makes a style of noise and
 conditions, which scales the inputs of every convolution; the convolution's output is brought back to unit variance (there,
 equation 3), and noise is added; two styles are mixed in training (Karras et al. 2019, section 3.1), and painting draws styles
-towards their mean (there, section 3.2). Unlike there the coarsest map is not a constant but is made of the style, so that
-paintings differ in shape from the first update on. What the critic sees is augmented as far as it needs
-(`danqing.parts.augmenting`; Karras et al. 2020, "Limited data"). Or the painter is a plain stack of convolutions (DCGAN,
+towards their mean (there, section 3.2), or away from the mean of those that are as asked (after the conditional truncation of
+Dobler et al. 2022, "Art creation with multi-conditional StyleGANs"). Unlike there the coarsest map is not a constant but is
+made of the style, so that paintings differ in shape from the first update on. What the critic sees is augmented as far as it
+needs (`danqing.parts.augmenting`; Karras et al. 2020, "Limited data"). Or the painter is a plain stack of convolutions (DCGAN,
 Radford et al. 2016, section 3).
 """
 
@@ -40,6 +41,8 @@ from danqing.parts.symptoms import Symptom, overfitting
 
 FOLLOW = 0.01
 """What each update adds to the running mean style, and to how sure the critic is."""
+MEANT = 64
+"""Noises of which the mean style of what is asked is taken, the same ones for every picture."""
 
 # --- config ------------------------------------------------------------------------------------------------------------
 
@@ -66,6 +69,7 @@ class GanConfig(PlayerConfig):
         swiftness: pictures in which augmentation can go from nothing to always.
         most: augmentation never exceeds this.
         truncation: share of the way from the mean style at which styles are painted.
+        variety: how far from the mean style of what is asked noise leads, as a multiple of how far it learnt to.
     """
 
     needs: ClassVar[Needs] = {
@@ -89,6 +93,7 @@ class GanConfig(PlayerConfig):
     swiftness: float = Field(100_000, gt=0)
     most: float = Field(0.8, ge=0, lt=1)
     truncation: float = Field(1.0, ge=0)
+    variety: float = Field(1.0, ge=0)
     lr: float = Field(1e-3, gt=0)
     betas_adam: tuple[float, float] = (0.0, 0.99)
     decay: float = Field(0.0, ge=0)
@@ -115,7 +120,10 @@ class Gan(LatentFamily):
     sized: ClassVar[bool] = True
     batch: ClassVar[int | None] = 16
     heeds: ClassVar[frozenset[str]] = frozenset()
-    tunable: Mapping[str, Any] = {"truncation": (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)}
+    tunable: Mapping[str, Any] = {
+        "truncation": (0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+        "variety": (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0),
+    }
 
     def __init__(self, config: GanConfig, conditions: Conditions, channels: int, length: int, size: tuple[int, int]) -> None:
         super().__init__()
@@ -183,7 +191,7 @@ class Gan(LatentFamily):
     def _painted(self, keys: Keys, values: Values) -> tuple[Tensor, Tensor]:
         """Styles and pictures in training; part of the pictures from two styles, the second from a layer drawn at random on."""
         layers = self.painter.layers
-        first, second = (self.painter.style(self._noise(keys.at("latent", n)), values) for n in range(2))
+        first, second = self.painter.style(torch.stack([self._noise(keys.at("latent", n)) for n in range(2)]), values)
         luck = keys.at("mixing").uniform(2).to(first)
         turn = torch.where(luck[:, 0] < self.config.mixing, 1 + luck[:, 1] * (layers - 1), float(layers)).floor()
         later = torch.arange(layers, device=first.device) >= turn[:, None]
@@ -238,9 +246,15 @@ class Gan(LatentFamily):
         return self.painter.layers
 
     def latents(self, canvas: Canvas, asked: Asked) -> Float[Tensor, "batch layers style"]:
-        """One style for all layers, nearer to the mean style by the truncation."""
-        style = self.mean.lerp(self.painter.style(canvas.tensors["latent"], asked.conditions), self.config.truncation)
-        return style[:, None].expand(-1, self.painter.layers, -1)
+        """One style for all layers, led by noise as far as variety says, then as near to the mean as truncation says."""
+        noise, variety = canvas.tensors["latent"], self.config.variety
+        if variety == 1:
+            style = self.painter.style(noise, asked.conditions)
+        else:
+            some = Key("variety").normal(MEANT, 1, self.config.latent).to(noise).expand(-1, len(noise), -1)
+            style, *others = self.painter.style(torch.cat([noise[None], some]), asked.conditions)
+            style = torch.stack(others).mean(0).lerp(style, variety)
+        return self.mean.lerp(style, self.config.truncation)[:, None].expand(-1, self.painter.layers, -1)
 
     def step(self, canvas: Canvas, asked: Asked) -> Canvas:
         """The one step."""
@@ -281,11 +295,11 @@ class _Style(nn.Module):
         self.shape = nn.ModuleList(_Modulated(width, width, 3, config.style) for width in widths)
         self.colour = nn.ModuleList(_Modulated(width, channels, 1, config.style, plain=True) for width in widths)
 
-    def style(self, latent: Float[Tensor, "batch latent"], values: Values) -> Float[Tensor, "batch style"]:
+    def style(self, latent: Float[Tensor, "*several batch latent"], values: Values) -> Float[Tensor, "*several batch style"]:
         """Noise is brought to length √n first (Karras et al. 2018, section 4.2)."""
-        told = self.conditioner.encode(values, len(latent))
-        round_ = latent * latent.square().mean(1, keepdim=True).add(1e-8).rsqrt()
-        out: Tensor = self.mapping(torch.cat([round_, told.vector.to(latent)], 1))
+        told = self.conditioner.encode(values, latent.shape[-2]).vector.to(latent)
+        round_ = latent * latent.square().mean(-1, keepdim=True).add(1e-8).rsqrt()
+        out: Tensor = self.mapping(torch.cat([round_, told.expand(*latent.shape[:-1], -1)], -1))
         return out
 
     def forward(self, styles: Float[Tensor, "batch layers style"], keys: Keys) -> Float[Tensor, "batch channels h w"]:
@@ -346,10 +360,10 @@ class _Plain(nn.Module):
         stages += [nn.GroupNorm(groups(widths[-1]), widths[-1]), nn.ReLU(), nn.Conv2d(widths[-1], channels, 3, padding=1)]
         self.stages = nn.Sequential(*stages)
 
-    def style(self, latent: Float[Tensor, "batch latent"], values: Values) -> Float[Tensor, "batch style"]:
+    def style(self, latent: Float[Tensor, "*several batch latent"], values: Values) -> Float[Tensor, "*several batch style"]:
         """The noise beside what the conditions say."""
-        told = self.conditioner.encode(values, len(latent))
-        return torch.cat([latent, told.vector.to(latent)], 1)
+        told = self.conditioner.encode(values, latent.shape[-2]).vector.to(latent)
+        return torch.cat([latent, told.expand(*latent.shape[:-1], -1)], -1)
 
     def forward(self, styles: Float[Tensor, "batch layers style"], keys: Keys) -> Float[Tensor, "batch channels h w"]:
         """Held within [-1, 1] by a tangent."""
