@@ -12,6 +12,7 @@ from danqing.data.picture_set import import_pictures
 from danqing.data.proposals import ENOUGH, RATE, REDUCED_RATE, SECONDS, Proposal, propose, reader
 from danqing.data.rendering import png
 from danqing.data.source import Item, LeftOut, Source
+from danqing.painters.registry import FAMILIES, settings
 from danqing.painters.settings import resolve, run_folder
 from danqing.parts.distilled_text import open_distilled
 
@@ -95,6 +96,22 @@ def test_only_what_was_proposed_is_given_reasons_for(tmp_path: Path) -> None:
     left = [why for name, why in propose(pictures).reasons.items() if name not in ("size", "batch")]
     assert list(resolve(pictures, given)[1]) == left
     assert len(resolve(pictures, given | {"model": {"preset": "small"}})[1]) == len(left) - 1
+
+
+@pytest.mark.parametrize("family", [name for name, found in FAMILIES.items() if found.family.suggested])
+def test_what_a_family_suggests_is_no_default_and_comes_to_no_run_of_before(tmp_path: Path, home: Path, family: str) -> None:
+    """Painters of before are read with the defaults; a run that was begun without goes on without."""
+    pictures, suggested = import_pictures(Noise(12, (60, 80, 3)), tmp_path / "set"), FAMILIES[family].family.suggested
+    usual = settings(family, {}).plain()
+    assert all(usual[name] != value for name, value in suggested.items())
+    first, _ = resolve(pictures, {"family": family, "name": "first"})
+    assert {name: first.model[name] for name in suggested} == suggested
+    given = {name: usual[name] for name in suggested}
+    assert resolve(pictures, {"family": family, "model": given})[0].model == first.model | given
+    for name, model in (("before", {"preset": "small"}), ("since", first.model)):
+        run_folder(name).mkdir(parents=True)
+        (run_folder(name) / "settings.toml").write_bytes(write_toml(first.plain() | {"name": name, "model": model}))
+        assert resolve(pictures, {"family": family, "name": name})[0].model.keys() == model.keys()
 
 
 class Told(Noise):

@@ -17,7 +17,7 @@ import danqing.tune
 from danqing.cli import app
 from danqing.data.picture_set import import_pictures
 from danqing.data.shapes import ShapesSource
-from danqing.errors import DataError, PainterError, WishError
+from danqing.errors import ConfigError, DataError, PainterError, WishError
 from danqing.metrics.joint import joint_distances, pairs
 from danqing.metrics.kernel import squared_mmd
 from danqing.metrics.measured import Measured
@@ -158,6 +158,25 @@ def test_what_was_painted_before_tuning_is_still_replayed(set_up: Path, tmp_path
     assert resumed.image.tobytes() == painting.image.tobytes(), "a saved canvas goes on as it was begun"
     with pytest.raises(WishError, match="cannot be changed after training"):
         altered(open_painter("tiny"), {"objective": "v"})
+
+
+def test_how_a_painter_paints_is_changed_by_hand(set_up: Path, tmp_path: Path) -> None:
+    painting, before = load("tiny").paint("red apple", seed=3), tuned(open_painter("tiny"))
+    nameless = dataclasses.replace(painting, texts=texts(Record.read({**painting.record, "settings": {}})))
+    for number, picture in enumerate((painting, nameless)):  # the second as of a time when no settings were written
+        picture.save(tmp_path / f"{number}.png")
+    for given in ("objective=v", "spins=0"):
+        refused = CliRunner().invoke(app, ["painters", "adjust", "tiny", "--set", "guidance=5", "--set", given])
+        assert isinstance(refused.exception, (WishError, ConfigError))
+        assert tuned(open_painter("tiny")) == before
+    for given in ("guidance=5", "spins=2"):
+        told = CliRunner().invoke(app, ["painters", "adjust", "tiny", "--set", given, "--json"])
+        assert told.exit_code == 0, told.output
+    assert json.loads(told.stdout) == json.loads(json.dumps(before | {"guidance": 5.0, "spins": 2}))
+    assert CliRunner().invoke(app, ["painters", "adjust", "tiny", "--json"]).stdout == told.stdout
+    assert load("tiny").paint("red apple", seed=3, guidance=3.0).image.tobytes() != painting.image.tobytes()
+    for number in range(2):
+        assert replay(tmp_path / f"{number}.png").same == "identical"
 
 
 def test_what_was_painted_before_is_replayed_after_averages_and_last_steps_were_searched(set_up: Path, tmp_path: Path) -> None:

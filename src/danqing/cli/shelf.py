@@ -1,4 +1,4 @@
-"""`painters list`, `show`, `import`, `export`, `remove`."""
+"""`painters list`, `show`, `adjust`, `import`, `export`, `remove`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from danqing.cli.output import Json, print_json, say
 
-app = typer.Typer(help="Painters: list, show, import, export, remove.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Painters: list, show, adjust, import, export, remove.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command("list")
@@ -37,6 +37,27 @@ def painters_show(name: Annotated[str, typer.Argument(help="Name of a painter.")
     for part in ("README.md", "ATTRIBUTIONS.md"):
         if (folder / part).is_file():
             say((folder / part).read_text(encoding="utf8"))
+
+
+@app.command("adjust")
+def painters_adjust(
+    name: Annotated[str, typer.Argument(help="Name of a painter.")],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="How it paints: guidance=3, spins=2, variety=1.5, ..."),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Change how a painter paints where a wish does not say; without --set, show it."""
+    from danqing.config import parse_overrides
+    from danqing.painters.painter import adjust, open_painter, tuned
+
+    settings = adjust(name, parse_overrides(set_))[1] if set_ else tuned(open_painter(name))
+    if json_:
+        print_json(settings)
+        return
+    for setting, value in settings.items():
+        say(f"{setting} = {value}")
 
 
 @app.command("import")

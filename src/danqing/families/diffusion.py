@@ -134,9 +134,10 @@ class Diffusion(Family):
             "guidance": (1.0, 1.5, 2.0, 3.0, 4.0, 6.0),
             "interval": ((0.0, 1.0), (0.0, 0.9), (0.0, 0.8), (0.2, 1.0), (0.2, 0.9), (0.4, 1.0), (0.6, 1.0)),
             "steps": (4, 6, 8, 12, 16, 24),
-            "spins": (1, 2, 3),
+            "spins": (1, 2, 4),
         }
     )
+    suggested: ClassVar[Mapping[str, Any]] = MappingProxyType({"spins": 2})
 
     def __init__(self, config: DiffusionConfig, conditions: Mapping[str, Condition[Any]], channels: int, length: int) -> None:
         super().__init__()

@@ -251,3 +251,25 @@ def amend(
     for file, content in files.items():
         write_atomically(folder / file, content)
     write_atomically(folder / "config.json", json.dumps(plain, indent=1, ensure_ascii=False).encode())
+
+
+def adjust(name: str, changes: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
+    """Change how a painter paints where a wish does not say; pictures of before are still replayed as they were painted.
+
+    Args:
+        name: of the painter; one of the box is copied home first.
+        changes: settings of its family that only painting heeds, by name.
+
+    Returns:
+        Its folder, and all of these settings as they are now.
+
+    Raises:
+        WishError, ConfigError: there is no such setting, or not with this value.
+        PainterError, OutputError: there is no such painter, or its folder cannot be written to.
+    """
+    painter = open_painter(name)
+    other = altered(painter, changes)
+    folder = writable(name)
+    kept = {"before": tuned(painter), "after": tuned(other), "kept": True, UNTUNED: untuned(painter)}
+    amend(folder, painter.weights_sha256, changes, {TUNING: json.dumps(kept, indent=1).encode()})
+    return folder, tuned(other)

@@ -195,6 +195,8 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
             reasons["pictures_seen"] = "pictures_seen: as many as can be seen in the time (the setting seconds), by measurement"
     elif given.get("seconds"):
         raise ConfigError("pictures_seen and seconds were given: give one of them")
+    if not taken:
+        proposed["model"] |= _suggested(family.suggested, str(given.get("name", proposed["name"])))
     told = merge(proposed, given)
     model = settings(str(told.get("family", "diffusion")), told["model"])  # what is wrong is told before anything is read
     refuse_idle(model, unlike(given.get("model", {}), taken), "model.")
@@ -214,6 +216,13 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
         found, reasons = _read_by(pictures, found, reasons)
     own = {name for name in given if name != "model" or "preset" in given["model"]}
     return found, tuple(why for name, why in reasons.items() if name not in own)
+
+
+def _suggested(known: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """What a family suggests, but for what its run was begun without."""
+    begun = run_folder(name) / "settings.toml"
+    there = read_toml(begun).get("model", {}) if begun.is_file() else known
+    return {setting: value for setting, value in known.items() if setting in there}
 
 
 def _read_by(pictures: PictureSet, s: Settings, reasons: dict[str, str]) -> tuple[Settings, dict[str, str]]:
