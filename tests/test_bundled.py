@@ -107,7 +107,7 @@ def test_its_scores_and_its_search_are_of_the_painter_as_it_is(session: Session)
 
 
 def test_pictures_of_before_its_settings_were_searched_are_replayed(session: Session, tmp_path: Path) -> None:
-    before = {"sampler": "dpm++2m", "doubt": 0.0, "last": 0.0, "guidance": 2.0, "interval": [0.0, 1.0], "steps": 24}
+    before = {"sampler": "dpm++2m", "doubt": 0.0, "last": 0.0, "guidance": 2.0, "interval": [0.0, 1.0], "steps": 24, "spins": 1}
     assert untuned(session.painter) == before
     assert tuned(session.painter)["doubt"] > 0
     then = dataclasses.replace(session, painter=altered(session.painter, before))
@@ -117,9 +117,10 @@ def test_pictures_of_before_its_settings_were_searched_are_replayed(session: Ses
         record = Record.read({**painting.record, "settings": settings})
         path = dataclasses.replace(painting, texts=texts(record)).save(tmp_path / f"{number}.png")
         assert replay(path).same == "identical"
-    between = {"last": 0.4, "guidance": 2.0, "interval": [0.6, 1.0], "steps": 6}  # of the first search
-    painting = dataclasses.replace(session, painter=as_then(session.painter, between)).paint("dog", size=(32, 32))
-    assert painting.record["settings"] == {"sampler": "dpm++2m", "doubt": 0.0, **between}
-    older = Record.read({**painting.record, "settings": between})
-    path = dataclasses.replace(painting, texts=texts(older)).save(tmp_path / "between.png")
-    assert replay(path).same == "identical"
+    second = {"sampler": "ddpm", "doubt": 0.3, "last": 0.2, "guidance": 4.0, "interval": [0.4, 1.0], "steps": 8}
+    for number, between in enumerate(({"last": 0.4, "guidance": 2.0, "interval": [0.6, 1.0], "steps": 6}, second)):
+        painting = dataclasses.replace(session, painter=as_then(session.painter, between)).paint("dog", size=(32, 32))
+        assert painting.record["settings"] == {"sampler": "dpm++2m", "doubt": 0.0, "spins": 1, **between}
+        older = Record.read({**painting.record, "settings": between})
+        path = dataclasses.replace(painting, texts=texts(older)).save(tmp_path / f"between-{number}.png")
+        assert replay(path).same == "identical"

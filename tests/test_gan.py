@@ -257,10 +257,10 @@ def test_variety_moves_styles_about_the_mean_of_what_is_asked(painter: str) -> N
         many = learner.painter.style(Key(5).normal(4096, 1, 16).expand(-1, 8, -1), asked.conditions)
         # The mean of 64 noises lies an eighth of their spread from that of all.
         assert (middle - many.mean(0)).square().mean() < 0.05 * many.var(0).mean()
-        alike = [column[:1] * 8 for column in BATCH.conditions.values()]
-        same = Asked(dict(zip(BATCH.conditions, alike, strict=True)), {}, torch.ones(8))
+        same = Asked({name: [column[0]] * 8 for name, column in BATCH.conditions.items()}, {}, torch.ones(8))
         learner.config = learner.config.model_copy(update={"variety": 0.0})
-        assert (learner.latents(canvas, same)[:, 0] - learner.latents(canvas, same)[:1, 0]).abs().max() < 1e-5
+        alike = learner.latents(canvas, same)[:, 0]
+        assert (alike - alike[:1]).abs().max() < 1e-5
         assert not torch.allclose(middle[:1], middle[1:], atol=1e-3)
 
 
