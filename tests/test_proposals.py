@@ -1,7 +1,8 @@
 """Proposals: read off the pictures, possible on the machine, and each with its reason."""
 
 import dataclasses
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from danqing.data.picture_set import import_pictures
 from danqing.data.proposals import ENOUGH, RATE, REDUCED_RATE, SECONDS, Proposal, propose, reader
 from danqing.data.rendering import png
 from danqing.data.source import Item, LeftOut, Source
+from danqing.painters.painter import adjust
 from danqing.painters.registry import FAMILIES, settings
 from danqing.painters.settings import resolve, run_folder
 from danqing.parts.distilled_text import open_distilled
@@ -114,17 +116,37 @@ def test_what_a_family_suggests_is_no_default_and_comes_to_no_run_of_before(tmp_
         assert resolve(pictures, {"family": family, "name": name})[0].model.keys() == model.keys()
 
 
-class Told(Noise):
-    """Pictures with captions, in two styles."""
+def test_a_run_from_a_painter_goes_on_after_that_paints_otherwise(tmp_path: Path, home: Path) -> None:
+    """Also a refiner's, which holds its base's settings; one begun before a setting was there goes on without it."""
+    pictures = import_pictures(Told({"en": ("a red apple",)}, styles=("noto",)), tmp_path / "set")
+    adjust("emoji", {"guidance": 2.0})
+    for name, given in (("mine", {}), ("over", {"family": "refined"})):
+        given = {"start_from": "emoji", "name": name, **given}
+        first, _ = resolve(pictures, given)
+        then = json.loads(json.dumps(first.plain()))
+        own = then["model"]["base"]["model"] if "base" in then["model"] else then["model"]
+        assert own["guidance"] == 2.0
+        del own["spins"]
+        run_folder(name).mkdir(parents=True)
+        (run_folder(name) / "settings.toml").write_bytes(write_toml(then))
+        adjust("emoji", {"guidance": 3.0})
+        assert json.loads(json.dumps(resolve(pictures, given)[0].model)) == then["model"]
+        other = resolve(pictures, {**given, "name": "other"})[0].model
+        assert other.get("base", {"model": other})["model"]["guidance"] == 3.0
+        adjust("emoji", {"guidance": 2.0})
 
-    def __init__(self, captions: dict[str, tuple[str, ...]], count: int = 4) -> None:
+
+class Told(Noise):
+    """Pictures with captions, in some styles."""
+
+    def __init__(self, captions: dict[str, tuple[str, ...]], count: int = 4, styles: Sequence[str] = ("ink", "oil")) -> None:
         super().__init__(count, (16, 16, 3))
-        self.captions = captions
+        self.captions, self.styles = captions, styles
 
     def items(self) -> Iterator[Item | LeftOut]:
         for number, item in enumerate(super().items()):
             assert isinstance(item, Item)
-            style = ("ink", "oil")[number % 2]
+            style = self.styles[number % len(self.styles)]
             yield Item(item.place, item.load, self.captions, style, concept=str(number // 2))
 
 

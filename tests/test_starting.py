@@ -331,17 +331,18 @@ def test_a_step_towards_the_aim_ends_where_it_should(now: tuple[float, float], t
 
 def test_a_painter_learns_to_paint_in_few_steps_what_it_paints_in_many(mine: str) -> None:
     """Paintings of the student in 2 steps come nearer to the teacher's in 8 than the teacher's own in 2 steps were."""
-    write_painter("teacher", "diffusion", {**MODEL, "steps": 8}, fit(PICTURES), 3, (16, 16), 0)
+    write_painter("teacher", "diffusion", {**MODEL, "steps": 8, "spins": 2}, fit(PICTURES), 3, (16, 16), 0)
     model = {"few": 2, "average": 64, "warmup": 64, "lr": 2e-3}
     student = open_painter(last(mine, start_from="teacher", name="student", pictures_seen=1600, model=model).name)
     assert student.facts.model["steps"] == 2
     assert student.facts.model["guidance"] == 1
+    assert student.facts.model["spins"] == 1
     teacher = open_painter("teacher").family
     assert isinstance(teacher, Diffusion)
     values: dict[str, list[Any]] = {"text": [None] * 16, "style": [None] * 16, "palette": [None] * 16}
 
     def painted(family: Any, steps: int) -> np.ndarray:
-        family.config = family.config.model_copy(update={"steps": steps, "sampler": "ddim"})
+        family.config = family.config.model_copy(update={"steps": steps, "sampler": "ddim", "spins": 1})
         found: np.ndarray = paint_values(family, values, 16, (16, 16), Key(3)).astype(float)
         return found
 

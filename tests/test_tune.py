@@ -22,7 +22,7 @@ from danqing.metrics.joint import joint_distances, pairs
 from danqing.metrics.kernel import squared_mmd
 from danqing.metrics.measured import Measured
 from danqing.paint import load
-from danqing.painters.painter import TUNING, Painter, altered, amend, open_painter, tuned, untuned, writable
+from danqing.painters.painter import TUNING, Painter, adjust, altered, amend, open_painter, tuned, untuned, writable
 from danqing.painters.run import averages_kept
 from danqing.painters.shelf import BUNDLED
 from danqing.parts.contract import Key
@@ -165,7 +165,7 @@ def test_how_a_painter_paints_is_changed_by_hand(set_up: Path, tmp_path: Path) -
     nameless = dataclasses.replace(painting, texts=texts(Record.read({**painting.record, "settings": {}})))
     for number, picture in enumerate((painting, nameless)):  # the second as of a time when no settings were written
         picture.save(tmp_path / f"{number}.png")
-    for given in ("objective=v", "spins=0"):
+    for given in ("objective=v", "spins=0", "interval=[0.9,0.1]"):
         refused = CliRunner().invoke(app, ["painters", "adjust", "tiny", "--set", "guidance=5", "--set", given])
         assert isinstance(refused.exception, (WishError, ConfigError))
         assert tuned(open_painter("tiny")) == before
@@ -174,6 +174,9 @@ def test_how_a_painter_paints_is_changed_by_hand(set_up: Path, tmp_path: Path) -
         assert told.exit_code == 0, told.output
     assert json.loads(told.stdout) == json.loads(json.dumps(before | {"guidance": 5.0, "spins": 2}))
     assert CliRunner().invoke(app, ["painters", "adjust", "tiny", "--json"]).stdout == told.stdout
+    history = (writable("tiny") / TUNING).read_bytes()
+    assert adjust("tiny", {"spins": 2})[1] == tuned(open_painter("tiny"))
+    assert (writable("tiny") / TUNING).read_bytes() == history, "what changes nothing writes nothing"
     assert load("tiny").paint("red apple", seed=3, guidance=3.0).image.tobytes() != painting.image.tobytes()
     for number in range(2):
         assert replay(tmp_path / f"{number}.png").same == "identical"

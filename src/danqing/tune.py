@@ -47,6 +47,8 @@ KNOWN = 0.9
 """Share of the held-out pictures whose concept must have been learnt for them to give wishes."""
 AVERAGE = "average"
 """The setting that names the average that paints; searched where the run that left the painter is at hand."""
+COSTS = ("steps", "spins")
+"""Settings of which more takes longer."""
 AT_ONCE = 64
 
 
@@ -213,7 +215,7 @@ def search(
 def best(known: Mapping[str, Sequence[Any]], before: Mapping[str, Any], tried: Sequence[Tried]) -> dict[str, Any]:
     """The settings of least distance; where nothing is won, those of before.
 
-    Of the steps, the fewest that are no further away than the best within one standard error of that difference (the rule of
+    Of what costs, the least that is no further away than the best within one standard error of that difference (the rule of
     Breiman et al. 1984, section 3.4.3; the errors are paired, as all were resampled alike).
     """
     chosen = dict(before)
@@ -223,7 +225,7 @@ def best(known: Mapping[str, Sequence[Any]], before: Mapping[str, Any], tried: S
             continue
         least = min(rows, key=lambda row: (row.distance.value, row.value != before[setting]))
         chosen[setting] = least.value
-        if setting == "steps":
+        if setting in COSTS:
             chosen[setting] = min(row.value for row in rows if row.distance.value - least.distance.value <= _error(row, least))
     return chosen
 

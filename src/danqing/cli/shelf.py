@@ -48,7 +48,10 @@ def painters_adjust(
     ] = None,
     json_: Json = False,
 ) -> None:
-    """Change how a painter paints where a wish does not say; without --set, show it."""
+    """Change how a painter paints where a wish does not say; without --set, show it.
+
+    A training that goes on leaves the settings of its run again.
+    """
     from danqing.config import parse_overrides
     from danqing.painters.painter import adjust, open_painter, tuned
 

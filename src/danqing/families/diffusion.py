@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int64
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -65,8 +65,8 @@ class PaintingConfig(Config):
         doubt: what is under way is shown to the network as if it held more noise, by this share of what is left to pure noise
             (decision 20; after Li et al. 2024, "Alleviating exposure bias in diffusion models").
         last: noise level from about which the last step goes to the picture at once (decision 19); 0 spaces all steps alike.
-        spins: the last step's picture is the mean of what is predicted at spins² shifts, of 0 to spins - 1 pixels each way
-            (decision 22).
+        spins: the last step's picture is the mean of what is predicted at spins² shifts, of 0 to spins - 1 pixels (or
+            places of a latent) down and right (decision 22).
     """
 
     sampler: str = "dpm++2m"
@@ -76,6 +76,13 @@ class PaintingConfig(Config):
     doubt: float = Field(0.0, ge=0, lt=1)
     last: float = Field(0.0, ge=0, lt=1)
     spins: int = Field(1, ge=1, le=8)
+
+    @field_validator("interval")
+    @classmethod
+    def _ordered(cls, interval: tuple[float, float]) -> tuple[float, float]:
+        if not 0 <= interval[0] <= interval[1] <= 1:
+            raise ValueError("give two noise levels from 0 to 1, the lower one first")
+        return interval
 
 
 class DiffusionConfig(PlayerConfig, PaintingConfig):

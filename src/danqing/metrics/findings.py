@@ -103,8 +103,8 @@ def of_modes(found: Modes, quality: Mapping[str, Number], rows: Mapping[str, Map
         "collapse",
         f"The painter has collapsed: {'; '.join(said)}",
         evidence,
-        "paint with less guidance, or train longer; a GAN wants noise that leads further (danqing painters adjust NAME --set "
-        "variety=2), a stronger penalty (R1) or more augmentation",
+        "paint with less guidance, or train longer; a GAN wants a stronger penalty (R1) or more augmentation, or, at the "
+        "price of words, noise that leads further (danqing painters adjust NAME --set variety=3)",
         real=tuple(int(found.examples[kind]) for kind in kinds) if collapsed and kinds else found.lonely,
     )
 

@@ -256,6 +256,8 @@ def amend(
 def adjust(name: str, changes: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
     """Change how a painter paints where a wish does not say; pictures of before are still replayed as they were painted.
 
+    A training of it that goes on leaves it with the settings of its run again.
+
     Args:
         name: of the painter; one of the box is copied home first.
         changes: settings of its family that only painting heeds, by name.
@@ -268,8 +270,11 @@ def adjust(name: str, changes: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]
         PainterError, OutputError: there is no such painter, or its folder cannot be written to.
     """
     painter = open_painter(name)
-    other = altered(painter, changes)
+    before, after = tuned(painter), tuned(altered(painter, changes))
+    if after == before:
+        return painter.folder, after
     folder = writable(name)
-    kept = {"before": tuned(painter), "after": tuned(other), "kept": True, UNTUNED: untuned(painter)}
-    amend(folder, painter.weights_sha256, changes, {TUNING: json.dumps(kept, indent=1).encode()})
-    return folder, tuned(other)
+    found = json.loads((folder / TUNING).read_text(encoding="utf8")) if (folder / TUNING).is_file() else None
+    told = {"before": before, "after": after, UNTUNED: untuned(painter), "adjusted": sorted(changes), "found": found}
+    amend(folder, painter.weights_sha256, {setting: after[setting] for setting in changes}, {TUNING: json.dumps(told).encode()})
+    return folder, after

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from danqing.files import home
 from danqing.painters import sides, starting
 from danqing.painters.painter import open_painter
 from danqing.painters.registry import entry, settings
+from danqing.parts.contract import Family
 from danqing.parts.packing import Stored
 
 FREE = frozenset(
@@ -196,7 +197,8 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
     elif given.get("seconds"):
         raise ConfigError("pictures_seen and seconds were given: give one of them")
     if not taken:
-        proposed["model"] |= _suggested(family.suggested, str(given.get("name", proposed["name"])))
+        proposed["model"] |= family.suggested
+    proposed["model"] = _as_begun(family, proposed["model"], str(given.get("name", proposed["name"])))
     told = merge(proposed, given)
     model = settings(str(told.get("family", "diffusion")), told["model"])  # what is wrong is told before anything is read
     refuse_idle(model, unlike(given.get("model", {}), taken), "model.")
@@ -218,11 +220,22 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
     return found, tuple(why for name, why in reasons.items() if name not in own)
 
 
-def _suggested(known: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """What a family suggests, but for what its run was begun without."""
-    begun = run_folder(name) / "settings.toml"
-    there = read_toml(begun).get("model", {}) if begun.is_file() else known
-    return {setting: value for setting, value in known.items() if setting in there}
+def _as_begun(family: type[Family], model: dict[str, Any], name: str) -> dict[str, Any]:
+    """Settings of a family, what only painting heeds as its run was begun, if it was: what is proposed may have changed."""
+    file = run_folder(name) / "settings.toml"
+    begun = read_toml(file).get("model", {}) if file.is_file() else None
+    if begun is None:
+        return model
+
+    def before(now: Mapping[str, Any], then: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+        rest = {setting: value for setting, value in now.items() if setting not in names}
+        return rest | {setting: then[setting] for setting in names if setting in then}
+
+    if family.refines and "base" in begun and "base" in model:
+        own, then = model["base"], begun["base"]
+        names = entry(own["family"]).family.tunable
+        model = model | {"base": {**own, "model": before(own["model"], then.get("model", {}), names)}}
+    return before(model, begun, [setting for setting in family.tunable if setting in model])
 
 
 def _read_by(pictures: PictureSet, s: Settings, reasons: dict[str, str]) -> tuple[Settings, dict[str, str]]:

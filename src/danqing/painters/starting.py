@@ -67,7 +67,7 @@ def proposed(base: Painter, pictures: PictureSet, given: Mapping[str, Any]) -> d
     model |= {"few": 0} if "few" in model else {}  # a base that learnt few steps itself teaches pictures, not steps
     few = given.get("model", {}).get("few")
     if few:
-        model = merge(model, {"steps": few, "last": 0.0, "doubt": 0.0, "guidance": 1.0, "sampler": "ddim"})
+        model = merge(model, {"steps": few, "last": 0.0, "doubt": 0.0, "guidance": 1.0, "sampler": "ddim", "spins": 1})
     rehearses = anew and bool(base.conditions) and not few and not base.family.starts
     return chosen | {
         "name": f"{pictures.name}-from-{base.name}",

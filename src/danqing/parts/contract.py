@@ -323,8 +323,8 @@ class Family(Learner):
     """The guidance it paints with where a wish does not say; 1 is none."""
     tunable: Mapping[str, Sequence[Any]] = MappingProxyType({})
     """Of its settings, those that only painting heeds, in the order in which a search tries them, with values to try. A
-    setting named "steps" is a cost: the fewest that lose nothing win. A setting "average" of the family is the half-life of
-    the player's average that paints: it is searched too, among those that the training kept."""
+    setting named "steps" or "spins" is a cost: the least that loses nothing wins. A setting "average" of the family is the
+    half-life of the player's average that paints: it is searched too, among those that the training kept."""
 
     suggested: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     """Its settings that a training from nothing is proposed; their defaults are what painters of before were made with."""
