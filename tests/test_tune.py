@@ -175,6 +175,7 @@ def test_how_a_painter_paints_is_changed_by_hand(set_up: Path, tmp_path: Path) -
     assert json.loads(told.stdout) == json.loads(json.dumps(before | {"guidance": 5.0, "spins": 2}))
     assert CliRunner().invoke(app, ["painters", "adjust", "tiny", "--json"]).stdout == told.stdout
     history = (writable("tiny") / TUNING).read_bytes()
+    assert json.loads(history)["found"] == {}, "nothing was searched"
     assert adjust("tiny", {"spins": 2})[1] == tuned(open_painter("tiny"))
     assert (writable("tiny") / TUNING).read_bytes() == history, "what changes nothing writes nothing"
     assert load("tiny").paint("red apple", seed=3, guidance=3.0).image.tobytes() != painting.image.tobytes()

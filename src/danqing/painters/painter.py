@@ -274,7 +274,8 @@ def adjust(name: str, changes: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]
     if after == before:
         return painter.folder, after
     folder = writable(name)
-    found = json.loads((folder / TUNING).read_text(encoding="utf8")) if (folder / TUNING).is_file() else None
+    old = json.loads((folder / TUNING).read_text(encoding="utf8")) if (folder / TUNING).is_file() else {}
+    found = old.get("found", old)  # by a search; it stays, however often its painter is adjusted
     told = {"before": before, "after": after, UNTUNED: untuned(painter), "adjusted": sorted(changes), "found": found}
     amend(folder, painter.weights_sha256, {setting: after[setting] for setting in changes}, {TUNING: json.dumps(told).encode()})
     return folder, after
