@@ -55,7 +55,7 @@ def painters_adjust(
     from danqing.config import parse_overrides
     from danqing.painters.painter import adjust, open_painter, tuned
 
-    settings = adjust(name, parse_overrides(set_))[1] if set_ else tuned(open_painter(name))
+    settings = adjust(name, parse_overrides(set_)) if set_ else tuned(open_painter(name))
     if json_:
         print_json(settings)
         return

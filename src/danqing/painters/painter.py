@@ -253,7 +253,7 @@ def amend(
     write_atomically(folder / "config.json", json.dumps(plain, indent=1, ensure_ascii=False).encode())
 
 
-def adjust(name: str, changes: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
+def adjust(name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
     """Change how a painter paints where a wish does not say; pictures of before are still replayed as they were painted.
 
     A training of it that goes on leaves it with the settings of its run again.
@@ -263,7 +263,7 @@ def adjust(name: str, changes: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]
         changes: settings of its family that only painting heeds, by name.
 
     Returns:
-        Its folder, and all of these settings as they are now.
+        All of these settings, as they are now.
 
     Raises:
         WishError, ConfigError: there is no such setting, or not with this value.
@@ -272,10 +272,11 @@ def adjust(name: str, changes: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]
     painter = open_painter(name)
     before, after = tuned(painter), tuned(altered(painter, changes))
     if after == before:
-        return painter.folder, after
+        return after
     folder = writable(name)
     old = json.loads((folder / TUNING).read_text(encoding="utf8")) if (folder / TUNING).is_file() else {}
     found = old.get("found", old)  # by a search; it stays, however often its painter is adjusted
     told = {"before": before, "after": after, UNTUNED: untuned(painter), "adjusted": sorted(changes), "found": found}
-    amend(folder, painter.weights_sha256, {setting: after[setting] for setting in changes}, {TUNING: json.dumps(told).encode()})
-    return folder, after
+    read = {setting: after[setting] for setting in changes}
+    amend(folder, painter.weights_sha256, read, {TUNING: json.dumps(told, indent=1).encode()})
+    return after

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -198,7 +198,9 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
         raise ConfigError("pictures_seen and seconds were given: give one of them")
     if not taken:
         proposed["model"] |= family.suggested
-    proposed["model"] = _as_begun(family, proposed["model"], str(given.get("name", proposed["name"])))
+    begun = _begun(str(given.get("name", proposed["name"])))
+    if begun is not None:
+        proposed["model"] = _as_begun(family, proposed["model"], begun.get("model", {}))
     told = merge(proposed, given)
     model = settings(str(told.get("family", "diffusion")), told["model"])  # what is wrong is told before anything is read
     refuse_idle(model, unlike(given.get("model", {}), taken), "model.")
@@ -220,29 +222,30 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
     return found, tuple(why for name, why in reasons.items() if name not in own)
 
 
-def _as_begun(family: type[Family], model: dict[str, Any], name: str) -> dict[str, Any]:
-    """Settings of a family, what only painting heeds as its run was begun, if it was: what is proposed may have changed."""
+def _begun(name: str) -> dict[str, Any] | None:
+    """What a run was begun with, if it was."""
     file = run_folder(name) / "settings.toml"
-    begun = read_toml(file).get("model", {}) if file.is_file() else None
-    if begun is None:
-        return model
+    return read_toml(file) if file.is_file() else None
 
-    def before(now: Mapping[str, Any], then: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-        rest = {setting: value for setting, value in now.items() if setting not in names}
-        return rest | {setting: then[setting] for setting in names if setting in then}
 
-    if family.refines and "base" in begun and "base" in model:
-        own, then = model["base"], begun["base"]
-        names = entry(own["family"]).family.tunable
-        model = model | {"base": {**own, "model": before(own["model"], then.get("model", {}), names)}}
-    return before(model, begun, [setting for setting in family.tunable if setting in model])
+def _as_begun(family: type[Family], model: Mapping[str, Any], begun: Mapping[str, Any]) -> dict[str, Any]:
+    """Proposed settings of a family, with what only painting heeds as its run was begun.
+
+    What a family suggests may be new, and the painter that a run is from may have been adjusted; so may one that is refined.
+    """
+    free = family.tunable
+    found = {name: begun[name] if name in free else value for name, value in model.items() if name not in free or name in begun}
+    if "base" in model and "base" in begun:
+        base = model["base"]
+        found["base"] = {**base, "model": _as_begun(entry(base["family"]).family, base["model"], begun["base"]["model"])}
+    return found
 
 
 def _read_by(pictures: PictureSet, s: Settings, reasons: dict[str, str]) -> tuple[Settings, dict[str, str]]:
     """With what reads the words: as the run was begun, or as the captions of the pictures that will be learnt suggest."""
-    begun = run_folder(s.name) / "settings.toml"
-    if begun.is_file():
-        return s.model_copy(update={"text": read_toml(begun).get("text")}), reasons
+    begun = _begun(s.name)
+    if begun is not None:
+        return s.model_copy(update={"text": begun.get("text")}), reasons
     if s.conditions is not None and "text" not in s.conditions:
         return s, reasons
     proposed = reader([pictures.pictures[i] for i in choose(pictures, s)])
