@@ -13,6 +13,7 @@ from danqing.data.picture_set import import_pictures
 from danqing.data.proposals import ENOUGH, RATE, REDUCED_RATE, SECONDS, Proposal, propose, reader
 from danqing.data.rendering import png
 from danqing.data.source import Item, LeftOut, Source
+from danqing.families.diffusion import Diffusion
 from danqing.painters.painter import adjust
 from danqing.painters.registry import FAMILIES, settings
 from danqing.painters.settings import resolve, run_folder
@@ -92,10 +93,11 @@ def test_reasons_name_what_is_proposed(tmp_path: Path) -> None:
 
 def test_only_what_was_proposed_is_given_reasons_for(tmp_path: Path) -> None:
     pictures = import_pictures(Noise(12, (60, 80, 3)), tmp_path / "set")
-    proposed = list(propose(pictures).reasons.values())
-    assert list(resolve(pictures, {})[1]) == proposed
+    suggested = [why for _, why in Diffusion.suggested.values()]
+    assert list(resolve(pictures, {})[1]) == [*propose(pictures).reasons.values(), *suggested]
     given = {"size": 16, "batch": 8, "model": {"lr": 1e-3}}
     left = [why for name, why in propose(pictures).reasons.items() if name not in ("size", "batch")]
+    left += suggested
     assert list(resolve(pictures, given)[1]) == left
     assert len(resolve(pictures, given | {"model": {"preset": "small"}})[1]) == len(left) - 1
 
@@ -103,17 +105,23 @@ def test_only_what_was_proposed_is_given_reasons_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize("family", [name for name, found in FAMILIES.items() if found.family.suggested])
 def test_what_a_family_suggests_is_no_default_and_comes_to_no_run_of_before(tmp_path: Path, home: Path, family: str) -> None:
     """Painters of before are read with the defaults; a run that was begun without goes on without."""
-    pictures, suggested = import_pictures(Noise(12, (60, 80, 3)), tmp_path / "set"), FAMILIES[family].family.suggested
+    pictures, found = import_pictures(Noise(12, (60, 80, 3)), tmp_path / "set"), FAMILIES[family].family.suggested
+    suggested, reasons = {name: value for name, (value, _) in found.items()}, {why for _, why in found.values()}
     usual = settings(family, {}).plain()
     assert all(usual[name] != value for name, value in suggested.items())
-    first, _ = resolve(pictures, {"family": family, "name": "first"})
+    first, told = resolve(pictures, {"family": family, "name": "first"})
     assert {name: first.model[name] for name in suggested} == suggested
-    given = {name: usual[name] for name in suggested}
-    assert resolve(pictures, {"family": family, "model": given})[0].model == first.model | given
+    assert reasons <= set(told)
+    for given in (suggested, {name: usual[name] for name in suggested}):
+        wanted, told = resolve(pictures, {"family": family, "model": given})
+        assert wanted.model == first.model | given
+        assert reasons.isdisjoint(told)
     for name, model in (("before", {"preset": "small"}), ("since", first.model)):
         run_folder(name).mkdir(parents=True)
         (run_folder(name) / "settings.toml").write_bytes(write_toml(first.plain() | {"name": name, "model": model}))
-        assert resolve(pictures, {"family": family, "name": name})[0].model.keys() == model.keys()
+        again, told = resolve(pictures, {"family": family, "name": name})
+        assert again.model.keys() == model.keys()
+        assert reasons.isdisjoint(told) == (name == "before")
 
 
 def test_a_run_from_a_painter_goes_on_after_that_paints_otherwise(tmp_path: Path, home: Path) -> None:

@@ -225,7 +225,7 @@ def test_another_bound_setting_is_refused_by_name(shapes: str, home: Path) -> No
 def test_settings_given_as_key_value_pairs_arrive(shapes: str, home: Path) -> None:
     first, _ = go(shapes, **parse_overrides(["batch=4", "model.lr=0.01", "name=other"]))
     assert first.settings.batch == 4
-    assert first.settings.model == {"preset": "small", **Diffusion.suggested, **SMALL["model"], "lr": 0.01}
+    assert first.settings.model == {"preset": "small", "spins": Diffusion.suggested["spins"][0], **SMALL["model"], "lr": 0.01}
     with pytest.raises(ConfigError, match="has no 'batches': did you mean 'batch'"):
         go(shapes, **parse_overrides(["batches=4"]))
     with pytest.raises(ConfigError, match="has no 'lrr'"):

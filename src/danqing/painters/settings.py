@@ -197,7 +197,8 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
     elif given.get("seconds"):
         raise ConfigError("pictures_seen and seconds were given: give one of them")
     if not taken:
-        proposed["model"] |= family.suggested
+        proposed["model"] |= {name: value for name, (value, _) in family.suggested.items()}
+        reasons |= {f"model.{name}": why for name, (_, why) in family.suggested.items()}
     begun = _begun(str(given.get("name", proposed["name"])))
     if begun is not None:
         proposed["model"] = _as_begun(family, proposed["model"], begun.get("model", {}))
@@ -219,6 +220,7 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
     if reads and "text" not in given:
         found, reasons = _read_by(pictures, found, reasons)
     own = {name for name in given if name != "model" or "preset" in given["model"]}
+    own |= {f"model.{name}" for name in family.suggested if name in given.get("model", {}) or name not in proposed["model"]}
     return found, tuple(why for name, why in reasons.items() if name not in own)
 
 

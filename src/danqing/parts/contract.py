@@ -326,8 +326,9 @@ class Family(Learner):
     setting named "steps" or "spins" is a cost: the least that loses nothing wins. A setting "average" of the family is the
     half-life of the player's average that paints: it is searched too, among those that the training kept."""
 
-    suggested: ClassVar[Mapping[str, Any]] = MappingProxyType({})
-    """Its settings that a training from nothing is proposed; their defaults are what painters of before were made with."""
+    suggested: ClassVar[Mapping[str, tuple[Any, str]]] = MappingProxyType({})
+    """Its settings that a training from nothing is proposed, each with a sentence why; their defaults are what painters of
+    before were made with."""
 
     def begin(self, values: Values, key: Key) -> None:
         """Called once, before a training from nothing sees a picture, with what each condition read from every one."""
