@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -9,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import AXE, QUICK, WEB, Studio, chromium, lacking, served, violations, visiting, waiting
+from browser import AXE, PATIENCE, QUICK, WEB, Studio, chromium, lacking, served, violations, visiting, waiting
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from danqing.server.schema import document
 
 needs_browser = pytest.mark.skipif(lacking() is not None, reason=lacking() or "")
 PAGES = ("/", "/gallery", "/queue", "/painters", "/settings")
+PASSWORD = "correct horse battery"
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +31,44 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 def browser() -> Iterator[Browser]:
     with chromium() as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Studio]:
+    """A studio of two users: ada, who is its admin, and bob."""
+    with served(tmp_path_factory.mktemp("page") / "home of users") as found:
+        found.post("/api/users", {"name": "ada", "password": PASSWORD, "role": "admin"})
+        with logged_in(browser, found, "ada") as context:
+            bob = {"name": "bob", "password": PASSWORD, "role": "maker"}
+            assert context.request.post(f"{found.address}/api/users", data=bob).ok
+        yield found
+
+
+@contextlib.contextmanager
+def logged_in(browser: Browser, studio: Studio, name: str | None) -> Iterator[BrowserContext]:
+    """A browser of its own, in which somebody has logged in, or nobody yet."""
+    context = browser.new_context(locale="en-GB", reduced_motion="reduce")
+    context.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
+    try:
+        if name is not None:
+            assert context.request.post(f"{studio.address}/api/login", data={"name": name, "password": PASSWORD}).ok
+        yield context
+    finally:
+        context.close()
+
+
+def log_in(page: Page, name: str) -> None:
+    page.get_by_role("heading", name="Log in").wait_for()
+    page.get_by_label("Name").fill(name)
+    page.get_by_role("textbox", name="Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+
+
+def kept(page: Page, name: str = "form") -> Any:
+    """What the browser keeps of a store, once it has come to rest."""
+    page.wait_for_timeout(300)
+    return json.loads(page.evaluate(f"localStorage.getItem('danqing.{name}')"))
 
 
 def results(page: Page) -> Any:
@@ -204,6 +244,135 @@ def test_a_palette_is_read_from_a_picture(browser: Browser, studio: Studio, tmp_
 
 
 @needs_browser
+def test_numbers_are_ordered_as_they_are_typed(browser: Browser, studio: Studio) -> None:
+    form = {**QUICK, "count": 4, "words": "a number"}
+    with visiting(browser, studio, form, sections=["technique"]) as page:  # type: ignore[arg-type]
+        page.goto(studio.address)
+        count, priority, keys = page.get_by_label("How many"), page.get_by_label("Priority"), page.keyboard
+        # On the way to a number a field may hold none.
+        count.press("End")
+        keys.press("Backspace")
+        expect(count).to_have_value("")
+        assert kept(page)["count"] == 4
+        keys.press("8")
+        expect(count).to_have_value("8")
+        count.fill("")
+        keys.press("Tab")
+        expect(count).to_have_value("8")
+        # Limits are for what has been typed, not for what is being typed.
+        count.fill("100")
+        expect(count).to_have_value("100")
+        keys.press("Tab")
+        expect(count).to_have_value("64")
+        count.fill("2")
+        width = page.get_by_label("Width")
+        width.press("End")
+        for key in ("Backspace", "Backspace", "6", "4"):
+            keys.press(key)
+        expect(width).to_have_value("64")
+        guidance = page.get_by_label("Guidance")
+        guidance.press_sequentially("2.05")
+        expect(guidance).to_have_value("2.05")
+        steps = page.get_by_label("Steps", exact=True)
+        steps.fill("")
+        assert kept(page)["steps"] is None
+        steps.fill("0")
+        keys.press("Tab")
+        expect(steps).to_have_value("1")
+        priority.press("Control+a")
+        keys.press("-")
+        assert kept(page)["priority"] == 0
+        keys.press("5")
+        expect(priority).to_have_value("-5")
+        assert kept(page)["priority"] == -5
+        priority.fill("-500")
+        keys.press("Enter")  # orders what is in the field, without leaving it
+        expect(priority).to_have_value("-100")
+        waiting(lambda: any(job["wish"].get("words") == "a number" for job in studio.get("/api/jobs")["jobs"]))
+    job = next(job for job in studio.get("/api/jobs")["jobs"] if job["wish"].get("words") == "a number")
+    waiting(lambda: studio.get(f"/api/jobs/{job['id']}")["state"] == "done")
+    assert (job["count"], job["priority"]) == (2, -100)
+    assert (job["wish"]["size"], job["wish"]["steps"], job["wish"]["guidance"]) == ([64, 32], 1, 2.05)
+
+
+@needs_browser
+def test_tags_are_all_kept_however_fast_they_are_typed(browser: Browser, studio: Studio) -> None:
+    studio.painted(1)
+    newest = studio.get("/api/paintings?most=1")["paintings"][0]["id"]
+    with visiting(browser, studio) as page:
+        # A studio that takes its time to keep a change.
+        page.add_init_script("""
+            const real = window.fetch;
+            window.fetch = async (asked, ...others) => {
+                if (asked.method === "PATCH") await new Promise((resolve) => setTimeout(resolve, 500));
+                return real(asked, ...others);
+            };
+        """)
+        page.goto(studio.address + "/gallery")
+        page.locator("[data-at='0']").click()
+        tags = page.get_by_role("dialog").get_by_label("Tags")
+        tags.click()
+        page.keyboard.type("sea\nblue\nwide\n")
+        pills = page.get_by_role("dialog").locator(".mantine-TagsInput-pill")
+        expect(pills).to_have_text(["sea", "blue", "wide"])
+        waiting(lambda: len(studio.get(f"/api/paintings/{newest}")["tags"]) == 3)
+        page.wait_for_load_state("networkidle")
+        expect(pills).to_have_text(["blue", "sea", "wide"])  # as the studio tells them
+        page.keyboard.press("Backspace")
+        expect(pills).to_have_text(["blue", "sea"])
+        page.get_by_role("dialog").get_by_role("button", name="Close").click()
+        # Several at once: what is on the wall may be from before the last change.
+        page.locator("[data-at='0']").click(modifiers=["Control"])
+        for tag in ("one", "two"):
+            page.get_by_role("toolbar").get_by_role("button", name="Tags").click()
+            page.get_by_role("dialog", name="Add tags").get_by_label("Tags").fill(tag)
+            page.keyboard.press("Enter")
+            page.keyboard.press("Tab")  # what it offers lies over the button
+            page.get_by_role("button", name="Save").click()
+        waiting(lambda: studio.get(f"/api/paintings/{newest}")["tags"] == ["blue", "one", "sea", "two"])
+
+
+@needs_browser
+def test_show_all_empties_the_search(browser: Browser, studio: Studio) -> None:
+    studio.painted(1)
+    with visiting(browser, studio) as page:
+        page.goto(studio.address + "/gallery")
+        page.get_by_role("searchbox").fill("zzzz")
+        colour = page.get_by_label("Colour", exact=True)
+        colour.fill("#ff00ff")
+        colour.press("Tab")
+        page.get_by_role("button", name="Show all").click()
+        expect(page.locator("[data-at='0']")).to_be_visible()
+        expect(page.get_by_role("searchbox")).to_have_value("")
+        expect(colour).to_have_value("")
+
+
+@needs_browser
+def test_a_wish_with_a_mask_comes_back_into_the_form(browser: Browser, studio: Studio, tmp_path: Path) -> None:
+    Image.new("RGB", (600, 300), "#1e1ec8").save(tmp_path / "wide.png")
+    before = studio.total
+    with visiting(browser, studio, {**QUICK, "words": "a wide sea"}, sections=["start"]) as page:  # type: ignore[arg-type]
+        page.goto(studio.address)
+        page.locator("input[type=file]").set_input_files(tmp_path / "wide.png")
+        page.get_by_text("Mask in words").click()
+        page.get_by_role("button", name="Add this rectangle").click()
+        page.get_by_role("button", name="Paint", exact=True).click()
+        waiting(lambda: studio.total == before + 1)
+        painting = studio.get("/api/paintings?most=1")["paintings"][0]
+        assert (painting["width"], painting["height"], painting["wish"]["strength"]) == (32, 32, 1.0)
+        page.get_by_role("button", name="Empty the form").click()
+        results(page).filter(has_text="a wide sea").get_by_role("button", name="More actions").click()
+        page.get_by_role("menuitem", name="All of its wish in the form").click()
+        # The mask has the start picture's pixels, not the painting's, and what is missing is told.
+        expect(page.get_by_text("All but its mask is in the form")).to_be_visible()
+        expect(page.get_by_role("application")).to_have_accessible_name(re.compile("Canvas of 600 by 300 pixels"))
+        expect(page.get_by_text("Mask in words: 0 strokes")).to_be_visible()
+        form = kept(page)
+    assert form["start"] == {"id": painting["wish"]["init"], "name": "", "width": 600, "height": 300}
+    assert form["strength"] is None
+
+
+@needs_browser
 def test_everything_of_a_painting_by_keyboard(browser: Browser, studio: Studio) -> None:
     with visiting(browser, studio, {**QUICK, "words": ""}, sections=["start"]) as page:  # type: ignore[arg-type]
         page.goto(studio.address)
@@ -312,14 +481,13 @@ def test_everybody_can_use_every_page(browser: Browser, studio: Studio, language
 
 @needs_browser
 def test_whoever_logs_in_sees_what_they_may_use(browser: Browser, tmp_path: Path) -> None:
-    password = "correct horse battery"
     with served(tmp_path / "home of users") as studio:
         context = browser.new_context(locale="en-GB")
         try:
             page = context.new_page()
             page.goto(studio.address + "/settings")
             page.get_by_label("Name").fill("ada")
-            page.get_by_role("textbox", name="Password", exact=True).fill(password)
+            page.get_by_role("textbox", name="Password", exact=True).fill(PASSWORD)
             page.get_by_role("button", name="Add the first user").click()
             page.get_by_role("heading", name="Log in").wait_for()
             page.get_by_label("Name").fill("ada")
@@ -328,14 +496,14 @@ def test_whoever_logs_in_sees_what_they_may_use(browser: Browser, tmp_path: Path
             expect(page.get_by_role("alert")).to_contain_text("name and password do not fit")
             if AXE.is_file():
                 assert not violations(page)
-            page.get_by_role("textbox", name="Password", exact=True).fill(password)
+            page.get_by_role("textbox", name="Password", exact=True).fill(PASSWORD)
             page.get_by_role("button", name="Log in").click()
             expect(page.get_by_text("You are ada, admin.")).to_be_visible()
             page.get_by_label("What is the key for?").fill("a script")
             page.get_by_role("button", name="Make a key").click()
             expect(page.get_by_text("Copy this key now")).to_be_visible()
             page.get_by_label("Name").fill("vera")
-            page.get_by_role("textbox", name="Password", exact=True).fill(password)
+            page.get_by_role("textbox", name="Password", exact=True).fill(PASSWORD)
             page.get_by_label("Role", exact=True).select_option("viewer")
             page.get_by_role("button", name="Add a user").click()
             expect(page.get_by_label("Role of vera")).to_have_value("viewer")
@@ -343,7 +511,7 @@ def test_whoever_logs_in_sees_what_they_may_use(browser: Browser, tmp_path: Path
             # Until the answer comes, the form of new users stands here, and its fields have the same names.
             page.get_by_role("heading", name="Log in").wait_for()
             page.get_by_label("Name").fill("vera")
-            page.get_by_role("textbox", name="Password", exact=True).fill(password)
+            page.get_by_role("textbox", name="Password", exact=True).fill(PASSWORD)
             page.get_by_role("button", name="Log in").click()
             expect(page.get_by_text("You are vera, viewer.")).to_be_visible()
             expect(page.get_by_role("heading", name="Users")).to_have_count(0)
@@ -352,6 +520,68 @@ def test_whoever_logs_in_sees_what_they_may_use(browser: Browser, tmp_path: Path
             expect(page.get_by_role("button", name="Paint", exact=True)).to_have_count(0)
         finally:
             context.close()
+
+
+@needs_browser
+def test_nobody_sees_what_the_last_one_typed(browser: Browser, house: Studio) -> None:
+    secret = "a secret surprise party"
+    axis = {"setting": "seed", "values": ["1"]}
+    grid = {"id": "1", "words": secret, "across": axis, "down": axis, "cells": [[None]]}
+    with logged_in(browser, house, None) as context:
+        page = context.new_page()
+        page.goto(house.address)
+        words = page.get_by_label("What shall be painted?")
+        log_in(page, "ada")
+        words.wait_for()
+        page.wait_for_timeout(300)
+        page.evaluate(f"localStorage.setItem('danqing.grids', {json.dumps(json.dumps([grid]))})")
+        page.reload()
+        words.fill(secret)
+        expect(page.get_by_role("heading", name="Grids")).to_be_visible()
+        page.get_by_role("link", name="Gallery").click()
+        page.get_by_role("searchbox").fill(secret)
+        expect(page.get_by_text("No painting fits")).to_be_visible()
+        page.get_by_role("link", name="Settings").click()
+        page.get_by_role("button", name="Log out").click()
+        page.get_by_role("heading", name="Log in").wait_for()
+        page.wait_for_timeout(300)
+        assert secret not in page.evaluate("JSON.stringify(localStorage)")
+        log_in(page, "bob")
+        page.get_by_role("link", name="Gallery").click()
+        expect(page.get_by_role("searchbox")).to_have_value("")
+        page.get_by_role("link", name="Paint", exact=True).click()
+        expect(words).to_have_value("a red apple")
+        expect(page.get_by_role("heading", name="Grids")).to_have_count(0)
+        # Logins end. Whoever comes back then finds what they typed; anybody else does not.
+        words.fill("a plan of mine")
+        for name, found in (("bob", "a plan of mine"), ("ada", "a red apple")):
+            page.wait_for_timeout(300)
+            context.clear_cookies()
+            page.reload()
+            log_in(page, name)
+            expect(words).to_have_value(found)
+
+
+@needs_browser
+def test_an_admin_moves_jobs_among_those_of_one_user(browser: Browser, house: Studio) -> None:
+    with logged_in(browser, house, "ada") as context, logged_in(browser, house, "bob") as other:
+        jobs = {}
+        for whose, words in ((context, "mine"), (other, "theirs"), (context, "mine too"), (other, "theirs too")):
+            order = {"words": words, **QUICK, "steps": 900}
+            jobs[words] = whose.request.post(f"{house.address}/api/jobs", data=order).json()["id"]
+            assert whose.request.post(f"{house.address}/api/jobs/{jobs[words]}/pause").ok
+        page = context.new_page()
+        page.goto(house.address + "/queue")
+        page.get_by_label("Everybody's jobs").check()
+        cards = page.get_by_role("article")
+        expect(cards).to_have_count(4)
+        arrows = page.get_by_role("button", name=re.compile("^Move "))
+        assert [arrow.get_attribute("aria-label") for arrow in arrows.all()] == ["Move down: mine", "Move up: mine too"]
+        arrows.last.click()
+        expect(page.get_by_role("button", name="Move up: mine", exact=True)).to_be_visible()
+        expect(cards.first).to_contain_text("mine too")
+        for job in jobs.values():
+            assert context.request.post(f"{house.address}/api/jobs/{job}/cancel").ok
 
 
 def flat(tree: dict[str, Any], path: str = "") -> dict[str, str]:

@@ -1,4 +1,6 @@
+import { notifications } from "@mantine/notifications";
 import { useMutation, useQuery, useQueryClient, type QueryClient } from "@tanstack/react-query";
+import { forget, savedStore } from "../parts/store";
 import { api, StudioError, told } from "./client";
 import type { Me, Role } from "./types";
 
@@ -29,8 +31,15 @@ export function useMay(role: Role): boolean {
   return me != null && RANKS.indexOf(me.role as Role) >= RANKS.indexOf(role);
 }
 
-/** Somebody else uses the page now: what the last one saw is forgotten. */
+/** Whose what this browser keeps is: whoever logged in last, until they log out. */
+const whose = savedStore<string | null>("whose", (kept) => (typeof kept === "string" ? kept : null));
+
+/** Somebody else uses the page now: what the last one saw and typed is forgotten. */
 function become(client: QueryClient, me: Me | null): void {
+  // Who did not log out but has to log in again, as everybody does after some weeks, finds the form as it was.
+  if (me === null || me.id !== whose.get()) forget();
+  whose.set(me?.id ?? null);
+  notifications.clean();
   client.setQueryData(["me"], me);
   client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== "me" });
 }

@@ -1,4 +1,4 @@
-import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery, useMutation, useMutationState, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api, told } from "./client";
 import { inPortions } from "./portions";
 import type { Painting } from "./types";
@@ -83,23 +83,48 @@ export function useTags() {
   return useQuery({ queryKey: ["tags"], queryFn: () => told(api.GET("/api/tags")) });
 }
 
-/** Stars or tags of several paintings; tags may be added to what each has. */
+interface Change {
+  paintings: Painting[];
+  stars?: number;
+  add?: string[];
+  remove?: string[];
+}
+
+const CHANGE = ["change"];
+
+const tagged = (tags: string[], { add = [], remove = [] }: Change) =>
+  [...new Set([...tags, ...add])].filter((tag) => !remove.includes(tag));
+
+/** Give several paintings stars, or give and take tags. One change after the other, so that each builds on the last. */
 export function useChange() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: async (asked: { paintings: Painting[]; stars?: number; tags?: string[]; add?: string[] }) => {
+    mutationKey: CHANGE,
+    scope: { id: "change" },
+    mutationFn: async (asked: Change) => {
       for (const painting of asked.paintings) {
-        const tags = asked.add === undefined ? asked.tags : [...new Set([...painting.tags, ...asked.add])];
-        await told(
-          api.PATCH("/api/paintings/{painting_id}", {
-            params: { path: { painting_id: painting.id } },
-            body: { stars: asked.stars, tags },
-          }),
-        );
+        const params = { path: { painting_id: painting.id } };
+        const body: { stars?: number; tags?: string[] } = { stars: asked.stars };
+        // The studio takes all tags at once, and those that are shown may be from before the last change.
+        if (asked.add || asked.remove) {
+          const now = await told(api.GET("/api/paintings/{painting_id}", { params }));
+          body.tags = tagged(now.tags, asked);
+        }
+        const changed = await told(api.PATCH("/api/paintings/{painting_id}", { params, body }));
+        client.setQueryData(["painting", painting.id], changed);
       }
     },
     onSettled: () => looked(client),
   });
+}
+
+/** A painting as it will be once the changes that are under way have arrived. */
+export function useChanged(painting: Painting): Painting {
+  const coming = useMutationState({
+    filters: { mutationKey: CHANGE, status: "pending" },
+    select: ({ state }) => state.variables as Change,
+  }).filter(({ paintings }) => paintings.some(({ id }) => id === painting.id));
+  return coming.reduce((old, asked) => ({ ...old, stars: asked.stars ?? old.stars, tags: tagged(old.tags, asked) }), painting);
 }
 
 export function useTrash() {

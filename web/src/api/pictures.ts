@@ -39,3 +39,13 @@ export function palette(id: string): Promise<Palette> {
 export const MASK = "mask of the page.png";
 
 export const shown = (id: string) => `/api/pictures/${id}`;
+
+/** How large a picture or painting is; `null` where it cannot be had, as when it was deleted. */
+export function sizeOf(id: string): Promise<{ width: number; height: number } | null> {
+  return new Promise((resolve) => {
+    const picture = new Image();
+    picture.onload = () => resolve({ width: picture.naturalWidth, height: picture.naturalHeight });
+    picture.onerror = () => resolve(null);
+    picture.src = shown(id);
+  });
+}

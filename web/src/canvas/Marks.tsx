@@ -1,8 +1,9 @@
-import { Accordion, Button, Group, NumberInput, Stack, Text } from "@mantine/core";
+import { Accordion, Button, Group, Stack, Text } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Given } from "../paint/form";
 import { IconButton } from "../parts/IconButton";
+import { NumberField } from "../parts/NumberField";
 import { draw, type Drawing, type Mark } from "./drawing";
 
 interface Props {
@@ -31,14 +32,14 @@ export function Marks({ picture, drawing, onChange }: Props) {
           <Stack gap="sm">
             <Group grow gap="xs">
               {SIDES.map((side) => (
-                <NumberInput
+                <NumberField
                   key={side}
                   label={t(`canvas.side.${side}`)}
                   min={0}
                   max={side === "x" || side === "width" ? picture.width : picture.height}
                   allowDecimal={false}
                   value={given[side]}
-                  onChange={(value) => setGiven({ ...given, [side]: Number(value) || 0 })}
+                  onChange={(value) => setGiven({ ...given, [side]: value })}
                 />
               ))}
             </Group>

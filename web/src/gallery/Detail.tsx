@@ -2,7 +2,7 @@ import { Button, Group, Modal, Rating, Stack, TagsInput, Text, Title } from "@ma
 import { useHotkeys, useMediaQuery } from "@mantine/hooks";
 import { useTranslation } from "react-i18next";
 import { useMay } from "../api/accounts";
-import { useChange, usePainting, useTags, useTrash, whole } from "../api/paintings";
+import { useChange, useChanged, usePainting, useTags, useTrash, whole } from "../api/paintings";
 import { shown } from "../api/pictures";
 import type { Painting, Wish as Wished } from "../api/types";
 import { useSettingName } from "../paint/names";
@@ -111,8 +111,9 @@ function Actions({ painting, onClose }: { painting: Painting; onClose: () => voi
   const may = useMay("maker");
   const { repeat, useAsStart, useSeed, useAll, trash } = useAfter(painting);
   const change = useChange();
+  const { stars, tags } = useChanged(painting);
   const restore = useTrash();
-  const tags = Object.keys(useTags().data ?? {});
+  const known = Object.keys(useTags().data ?? {});
   if (!may) return null;
   if (painting.trashed) {
     return (
@@ -145,24 +146,30 @@ function Actions({ painting, onClose }: { painting: Painting; onClose: () => voi
           {t("detail.stars")}
         </Text>
         <Rating
-          value={painting.stars}
+          value={stars}
           allowClear
           emptySymbol={<Icon name="star" size={26} />}
           fullSymbol={<Icon name="star" size={26} filled />}
           className={classes.stars}
-          getSymbolLabel={(stars) => t("detail.starsNamed", { count: stars })}
+          getSymbolLabel={(count) => t("detail.starsNamed", { count })}
           aria-labelledby="stars"
-          onChange={(stars) => change.mutate({ paintings: [painting], stars })}
+          onChange={(given) => change.mutate({ paintings: [painting], stars: given })}
         />
       </Group>
       <TagsInput
         label={t("detail.tags")}
         description={t("detail.tagsWhy")}
-        data={tags}
-        value={painting.tags}
+        data={known}
+        value={tags}
         maxTags={64}
         maxLength={64}
-        onChange={(given) => change.mutate({ paintings: [painting], tags: given })}
+        onChange={(given) =>
+          change.mutate({
+            paintings: [painting],
+            add: given.filter((tag) => !tags.includes(tag)),
+            remove: tags.filter((tag) => !given.includes(tag)),
+          })
+        }
       />
       <Group gap="xs">
         <BoardPicker paintings={[painting.id]} />

@@ -1,10 +1,11 @@
-import { Button, Checkbox, ColorInput, Fieldset, Group, NativeSelect, NumberInput, Radio, Stack } from "@mantine/core";
+import { Button, Checkbox, ColorInput, Fieldset, Group, NativeSelect, Radio, Stack } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useRecord } from "../api/paintings";
 import type { Painting } from "../api/types";
 import { Icon } from "../parts/icons";
+import { NumberField } from "../parts/NumberField";
 import { save } from "../parts/save";
 import { Trouble } from "../parts/say";
 
@@ -46,13 +47,13 @@ export function Download({ painting }: { painting: Painting }) {
           onChange={(event) => setFormat(event.currentTarget.value)}
         />
         {plain && format !== "png" && (
-          <NumberInput
+          <NumberField
             label={t("download.quality")}
             min={1}
             max={100}
             allowDecimal={false}
             value={quality}
-            onChange={(value) => setQuality(Number(value) || 90)}
+            onChange={setQuality}
           />
         )}
         {format === "jpeg" && (
@@ -85,14 +86,14 @@ export function Download({ painting }: { painting: Painting }) {
         {format === "pixels" && (
           <Group grow>
             {(["pixels", "colours", "scale"] as const).map((name) => (
-              <NumberInput
+              <NumberField
                 key={name}
                 label={t(`download.pixel.${name}`)}
                 min={name === "pixels" ? 8 : name === "colours" ? 2 : 1}
                 max={name === "pixels" ? 256 : name === "colours" ? 255 : 32}
                 allowDecimal={false}
                 value={pixels[name]}
-                onChange={(value) => setPixels({ ...pixels, [name]: Number(value) || pixels[name] })}
+                onChange={(value) => setPixels({ ...pixels, [name]: value })}
               />
             ))}
           </Group>

@@ -3,7 +3,7 @@ import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { EVERYTHING, useGallery, type Search } from "../api/paintings";
 import { Trouble } from "../parts/say";
-import { store, useStore } from "../parts/store";
+import { personal, store, useStore } from "../parts/store";
 import { Compare } from "./Compare";
 import { Filters } from "./Filters";
 import { Selected } from "./Selected";
@@ -13,7 +13,7 @@ import { useSelection } from "./useSelection";
 import { Wall } from "./Wall";
 
 /** What is searched for stays while other pages are looked at. */
-const searched = store<Search>(EVERYTHING);
+const searched = personal(store<Search>(EVERYTHING), () => EVERYTHING);
 
 export default function GalleryPage() {
   const { t } = useTranslation();
@@ -22,6 +22,8 @@ export default function GalleryPage() {
   const paintings = useMemo(() => found.data?.pages.flatMap((page) => page.paintings) ?? [], [found.data]);
   const selection = useSelection(paintings);
   const { detail, show } = useDetail(paintings);
+  // Filters keep what is still being typed; to show all, they begin anew.
+  const [begun, setBegun] = useState(0);
   const [comparing, setComparing] = useState(false);
   const total = found.data?.pages[0]?.total ?? 0;
   const narrowed = JSON.stringify({ ...search, trashed: false }) !== JSON.stringify(EVERYTHING);
@@ -38,7 +40,7 @@ export default function GalleryPage() {
           {search.trashed ? t("gallery.back") : t("gallery.trash")}
         </Button>
       </Group>
-      {search.trashed ? <TrashBar total={total} /> : <Filters search={search} onChange={change} />}
+      {search.trashed ? <TrashBar total={total} /> : <Filters key={begun} search={search} onChange={change} />}
       <Trouble error={found.error} />
       <Text c="dimmed" role="status">
         {found.isSuccess && t("gallery.found", { count: total })}
@@ -49,7 +51,13 @@ export default function GalleryPage() {
             {search.trashed ? t("gallery.trashEmpty") : narrowed ? t("gallery.nothing") : t("gallery.empty")}
           </Text>
           {narrowed && !search.trashed && (
-            <Button variant="default" onClick={() => change(EVERYTHING)}>
+            <Button
+              variant="default"
+              onClick={() => {
+                change(EVERYTHING);
+                setBegun((times) => times + 1);
+              }}
+            >
               {t("gallery.showAll")}
             </Button>
           )}

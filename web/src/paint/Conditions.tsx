@@ -1,4 +1,4 @@
-import { Button, Group, NativeSelect, NumberInput, Slider, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Group, NativeSelect, Slider, Stack, Text, TextInput } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { palette as paletteOfPicture, shown } from "../api/pictures";
 import { small } from "../api/paintings";
@@ -6,6 +6,7 @@ import type { Condition } from "../api/types";
 import { Framed } from "../parts/Framed";
 import { Icon } from "../parts/icons";
 import { IconButton } from "../parts/IconButton";
+import { NumberField } from "../parts/NumberField";
 import { PictureChooser } from "../parts/PictureChooser";
 import { tell } from "../parts/say";
 import { useStore } from "../parts/store";
@@ -160,14 +161,14 @@ export function Examples({ name }: { name: string }) {
           <div className={classes.example}>
             <Framed src={address(picture)} alt={t("examples.nth", { number: i + 1 })} />
           </div>
-          <NumberInput
+          <NumberField
             flex={1}
             label={t("examples.weight")}
             min={0.05}
             max={100}
             step={0.1}
             value={weight}
-            onChange={(value) => set(given.map((each, at) => (at === i ? { ...each, weight: Number(value) || 1 } : each)))}
+            onChange={(value) => set(given.map((each, at) => (at === i ? { ...each, weight: value } : each)))}
           />
           <IconButton
             icon="stop"

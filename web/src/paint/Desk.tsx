@@ -1,8 +1,9 @@
-import { Accordion, Badge, Button, Group, NumberInput, Select, Stack, Text, Textarea } from "@mantine/core";
+import { Accordion, Badge, Button, Group, Select, Stack, Text, Textarea } from "@mantine/core";
 import { useHotkeys } from "@mantine/hooks";
 import { useTranslation } from "react-i18next";
 import { heeds, knows, usePainters } from "../api/painters";
 import { Icon } from "../parts/icons";
+import { NumberField } from "../parts/NumberField";
 import { Trouble } from "../parts/say";
 import { savedStore, useStore } from "../parts/store";
 import { Examples, Others, Palette, Styles } from "./Conditions";
@@ -51,14 +52,14 @@ export function Desk() {
       )}
       <Group align="flex-end" wrap="nowrap">
         {!asked.grid && (
-          <NumberInput
+          <NumberField
             w={96}
             label={t("paint.count")}
             min={1}
             max={64}
             allowDecimal={false}
             value={asked.count}
-            onChange={(value) => change({ count: Math.min(64, Math.max(1, Number(value) || 1)) })}
+            onChange={(count) => change({ count })}
           />
         )}
         <Button

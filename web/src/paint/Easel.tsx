@@ -7,14 +7,14 @@ import { useNewest } from "../api/paintings";
 import type { Job } from "../api/types";
 import { useDetail } from "../gallery/useDetail";
 import { Trouble } from "../parts/say";
-import { store, useStore } from "../parts/store";
+import { personal, store, useStore } from "../parts/store";
 import { JobCard } from "../queue/JobCard";
 import classes from "./Easel.module.css";
 import { Grids } from "./Grids";
 import { Result } from "./Result";
 
 /** Jobs that were looked at and put away. */
-const hidden = store<string[]>([]);
+const hidden = personal(store<string[]>([]), () => []);
 
 const RESULTS = 24;
 const RECENT = 10 * 60_000;

@@ -1,10 +1,11 @@
-import { Button, Checkbox, Group, Loader, NumberInput, Stack, Text } from "@mantine/core";
+import { Button, Checkbox, Group, Loader, Stack, Text } from "@mantine/core";
 import { lazy, Suspense } from "react";
 import { useTranslation } from "react-i18next";
 import { forgets, heeds } from "../api/painters";
 import type { Painter } from "../api/types";
 import { EMPTY } from "../canvas/drawing";
 import { Framed } from "../parts/Framed";
+import { NumberField } from "../parts/NumberField";
 import { PictureChooser } from "../parts/PictureChooser";
 import { useStore } from "../parts/store";
 import { address } from "./Conditions";
@@ -53,7 +54,7 @@ export function StartField({ painter }: { painter: Painter }) {
         </Suspense>
       )}
       {forgets(painter) && (
-        <NumberInput
+        <NumberField
           label={t("start.strength")}
           description={t("start.strengthWhy")}
           placeholder={t("technique.own")}
@@ -61,8 +62,9 @@ export function StartField({ painter }: { painter: Painter }) {
           max={1}
           step={0.05}
           decimalScale={3}
-          value={strength ?? ""}
-          onChange={(value) => change({ strength: value === "" ? null : Number(value) })}
+          value={strength}
+          onChange={(given) => change({ strength: given })}
+          onEmpty={() => change({ strength: null })}
         />
       )}
       <Checkbox

@@ -1,14 +1,13 @@
-import { Autocomplete, Checkbox, Group, NumberInput, NativeSelect, SegmentedControl, Stack, Text } from "@mantine/core";
+import { Autocomplete, Checkbox, Group, NativeSelect, SegmentedControl, Stack, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { heeds, knows } from "../api/painters";
 import type { Painter } from "../api/types";
+import { NumberField } from "../parts/NumberField";
 import { useStore } from "../parts/store";
 import { change, form } from "./form";
 
 const SIDES = [32, 64, 128, 256, 512, 1024];
 const MOST_SEED = Number.MAX_SAFE_INTEGER;
-
-const orNull = (value: string | number) => (value === "" ? null : Number(value));
 
 /** Size, seed and how it is painted; only what the painter heeds. */
 export function Technique({ painter }: { painter: Painter }) {
@@ -33,41 +32,43 @@ export function Technique({ painter }: { painter: Painter }) {
             onChange={(value) => change({ seed: value === "random" ? null : (asked.seed ?? 1) })}
           />
           {asked.seed !== null && (
-            <NumberInput
+            <NumberField
               flex={1}
               aria-label={t("technique.seedNumber")}
               min={0}
               max={MOST_SEED}
               allowDecimal={false}
               value={asked.seed}
-              onChange={(value) => change({ seed: orNull(value) ?? 0 })}
+              onChange={(seed) => change({ seed })}
             />
           )}
         </Group>
       </Stack>
       <Group grow align="flex-start">
         {heeds(painter, "steps") && (
-          <NumberInput
+          <NumberField
             label={t("technique.steps")}
             description={t("technique.stepsWhy")}
             placeholder={own(painter.steps)}
             min={1}
             max={1000}
             allowDecimal={false}
-            value={asked.steps ?? ""}
-            onChange={(value) => change({ steps: orNull(value) })}
+            value={asked.steps}
+            onChange={(steps) => change({ steps })}
+            onEmpty={() => change({ steps: null })}
           />
         )}
         {heeds(painter, "guidance") && (
-          <NumberInput
+          <NumberField
             label={t("technique.guidance")}
             description={t("technique.guidanceWhy")}
             placeholder={own(painter.guidance)}
             min={0}
             max={100}
             step={0.5}
-            value={asked.guidance ?? ""}
-            onChange={(value) => change({ guidance: orNull(value) })}
+            value={asked.guidance}
+            onChange={(guidance) => change({ guidance })}
+            onEmpty={() => change({ guidance: null })}
           />
         )}
       </Group>
@@ -89,14 +90,14 @@ export function Technique({ painter }: { painter: Painter }) {
           onChange={(sampler) => change({ sampler: sampler.trim() })}
         />
       )}
-      <NumberInput
+      <NumberField
         label={t("technique.priority")}
         description={t("technique.priorityWhy")}
         min={-100}
         max={100}
         allowDecimal={false}
         value={asked.priority}
-        onChange={(value) => change({ priority: orNull(value) ?? 0 })}
+        onChange={(priority) => change({ priority })}
       />
     </Stack>
   );
@@ -144,17 +145,14 @@ function Side({ label, at, most }: { label: string; at: 0 | 1; most: number }) {
   const { size } = useStore(form);
   if (size === null) return null;
   return (
-    <NumberInput
+    <NumberField
       w={90}
       label={label}
       min={1}
       max={most}
       allowDecimal={false}
       value={size[at]}
-      onChange={(value) => {
-        const side = Math.max(1, Number(value) || 1);
-        change({ size: at === 0 ? [side, size[1]] : [size[0], side] });
-      }}
+      onChange={(side) => change({ size: at === 0 ? [side, size[1]] : [size[0], side] })}
     />
   );
 }

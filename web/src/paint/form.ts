@@ -2,7 +2,7 @@
 import type { Example, Painter, Picture } from "../api/types";
 import type { Drawing } from "../canvas/drawing";
 import { EMPTY } from "../canvas/drawing";
-import { savedStore } from "../parts/store";
+import { personal, savedStore } from "../parts/store";
 
 export interface Style {
   name: string;
@@ -81,15 +81,20 @@ export function fresh(language: string): Form {
   return { ...FIRST, words: language.startsWith("zh") ? "红苹果" : FIRST.words };
 }
 
-export const form = savedStore<Form>("form", (kept) => {
-  const first = fresh(navigator.language.toLowerCase());
-  if (typeof kept !== "object" || kept === null) return first;
-  const known = Object.entries(kept).filter(([name, value]) => {
-    const usual = first[name as keyof Form];
-    return name in first && (usual === null || value === null || typeof value === typeof usual);
-  });
-  return { ...first, ...Object.fromEntries(known) };
-});
+const unasked = () => fresh(navigator.language.toLowerCase());
+
+export const form = personal(
+  savedStore<Form>("form", (kept) => {
+    const first = unasked();
+    if (typeof kept !== "object" || kept === null) return first;
+    const known = Object.entries(kept).filter(([name, value]) => {
+      const usual = first[name as keyof Form];
+      return name in first && (usual === null || value === null || typeof value === typeof usual);
+    });
+    return { ...first, ...Object.fromEntries(known) };
+  }),
+  unasked,
+);
 
 /** Take another painter: what belonged to the last one's technique goes, and styles that this one does not know. */
 export function choose(painter: Painter): void {

@@ -1,7 +1,7 @@
 /** Paintings over two settings: one order for each pair of values. */
 import { forgets, heeds, knows } from "../api/painters";
 import type { Painter, Wish } from "../api/types";
-import { savedStore } from "../parts/store";
+import { personal, savedStore } from "../parts/store";
 import type { Axis } from "./form";
 
 export interface Grid {
@@ -19,10 +19,18 @@ export const ordering = new Set<string>();
 const KEPT = 8;
 export const LARGEST = 64;
 
-export const grids = savedStore<Grid[]>("grids", (kept) => (Array.isArray(kept) ? (kept as Grid[]) : []));
+export const grids = personal(
+  savedStore<Grid[]>("grids", (kept) => (Array.isArray(kept) ? (kept as Grid[]) : [])),
+  () => [],
+);
 
 export function keep(grid: Grid): void {
   grids.set((old) => [grid, ...old.filter(({ id }) => id !== grid.id)].slice(0, KEPT));
+}
+
+/** Nothing comes back that was put away, or whose owner logged out, while its cells were being ordered. */
+export function renew(grid: Grid): void {
+  grids.set((old) => old.map((each) => (each.id === grid.id ? grid : each)));
 }
 
 export function drop(id: string): void {

@@ -8,7 +8,7 @@ import type { Painting } from "../api/types";
 import { EMPTY } from "../canvas/drawing";
 import { Undo } from "../parts/Undo";
 import { change } from "./form";
-import { again, formOf } from "./wish";
+import { again, formOf, type Lost } from "./wish";
 
 /** What can be done with a painting, wherever it is shown. */
 export function useAfter(painting: Painting) {
@@ -17,10 +17,11 @@ export function useAfter(painting: Painting) {
   const changing = useChange();
   const remove = useRemove();
   const { t } = useTranslation();
-  const ready = () => {
+  const ready = (lost: Lost | null = null) => {
     go("/");
     notifications.show({
-      message: t("result.inForm"),
+      message: lost ? t(`result.lost.${lost}`) : t("result.inForm"),
+      autoClose: lost ? 12_000 : undefined,
       color: "azurite",
       closeButtonProps: { "aria-label": t("common.close") },
     });
@@ -36,9 +37,10 @@ export function useAfter(painting: Painting) {
       change({ seed: painting.seed });
       ready();
     },
-    useAll: () => {
-      change(formOf(painting));
-      ready();
+    useAll: async () => {
+      const { form, lost } = await formOf(painting);
+      change(form);
+      ready(lost);
     },
     trash: () => remove([painting.id]),
   };

@@ -8,7 +8,7 @@ import type { Painter } from "../api/types";
 import { maskOf } from "../canvas/drawing";
 import { useStore } from "../parts/store";
 import { form, type Form } from "./form";
-import { at, drop, fits, keep, LARGEST, ordering, valuesOf, type Grid } from "./grid";
+import { at, drop, fits, keep, LARGEST, ordering, renew, valuesOf, type Grid } from "./grid";
 import { drawn, wishOf } from "./wish";
 
 /** The painter of the form; another where that one is gone. */
@@ -44,13 +44,13 @@ export function usePaint() {
             const job = await mutateAsync(at(at(one, grid.down.setting, down), grid.across.setting, across));
             const cells = grid.cells[row];
             if (cells) cells[column] = job.id;
-            keep({ ...grid, cells: grid.cells.map((each) => [...each]) });
+            renew({ ...grid, cells: grid.cells.map((each) => [...each]) });
           }
         }
       } finally {
         ordering.delete(grid.id);
         // Where nothing could be ordered there is no table to show.
-        if (grid.cells.flat().some((job) => job !== null)) keep({ ...grid });
+        if (grid.cells.flat().some((job) => job !== null)) renew({ ...grid });
         else drop(grid.id);
       }
     },

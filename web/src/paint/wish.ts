@@ -1,5 +1,6 @@
 /** From the form to an order, and from a painting back. */
 import { forgets, heeds, knows } from "../api/painters";
+import { sizeOf } from "../api/pictures";
 import type { Painter, Painting, Wish } from "../api/types";
 import { EMPTY } from "../canvas/drawing";
 import type { Form } from "./form";
@@ -71,12 +72,16 @@ export function again(painting: Painting, count: number): Wish {
   return { ...(asked as Partial<Wish>), painter: painting.painter, seed: drawn(), count } as Wish;
 }
 
-/** Everything a painting was asked for, in the form. Its mask is not drawn anew: the form has strokes, not pixels. */
-export function formOf(painting: Painting): Partial<Form> {
+/** What of a wish the form cannot hold: a mask, as it has strokes, not pixels; a start picture that is gone. */
+export type Lost = "mask" | "start";
+
+/** Everything a painting was asked for, in the form, and what of it is lost. */
+export async function formOf(painting: Painting): Promise<{ form: Partial<Form>; lost: Lost | null }> {
   const wish = painting.wish as Partial<Wish>;
   const { style, palette, ...conditions } = wish.conditions ?? {};
-  const start = wish.init ? { id: wish.init, name: "", width: painting.width, height: painting.height } : null;
-  return {
+  // A mask is drawn in the start picture's own pixels, and a painting may have any other size.
+  const size = wish.init ? await sizeOf(wish.init) : null;
+  const form: Partial<Form> = {
     painter: painting.painter,
     words: wish.words ?? "",
     negative: wish.negative ?? "",
@@ -89,10 +94,12 @@ export function formOf(painting: Painting): Partial<Form> {
     steps: wish.steps ?? null,
     sampler: wish.sampler ?? "",
     guidance: wish.guidance ?? null,
-    start,
-    strength: wish.strength ?? null,
+    start: wish.init && size ? { id: wish.init, name: "", ...size } : null,
+    // Within a mask all is forgotten; without one that would be the whole start picture.
+    strength: size && !wish.mask ? (wish.strength ?? null) : null,
     keepColours: wish.keep_colours ?? false,
     asWritten: wish.read_as !== undefined && wish.read_as === wish.words,
     mask: EMPTY,
   };
+  return { form, lost: wish.init && !size ? "start" : wish.mask ? "mask" : null };
 }

@@ -46,6 +46,19 @@ export function savedStore<T>(name: string, read: (kept: unknown) => T): Store<T
   return made;
 }
 
+const forgetting: (() => void)[] = [];
+
+/** A store of what one person did; for the next who logs in it is what `first` makes. */
+export function personal<T>(of: Store<T>, first: () => T): Store<T> {
+  forgetting.push(() => of.set(first()));
+  return of;
+}
+
+/** Somebody else uses the page now. */
+export function forget(): void {
+  for (const anew of forgetting) anew();
+}
+
 export function useStore<T>(of: Store<T>): T {
   return useSyncExternalStore(of.subscribe, of.get);
 }

@@ -12,7 +12,7 @@ import { useProgress } from "./useProgress";
 
 interface Props {
   job: Job;
-  /** Its neighbours in the queue, where it can be moved to. */
+  /** Its neighbours among the jobs of the same user, where it can be moved to. */
   above?: Job;
   below?: Job;
   after?: Job;

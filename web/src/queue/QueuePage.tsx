@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import { useMay, useMe } from "../api/accounts";
 import { unfinished, useEverybodysJobs, useJobs } from "../api/jobs";
+import type { Job } from "../api/types";
 import { Trouble } from "../parts/say";
 import { JobCard } from "./JobCard";
 
@@ -16,6 +17,8 @@ export default function QueuePage() {
   const found = admin && everybody ? others : own;
   const jobs = found.data?.jobs ?? [];
   const open = jobs.filter(unfinished);
+  // Jobs are moved among those of one user, and whose the others are is not told.
+  const mine = open.filter(({ id }) => found === own || own.data?.jobs.some((job) => job.id === id));
   const ended = jobs.filter((job) => !unfinished(job));
   return (
     <Stack gap="xl" maw={860} mx="auto">
@@ -43,8 +46,8 @@ export default function QueuePage() {
               </Anchor>
             </Text>
           )}
-          {open.map((job, i) => (
-            <JobCard key={job.id} job={job} above={open[i - 1]} below={open[i + 1]} after={open[i + 2]} />
+          {open.map((job) => (
+            <JobCard key={job.id} job={job} {...neighbours(job, mine)} />
           ))}
         </Stack>
       </section>
@@ -62,4 +65,9 @@ export default function QueuePage() {
       )}
     </Stack>
   );
+}
+
+function neighbours(job: Job, among: Job[]): { above?: Job; below?: Job; after?: Job } {
+  const at = among.indexOf(job);
+  return at < 0 ? {} : { above: among[at - 1], below: among[at + 1], after: among[at + 2] };
 }
