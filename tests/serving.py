@@ -10,7 +10,7 @@ from pathlib import Path
 
 import uvicorn
 
-from danqing.server.app import build
+from danqing.server.app import _Server, build
 from danqing.server.studio import Studio
 
 
@@ -36,7 +36,8 @@ def serving(home: Path) -> Iterator[str]:
 @contextlib.contextmanager
 def answering(studio: Studio) -> Iterator[str]:
     """A studio served by a thread of this process; gives its address."""
-    server = uvicorn.Server(uvicorn.Config(build(studio), port=0, log_level="warning", timeout_graceful_shutdown=1))
+    config = uvicorn.Config(build(studio), port=0, log_level="warning", timeout_graceful_shutdown=1)
+    server = _Server(config, lambda: None, studio.watch.close)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:

@@ -147,9 +147,12 @@ def test_pictures_of_another_shape_are_stretched_or_cropped(api: Any) -> None:
 def test_what_a_painter_has_not_is_left_out_where_nobody_chose_it(api: Any) -> None:
     api.txt2img(prompt="a cat", **SMALL)  # a worker has told what families heed
     asked = {"images": [noise()], "override_settings": {"sd_model_checkpoint": "x4"}, "width": 128, "height": 128}
-    answer = api.img2img(**asked, denoising_strength=1.0)
-    assert answer.image.size == (128, 128)
-    assert (answer.info["steps"], answer.info["sampler_name"]) == (1, "")
+    for chosen in ({"denoising_strength": 1.0}, {}):
+        answer = api.img2img(**asked, **chosen)
+        assert answer.image.size == (128, 128)
+        assert (answer.info["steps"], answer.info["sampler_name"]) == (1, "")
+    with pytest.raises(RuntimeError, match="strength"):
+        api.img2img(**asked, denoising_strength=0.5)
     with pytest.raises(RuntimeError, match="steps"):
         api.img2img(**asked, denoising_strength=1.0, steps=30)
 

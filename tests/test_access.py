@@ -1,21 +1,31 @@
 """Who may do what: every route is tried as nobody, as somebody of a lower role, and as somebody else."""
 
+import contextlib
 import re
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
+import argon2
+import httpx2
 import pytest
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
+from serving import answering
 from studios import LOCAL, PASSWORD, REMOTE, local, logged_in, painted, picture, remote, shared, studio, uploaded
 from typer.testing import CliRunner
 
 from danqing.cli import app
-from danqing.errors import ConfigError
+from danqing.errors import ConfigError, LoginError
 from danqing.server.app import ROUTERS, build, serve
+from danqing.server.limits import network
 from danqing.server.studio import Studio
+from danqing.store import users
 from danqing.store.tables import ROLES
 
 OPEN = {("GET", "/api/health"), ("POST", "/api/login"), ("POST", "/api/logout")}
@@ -147,7 +157,11 @@ def test_logging_out_and_a_new_password_end_what_a_cookie_opens(tmp_path: Path) 
 def test_somebody_changes_their_own_password_by_the_one_before(tmp_path: Path) -> None:
     found = shared(tmp_path)
     browser = logged_in(found, "viewer")
-    assert browser.post("/api/password", json={"old": "a guess", "new": "a longer secret"}).status_code == 401
+    wrong = browser.post("/api/password", json={"old": "a guess", "new": "a longer secret"})
+    assert wrong.status_code == 403, "401 is for who is not logged in"
+    assert wrong.json()["error"]["param"] == "old"
+    assert "type it again" in wrong.json()["error"]["message"]
+    assert browser.get("/api/me").status_code == 200
     assert browser.post("/api/password", json={"old": PASSWORD, "new": "short"}).status_code == 400
     assert browser.post("/api/password", json={"old": PASSWORD, "new": "a longer secret"}).status_code == 204
     assert browser.get("/api/me").status_code == 401
@@ -172,6 +186,87 @@ def test_guessing_passwords_is_slow(tmp_path: Path) -> None:
     client = remote(found)
     statuses = [client.post("/api/login", json={"name": "admin", "password": f"guess {i}"}).status_code for i in range(12)]
     assert statuses == [401] * 10 + [429] * 2
+
+
+def test_guessing_the_password_one_has_is_slow_whatever_is_logged_in_meanwhile(tmp_path: Path) -> None:
+    browser = logged_in(shared(tmp_path), "viewer")
+    asked = {"old": "a guess", "new": "a longer secret"}
+    statuses = [browser.post("/api/password", json=asked).status_code for _ in range(11)]
+    assert statuses == [403] * 10 + [429]
+    assert browser.post("/api/login", json={"name": "viewer", "password": PASSWORD}).status_code == 200
+    assert browser.post("/api/password", json=asked).status_code == 429
+
+
+def test_few_passwords_are_hashed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = shared(tmp_path)
+    running, most, lock = 0, 0, threading.Lock()
+
+    def slow(*_: str) -> str:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.02)
+        with lock:
+            running -= 1
+        raise argon2.exceptions.VerifyMismatchError
+
+    monkeypatch.setattr(users, "_HASHER", SimpleNamespace(verify=slow, hash=slow))
+
+    def guess(number: int) -> None:
+        with contextlib.suppress(LoginError, argon2.exceptions.VerifyMismatchError):
+            found.users.log_in("admin", "a guess") if number % 2 else found.users.add(f"u{number}", PASSWORD, "maker")
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(guess, range(16)))
+    assert most == 2
+
+
+def test_one_network_is_one_guesser(tmp_path: Path) -> None:
+    app_ = build(shared(tmp_path))
+
+    def guess(address: str) -> int:
+        client = TestClient(app_, base_url=REMOTE, client=(address, 1))
+        return client.post("/api/login", json={"name": "admin", "password": "a guess"}).status_code
+
+    assert [guess(f"2001:db8:0:1::{number:x}") for number in range(12)] == [401] * 10 + [429] * 2
+    assert guess("2001:db8:0:2::1") == 401
+    assert network("::ffff:192.0.2.1") == network("192.0.2.1") == "192.0.2.1"
+    assert network("fe80::1%eth0") == network("fe80::2") == "fe80::/64"
+    assert network("testclient") == "testclient"
+
+
+@pytest.mark.parametrize("kind", ["key", "cookie"])
+def test_a_stream_ends_with_the_key_or_cookie_that_opened_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("danqing.server.watch.PULSE", 0.1)
+    found = studio(tmp_path)
+    user = found.users.add("admin", PASSWORD, "admin").id
+    if kind == "key":
+        headers = {"Authorization": f"Bearer {found.users.add_key(user, 'k')[1]}"}
+    else:
+        headers = {"Cookie": f"danqing={found.users.log_in('admin', PASSWORD)[1]}"}
+    lines = []
+    with answering(found) as address, httpx2.stream("GET", f"{address}/api/events", headers=headers, trust_env=False) as answer:
+        assert answer.status_code == 200
+        for line in answer.iter_lines():
+            lines.append(line)
+            if lines.count(": still here") == 2:  # it goes on as long as it may
+                found.users.change(user, password="another password")
+            if len(lines) > 60:
+                break
+    assert 2 <= lines.count(": still here") < 5
+
+
+def test_admins_see_what_became_of_everybodys_jobs(tmp_path: Path) -> None:
+    found = shared(tmp_path)
+    [painting] = painted(found, logged_in(found, "maker"))
+    admin, viewer = logged_in(found, "admin"), logged_in(found, "viewer")
+    small = admin.get(f"/api/paintings/{painting}/small")
+    assert (small.status_code, small.headers["content-type"]) == (200, "image/webp")
+    assert viewer.get(f"/api/paintings/{painting}/small").status_code == 404
+    assert admin.get(f"/api/paintings/{painting}/file").status_code == 404
 
 
 def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(tmp_path: Path) -> None:

@@ -429,6 +429,35 @@ def test_nobody_waits_for_who_went_away(tmp_path: Path, monkeypatch: pytest.Monk
         assert [job["state"] for job in jobs] == ["queued"]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_studio_that_closes_says_so_and_is_not_asked_again(tmp_path: Path, stream: bool) -> None:
+    found = studio(tmp_path)
+    said: list[openai.APIError] = []
+
+    def ask(address: str) -> None:
+        try:
+            answer = client(address, max_retries=2).images.generate(prompt="a red apple", stream=stream)
+            list(answer if stream else [])
+        except openai.APIError as error:
+            said.append(error)
+
+    with answering(found) as address:
+        thread = threading.Thread(target=ask, args=(address,))
+        thread.start()
+        while not (jobs := found.queue.claim("test")):
+            time.sleep(0.02)
+    thread.join(10)
+    (error,) = said
+    assert error.code == "closing"
+    assert jobs[0].job_id in error.message
+    if not stream:
+        assert isinstance(error, openai.InternalServerError)
+        assert error.status_code == 503
+    again = studio(tmp_path)
+    again.queue.release_all()
+    assert [task.job_id for task in again.queue.claim("test", 9)] == [jobs[0].job_id], "ordered again"
+
+
 def test_cancelled_jobs_are_conflicts_that_are_not_tried_again(idle: str) -> None:
     def cancel() -> None:
         with httpx2.Client(base_url=idle, trust_env=False) as other:

@@ -1,11 +1,16 @@
 """The studio's API, without a worker: orders, the gallery, pictures, events, and what people send to break it."""
 
 import asyncio
+import base64
 import contextlib
 import io
+import itertools
 import json
+import threading
 import zipfile
 import zlib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +23,18 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from studios import deliver, local, logged_in, painted, picture, shared, studio, uploaded
 
+from danqing.errors import BusyError
 from danqing.files import png
+from danqing.net import Fetched
+from danqing.server import waiting
 from danqing.server.app import build
 from danqing.server.studio import Studio
 from danqing.server.watch import Watch
+from danqing.store import queue, uploads
 from danqing.store.database import Database
 from danqing.store.queue import Finished
 from danqing.store.sweep import sweep
-from danqing.store.tables import Base, Event
+from danqing.store.tables import LOCAL, Base, Event, Job
 
 
 @pytest.fixture
@@ -50,6 +59,19 @@ def test_the_migrations_make_the_tables(tmp_path: Path) -> None:
     with Database(tmp_path).engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_pictures_of_before_stay(tmp_path: Path) -> None:
+    """Nobody knows any more whether they came with an order."""
+    old = studio(tmp_path)
+    name = uploaded(local(old))
+    with old.database.engine.connect() as connection:
+        connection.exec_driver_sql("ALTER TABLE uploads DROP COLUMN ordered")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    old.database.close()
+    new = studio(tmp_path)
+    assert sweep(new.database, new.files, young=-1.0) == 0
+    assert [each["id"] for each in local(new).get("/api/pictures").json()] == [name]
 
 
 def test_a_studio_of_a_newer_danqing_is_left_alone(tmp_path: Path) -> None:
@@ -338,17 +360,25 @@ def test_paths_are_no_names(client: TestClient, path: str) -> None:
     assert client.get(path).status_code in (404, 422)
 
 
+def told(piece: bytes) -> list[tuple[int, str, dict[str, Any]]]:
+    """The events in a piece of a stream."""
+    found = []
+    for frame in piece.decode().strip().split("\n\n"):
+        number, kind, facts = (line.split(": ", 1)[1] for line in frame.split("\n"))
+        found.append((int(number), kind, json.loads(facts)))
+    return found
+
+
 def frames(watch: Watch, count: int, user: str = "local", after: int | None = None) -> list[tuple[int, str, dict[str, Any]]]:
     """So many events of a stream."""
 
     async def read() -> list[tuple[int, str, dict[str, Any]]]:
         found: list[tuple[int, str, dict[str, Any]]] = []
-        async for piece in watch.stream(user, after):
-            for frame in piece.decode().strip().split("\n\n"):
-                number, kind, facts = (line.split(": ", 1)[1] for line in frame.split("\n"))
-                found.append((int(number), kind, json.loads(facts)))
-            if len(found) >= count:
-                break
+        with watch.listen(user) as listener:
+            async for piece in watch.stream(listener, after):
+                found += told(piece)
+                if len(found) >= count:
+                    break
         return found
 
     return asyncio.run(asyncio.wait_for(read(), 5))
@@ -357,9 +387,9 @@ def frames(watch: Watch, count: int, user: str = "local", after: int | None = No
 def test_who_comes_back_is_told_what_happened_meanwhile_and_nothing_twice(open_studio: Studio, client: TestClient) -> None:
     seen = client.get("/api/jobs").json()["event"]
     painted(open_studio, client)
-    told = frames(open_studio.watch, 5, after=seen)
-    assert [kind for _, kind, _ in told] == ["hello", "job", "job", "painting", "job"]
-    numbers = [number for number, _, _ in told]
+    found = frames(open_studio.watch, 5, after=seen)
+    assert [kind for _, kind, _ in found] == ["hello", "job", "job", "painting", "job"]
+    numbers = [number for number, _, _ in found]
     assert numbers == sorted(set(numbers))
     assert [kind for _, kind, _ in frames(open_studio.watch, 3, after=numbers[2])] == ["hello", "painting", "job"]
 
@@ -379,17 +409,17 @@ def test_what_another_process_does_is_told_to_whom_it_concerns(tmp_path: Path) -
 
     async def watch() -> list[str]:
         looking = asyncio.create_task(found.watch.run())
-        with found.watch.listen(me) as queue:
+        with found.watch.listen(me) as listener:
             await asyncio.sleep(0.2)
             await asyncio.to_thread(painted, Studio.open(found.settings, tmp_path), client)
             await asyncio.to_thread(other.post, "/api/jobs", json={"words": "another's"})
             kinds = []
             for _ in range(4):
-                event = await asyncio.wait_for(queue.get(), 5)
-                assert event is not None
-                kinds.append(event.kind)
+                news = await asyncio.wait_for(listener.news.get(), 5)
+                assert news is not None
+                kinds.append(news.event.kind)
             await asyncio.sleep(0.2)
-            assert queue.empty(), "another user's events"
+            assert listener.news.empty(), "another user's events"
         looking.cancel()
         return kinds
 
@@ -399,9 +429,113 @@ def test_what_another_process_does_is_told_to_whom_it_concerns(tmp_path: Path) -
 def test_a_listener_that_falls_behind_is_told_so(open_studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("danqing.server.watch.BEHIND", 4)
     with open_studio.watch.listen("local") as listener:
-        for number in range(6):
-            open_studio.watch._tell(Event(id=number, user_id="local", kind="job", facts={}, at=0.0))
-        assert listener.get_nowait() is None
+        tell(open_studio.watch, "local", "job", range(6))
+        assert listener.news.get_nowait() is None
+
+
+def tell(watch: Watch, user: str, kind: str, numbers: Iterable[int], **facts: Any) -> None:
+    """Let events of these numbers happen to a user."""
+    for number in numbers:
+        watch._tell(Event(id=number, user_id=user, kind=kind, facts=facts, at=0.0))
+
+
+def test_a_slow_listener_hears_its_own_however_much_happens_to_others(open_studio: Studio) -> None:
+    watch = open_studio.watch
+
+    async def read() -> list[str]:
+        with watch.listen("a") as listener:
+            stream = watch.stream(listener, None)
+            pieces = [await anext(stream)]
+            tell(watch, "a", "gallery", [1])
+            with watch.listen("b"):
+                tell(watch, "b", "step", range(2, 4502))
+            tell(watch, "a", "painting", [4502])
+            pieces.append(await anext(stream))
+        return [kind for piece in pieces for _, kind, _ in told(piece)]
+
+    assert asyncio.run(asyncio.wait_for(read(), 10)) == ["hello", "gallery", "painting"]
+
+
+def test_a_stream_of_one_job_says_that_it_lives_while_another_goes_on(
+    open_studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("danqing.server.watch.PULSE", 0.1)
+
+    async def read() -> bytes:
+        with open_studio.watch.listen("local") as listener:
+            stream = open_studio.watch.stream(listener, None, "j1")
+            await anext(stream)
+            chatting = asyncio.create_task(chat(open_studio.watch))
+            piece = await asyncio.wait_for(anext(stream), 3)
+            chatting.cancel()
+            return piece
+
+    assert asyncio.run(read()) == b": still here\n\n"
+
+
+async def chat(watch: Watch) -> None:
+    """Something happens to another job, ever and again."""
+    for number in itertools.count(1):
+        tell(watch, "local", "step", [number], job="j2")
+        await asyncio.sleep(0.02)
+
+
+def test_a_request_that_waits_looks_up_while_another_job_goes_on(
+    open_studio: Studio, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "PULSE", 0.1)
+    with open_studio.database.read() as session:
+        job = session.get_one(Job, client.post("/api/jobs", json={"words": "x"}).json()["id"])
+
+    async def first() -> Event | None:
+        with open_studio.watch.listen("local") as listener:
+            chatting = asyncio.create_task(chat(open_studio.watch))
+            async with contextlib.aclosing(waiting.until_end(open_studio, job, listener)) as events:
+                found = await asyncio.wait_for(anext(events), 3)
+            chatting.cancel()
+            return found
+
+    assert asyncio.run(first()) is None
+
+
+def test_one_stream_too_many_is_refused_as_everything_is(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("danqing.server.watch.LISTENERS", 0)
+    refused(client.get("/api/events"), 429, "close some")
+
+
+@pytest.mark.parametrize(
+    ("path", "more"), [("/v1/images/generations", {}), ("/v1/images/generations", {"stream": True}), ("/sdapi/v1/txt2img", {})]
+)
+def test_an_order_that_nobody_may_wait_for_is_not_accepted(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, path: str, more: dict[str, Any]
+) -> None:
+    """Its client asks again, and it would be painted twice."""
+    monkeypatch.setattr("danqing.server.watch.LISTENERS", 0)
+    refused(client.post(path, json={"prompt": "x", **more}), 429, "close some")
+    assert client.get("/api/jobs").json()["jobs"] == []
+
+
+def test_who_listens_is_forgotten_when_an_order_is_refused(open_studio: Studio, client: TestClient) -> None:
+    refused(client.post("/v1/images/generations", json={"prompt": "x", "style": "vivid"}), 400, "no style")
+    refused(client.post("/sdapi/v1/txt2img", json={"prompt": "x", "cfg_scale": 1000}), 400, "cfg_scale")
+    assert not open_studio.watch._listeners
+
+
+def test_a_studio_that_closes_ends_streams_however_far_behind_and_those_that_come_late(
+    open_studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("danqing.server.watch.BEHIND", 4)
+    watch = open_studio.watch
+
+    async def read() -> list[list[bytes]]:
+        with watch.listen("a") as behind:
+            tell(watch, "a", "job", range(1, 5))
+            watch.close()
+            with watch.listen("a") as late:
+                return [[piece async for piece in watch.stream(each, None)] for each in (behind, late)]
+
+    found = asyncio.run(asyncio.wait_for(read(), 5))
+    assert [len(pieces) for pieces in found] == [1, 1], "nothing but a greeting"
 
 
 def test_every_error_has_the_one_shape(client: TestClient) -> None:
@@ -458,6 +592,129 @@ def test_what_nobody_has_is_swept_away_and_nothing_else(open_studio: Studio, cli
     assert open_studio.files.path(next(iter(open_studio.queue.claim("w")[0].wish["files"].values())))
 
 
+@pytest.fixture
+def start(open_studio: Studio, client: TestClient) -> str:
+    """A picture that came with an order."""
+    open_studio.users.local()
+    return open_studio.uploads.add(LOCAL, Image.open(io.BytesIO(picture())), "picture", ordered=True).id
+
+
+def swept(found: Studio, client: TestClient, name: str) -> bool:
+    """Whether a picture goes with what nobody has."""
+    sweep(found.database, found.files, young=-1.0)
+    status = client.get(f"/api/pictures/{name}").status_code
+    assert status in (200, 404)
+    return status == 404
+
+
+def test_a_picture_that_came_with_an_order_goes_where_nothing_needs_it(
+    open_studio: Studio, client: TestClient, start: str
+) -> None:
+    assert sweep(open_studio.database, open_studio.files) == 0, "its order may just come"
+    assert not client.get("/api/pictures").json(), "it is not offered to start from"
+    assert swept(open_studio, client, start)
+    assert not list(open_studio.folder.glob("files/*/*"))
+
+
+def test_an_order_needs_its_pictures_until_it_cannot_be_tried_again(
+    open_studio: Studio, client: TestClient, start: str
+) -> None:
+    job = client.post("/api/jobs", json={"words": "x", "init": start}).json()["id"]
+    assert not swept(open_studio, client, start), "it waits"
+    [task] = open_studio.queue.claim("w")
+    assert not swept(open_studio, client, start), "it runs"
+    open_studio.queue.fail("w", [task.id], "WishError", "the reason")
+    assert not swept(open_studio, client, start), "it can be tried again"
+    assert client.post(f"/api/jobs/{job}/cancel").status_code == 409
+    client.post(f"/api/jobs/{job}/retry")
+    client.post(f"/api/jobs/{job}/cancel")
+    assert not swept(open_studio, client, start), "likewise"
+    client.post(f"/api/jobs/{job}/retry")
+    [task] = open_studio.queue.claim("w")
+    deliver(open_studio.queue, "w", task.id, Finished("x", 3, 32, 32, {}, {}, open_studio.files.put(picture(32)), []))
+    assert swept(open_studio, client, start), "the painting names no picture"
+
+
+def test_a_painting_needs_the_pictures_that_its_wish_names(open_studio: Studio, client: TestClient, start: str) -> None:
+    [painting] = painted(open_studio, client, init=start)
+    client.post("/api/paintings/trash", json={"paintings": [painting]})
+    assert not swept(open_studio, client, start), "it may be taken out of the trash"
+    client.post("/api/paintings/restore", json={"paintings": [painting]})
+    painted(open_studio, client, init=start)
+    for each in client.get("/api/paintings").json()["paintings"]:
+        assert not swept(open_studio, client, start)
+        client.post("/api/paintings/trash", json={"paintings": [each["id"]]})
+        client.post("/api/paintings/purge")
+    assert swept(open_studio, client, start)
+
+
+def test_a_picture_that_came_with_an_order_and_is_given_stays_and_counts(
+    open_studio: Studio, client: TestClient, start: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "MOST", 1)
+    other = uploaded(client, picture(seed=1))
+    refused(client.post("/api/pictures", files={"picture": ("x.png", picture())}), 429, "delete some")
+    client.delete(f"/api/pictures/{other}")
+    assert uploaded(client) == start
+    assert [each["id"] for each in client.get("/api/pictures").json()] == [start]
+    again = open_studio.uploads.add(LOCAL, Image.open(io.BytesIO(picture())), "picture", ordered=True)
+    assert (again.id, again.ordered) == (start, False)
+    assert not swept(open_studio, client, start)
+    with pytest.raises(BusyError):
+        open_studio.uploads.add(LOCAL, Image.new("L", (8, 8)), "another")
+
+
+def test_a_picture_that_comes_again_is_young_again(open_studio: Studio, client: TestClient, start: str) -> None:
+    with open_studio.database.write() as session:
+        session.connection().exec_driver_sql("UPDATE uploads SET created = 0")
+    assert open_studio.uploads.add(LOCAL, Image.open(io.BytesIO(picture())), "picture", ordered=True).id == start
+    sweep(open_studio.database, open_studio.files)
+    assert client.get(f"/api/pictures/{start}").status_code == 200
+
+
+def test_pictures_of_other_dialects_are_never_too_many(
+    open_studio: Studio, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "MOST", 0)
+    monkeypatch.setattr(queue, "WAITING", -1)  # refused as late as can be, or this would wait for paintings
+    mask = picture(channels=4)
+    with Image.open(io.BytesIO(mask)) as image:
+        image.putalpha(0)
+        mask = png(image)
+    sent = {"image": ("a.png", picture()), "mask": ("m.png", mask)}
+    refused(client.post("/v1/images/edits", data={"prompt": "x"}, files=sent), 429, "wait already")
+    several = [("image[]", (f"{seed}.png", picture(seed=seed))) for seed in (1, 2)]
+    refused(client.post("/v1/images/edits", data={"prompt": "", "model": "any-style"}, files=several), 429, "wait already")
+    begun, where = (base64.b64encode(content).decode() for content in (picture(seed=3), picture(seed=4)))
+    asked = {"init_images": [begun], "mask": where, "width": 16, "height": 16}
+    refused(client.post("/sdapi/v1/img2img", json=asked), 429, "wait already")
+    assert len(list(open_studio.folder.glob("files/*/*"))) == 6
+    assert sweep(open_studio.database, open_studio.files, young=-1.0) == 6
+
+
+def test_pictures_of_the_web_keep_nobody_else_waiting(
+    open_studio: Studio, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    come, going = threading.Event(), threading.Semaphore(0)
+
+    def slow(address: str, **_: Any) -> Fetched:
+        going.release()
+        assert come.wait(10)
+        return Fetched(picture(), address, "image/png")
+
+    monkeypatch.setattr("danqing.server.routes.pictures.fetch", slow)
+    with ThreadPoolExecutor(3) as threads:
+        asked = {"address": "http://web.example/x.png"}
+        waiting = [threads.submit(client.post, "/api/pictures/fetch", json=asked) for _ in range(2)]
+        try:
+            assert all(going.acquire(timeout=10) for _ in waiting)
+            assert threads.submit(uploaded, client, picture(seed=1)).result(timeout=5)
+            refused(client.post("/api/pictures/fetch", json=asked), 429, "being worked on")
+        finally:
+            come.set()
+        assert [each.result().status_code for each in waiting] == [201, 201]
+
+
 def test_a_picture_that_is_deleted_is_gone(open_studio: Studio, client: TestClient) -> None:
     name = uploaded(client)
     assert client.delete(f"/api/pictures/{name}").status_code == 204
@@ -508,7 +765,8 @@ def test_a_stream_ends_with_the_right_to_it(open_studio: Studio, monkeypatch: py
     answers = [True, False]
 
     async def read() -> int:
-        return len([piece async for piece in open_studio.watch.stream("local", None, None, lambda: answers.pop(0))])
+        with open_studio.watch.listen("local") as listener:
+            return len([piece async for piece in open_studio.watch.stream(listener, None, None, lambda: answers.pop(0))])
 
     assert asyncio.run(asyncio.wait_for(read(), 5)) >= 2
     assert answers == []

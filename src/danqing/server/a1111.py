@@ -22,6 +22,8 @@ DRAWING = ("ancestral", "ddpm")
 """Samplers that draw noise at every step, whose η is 1; that of the others is 0."""
 USUAL: dict[str, tuple[Any, ...]] = {"steps": (20, 50), "guidance": (7.0,), "sampler": ("ancestral", "euler")}
 """What A1111 and its clients send where nobody chose: left out for painters that have no such thing."""
+STRENGTH = 0.75
+"""Likewise of a start picture."""
 
 
 Plain = Text | int | float | bool | None
@@ -173,7 +175,7 @@ class ImageIn(AskedIn):
 
     init_images: list[str] = Field(min_length=1, max_length=1, description="One, as base64.")
     mask: str | None = Field(default=None, description="White where to paint, or opaque, where it has transparency.")
-    denoising_strength: float = Field(default=0.75, gt=0, le=1)
+    denoising_strength: float = Field(default=STRENGTH, gt=0, le=1)
     resize_mode: int = Field(default=0, ge=0, le=3, description="Of a picture of another shape: 0 stretches it, 1 crops it.")
     inpainting_mask_invert: bool = False
     include_init_images: bool = False
@@ -267,6 +269,8 @@ def wish(asked: AskedIn, found: PainterOut, **starts: Any) -> WishIn:
     for name, usual in USUAL.items():
         if found.heeds is not None and name not in found.heeds and facts[name] in usual:
             facts[name] = None
+    if found.starts and not found.examples and starts.get("strength") == STRENGTH:  # it goes all the way
+        starts["strength"] = None
     return WishIn(
         painter=found.name,
         words=asked.prompt,

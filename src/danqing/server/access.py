@@ -64,6 +64,14 @@ def somebody(studio: Studio, headers: Headers, token: str | None) -> Who:
     return found
 
 
+def still(studio: Studio, request: Request, who: Who) -> bool:
+    """Whether what a request was let in by still lets in who it was: its key may be removed since, its browser logged out."""
+    try:
+        return somebody(studio, request.headers, request.cookies.get(COOKIE)).id == who.id
+    except LoginError:
+        return False
+
+
 def _key(header: str) -> str:
     """The key in an `Authorization` header; clients that know only a name and a password send it as the password."""
     scheme, _, given = header.partition(" ")

@@ -6,6 +6,7 @@ How often is counted in buckets of tokens that are refilled at an even rate (RFC
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import threading
 import time
 from collections import Counter, OrderedDict
@@ -15,6 +16,19 @@ from danqing.errors import BusyError
 
 REMEMBERED = 10_000
 """Buckets kept; the one used longest ago is forgotten, which is full again by then."""
+HOUSEHOLD = 64
+"""Bits of an IPv6 address that tell one client's network from another's; the rest is the client's to choose (RFC 6177)."""
+
+
+def network(address: str) -> str:
+    """What counts as one client: an IPv4 address, which may come within an IPv6 one, or a network of IPv6 addresses."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    return str(found.ipv4_mapped or ipaddress.ip_network((found, HOUSEHOLD), strict=False))
 
 
 class Limiter:

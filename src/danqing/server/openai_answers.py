@@ -17,6 +17,7 @@ from danqing.server.openai import AskedIn, ImageOut, ImagesOut, Look, ModelOut
 from danqing.server.problems import RefusalError, problem, status_of
 from danqing.server.studio import Studio
 from danqing.server.waiting import finished, paintings, until_end
+from danqing.server.watch import Listener
 from danqing.server.wire import PainterOut
 from danqing.store.tables import Job, Kept
 
@@ -54,7 +55,7 @@ def pictures(studio: Studio, wanted: Look, kept: Sequence[Kept], root: str | Non
     )
 
 
-async def stream(studio: Studio, asked: AskedIn, wanted: Look, job: Job, kind: str) -> AsyncIterator[bytes]:
+async def stream(studio: Studio, asked: AskedIn, wanted: Look, job: Job, kind: str, listener: Listener) -> AsyncIterator[bytes]:
     """Server-sent events: previews, spread over the steps as far as they come, and each picture once it is painted.
 
     Args:
@@ -63,11 +64,12 @@ async def stream(studio: Studio, asked: AskedIn, wanted: Look, job: Job, kind: s
         wanted: what the pictures are to be like.
         job: that paints them.
         kind: what the events' names begin with.
+        listener: see `until_end`.
     """
     shown: dict[str, int] = {}
     sent: set[str] = set()
     try:
-        async with contextlib.aclosing(until_end(studio, job)) as events:
+        async with contextlib.aclosing(until_end(studio, job, listener)) as events:
             async for event in events:
                 if event is None:
                     yield b": still here\n\n"

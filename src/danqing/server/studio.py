@@ -65,6 +65,7 @@ class Studio:
         workshop: the workers.
         limits: how often who may do what.
         heavy: work on pictures, a little at once.
+        fetches: pictures under way from the web, likewise; they take time and nothing else.
     """
 
     settings: Settings
@@ -79,6 +80,7 @@ class Studio:
     workshop: Workshop
     limits: Limiter
     heavy: Heavy
+    fetches: Heavy
 
     @classmethod
     def open(cls, settings: Settings, folder: Path | None = None) -> Studio:
@@ -103,6 +105,7 @@ class Studio:
             Workshop(folder, queue, settings.devices if settings.workers else None, settings.threads),
             Limiter(),
             Heavy(),
+            Heavy(at_once=4, waiting=2),
         )
 
 

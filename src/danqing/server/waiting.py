@@ -12,41 +12,59 @@ from sqlalchemy import select
 
 from danqing.server.problems import RefusalError, named
 from danqing.server.studio import Studio
+from danqing.server.watch import END, Listener
 from danqing.store.states import UNFINISHED
 from danqing.store.tables import Event, Job, Kept, Task
 
 PULSE = 15.0
-"""Seconds of silence after which one looks whether all is still as thought."""
+"""Seconds after which one looks whether all is still as thought, however much is heard of other jobs."""
 
 
-async def done(studio: Studio, job: Job, request: Request) -> list[Kept]:
+async def done(studio: Studio, job: Job, request: Request, listener: Listener) -> list[Kept]:
     """The paintings of a job, once it has ended. A client that goes away is waited for no more; its job goes on.
 
     Raises:
-        RefusalError: see `paintings`.
+        RefusalError: see `until_end` and `paintings`.
     """
-    async with contextlib.aclosing(until_end(studio, job)) as events:
+    async with contextlib.aclosing(until_end(studio, job, listener)) as events:
         async for event in events:
             if event is None and await request.is_disconnected():
                 raise RefusalError(499, "nobody waits for this answer any more; the paintings will be in the gallery", "gone")
     return await run_in_threadpool(paintings, studio, job)
 
 
-async def until_end(studio: Studio, job: Job) -> AsyncGenerator[Event | None, None]:
-    """What happens to a job until it has ended; `None` where nothing did for a while."""
-    with studio.watch.listen(job.user_id) as queue:
-        # Looked at only now, so that no end falls between the look and the listening.
-        state = await run_in_threadpool(_state, studio, job.id)
-        while state in UNFINISHED:
-            event = None
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PULSE):
-                    event = await queue.get()
-            if event is not None and event.facts.get("job") != job.id:
+async def until_end(studio: Studio, job: Job, listener: Listener) -> AsyncGenerator[Event | None, None]:
+    """What happens to a job until it has ended; `None` where nothing did for a while.
+
+    Args:
+        studio: that has it.
+        job: which.
+        listener: who listens to its user's events. From before the job was accepted: where no more may listen, that is
+            refused, and a refusal must leave no job behind.
+
+    Raises:
+        RefusalError: the studio is closing.
+    """
+    clock = asyncio.get_running_loop().time
+    said = clock()
+    # Looked at only now, so that no end falls between the look and the listening.
+    state = await run_in_threadpool(_state, studio, job.id)
+    while state in UNFINISHED:
+        news = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(said + PULSE):
+                news = await listener.news.get()
+        if news is END:
+            message = f"the studio is closing, and the job {job.id} goes on when it opens again: look for it there"
+            raise RefusalError(503, f"{message}, and do not order it anew", "closing", final=True)
+        if news is not None and news.event.facts.get("job") != job.id:
+            if clock() < said + PULSE:
                 continue
-            yield event
-            if event is None or event.kind == "job":
-                state = await run_in_threadpool(_state, studio, job.id)
+            news = None
+        yield None if news is None else news.event
+        said = clock()
+        if news is None or news.event.kind == "job":
+            state = await run_in_threadpool(_state, studio, job.id)
 
 
 def paintings(studio: Studio, job: Job) -> list[Kept]:

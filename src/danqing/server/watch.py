@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import logging
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+from fastapi.responses import StreamingResponse
 from sqlalchemy import text
+from starlette.types import Receive, Scope, Send
 
 from danqing.errors import BusyError
 from danqing.store.database import Database
@@ -20,16 +22,51 @@ from danqing.store.tables import Event
 LOOK = 0.1
 """Seconds between looks; where nothing was written, a look reads one number."""
 PULSE = 15.0
-"""Seconds after which a silent stream says that it lives."""
+"""Seconds after which a silent stream says that it lives, and for which whoever was let in may listen unasked."""
 LISTENERS = 200
-"""Streams of one user at once."""
+"""Streams of one user at once, and requests that wait for their paintings."""
 BEHIND = 2000
 """Events that a listener may be behind before it is told to look anew."""
 
-END = Event(id=-1, user_id="", kind="end", facts={}, at=0.0)
+log = logging.getLogger("danqing.server")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class News:
+    """An event as it is told. Its `frame` goes with it, written once for however many listen: whoever is slow finds it too."""
+
+    event: Event
+    frame: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Listener:
+    """Somebody who listens: to whose events, and those that they have not heard yet. `None` says that some were lost."""
+
+    user: str
+    news: asyncio.Queue[News | None]
+
+
+END = News(Event(id=-1, user_id="", kind="end", facts={}, at=0.0), b"")
 """What a listener hears last, where the studio is closing."""
 
-log = logging.getLogger("danqing.server")
+
+class EventStream(StreamingResponse):
+    """Server-sent events. However they end, nobody listens for them any more.
+
+    Args:
+        frames: the events.
+        listening: is closed then.
+    """
+
+    def __init__(self, frames: AsyncIterator[bytes], listening: contextlib.ExitStack) -> None:
+        super().__init__(frames, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+        self._listening = listening
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send them."""
+        with self._listening:
+            await super().__call__(scope, receive, send)
 
 
 class Watch:
@@ -37,8 +74,8 @@ class Watch:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._listeners: set[tuple[str, asyncio.Queue[Event | None]]] = set()
-        self._frames: OrderedDict[int, bytes] = OrderedDict()
+        self._listeners: set[Listener] = set()
+        self._closing = False
 
     async def run(self) -> None:
         """Look for events until cancelled."""
@@ -72,9 +109,9 @@ class Watch:
 
     def close(self) -> None:
         """Let every stream end, so that nobody waits for them where the studio is closing."""
-        for _, queue in self._listeners:
-            if not queue.full():
-                queue.put_nowait(END)
+        self._closing = True
+        for listener in self._listeners:
+            _end(listener)
 
     def newest(self) -> int:
         """The number of the last event."""
@@ -82,58 +119,61 @@ class Watch:
             return newest(session)
 
     @contextlib.contextmanager
-    def listen(self, user: str) -> Iterator[asyncio.Queue[Event | None]]:
-        """A queue of the events of a user, from now on. `None` in it says that some were lost."""
-        if sum(name == user for name, _ in self._listeners) >= LISTENERS:
-            raise BusyError(f"{LISTENERS} streams of yours are open already: close some")
-        listener: tuple[str, asyncio.Queue[Event | None]] = (user, asyncio.Queue(BEHIND))
+    def listen(self, user: str) -> Iterator[Listener]:
+        """Hear the events of a user from now on.
+
+        Raises:
+            BusyError: too many listen to them already.
+        """
+        if sum(listener.user == user for listener in self._listeners) >= LISTENERS:
+            raise BusyError(f"{LISTENERS} streams and requests of yours wait for news already: close some")
+        listener = Listener(user, asyncio.Queue(BEHIND))
+        if self._closing:
+            _end(listener)
         self._listeners.add(listener)
         try:
-            yield listener[1]
+            yield listener
         finally:
             self._listeners.discard(listener)
 
     async def stream(
-        self, user: str, after: int | None, job: str | None = None, allowed: Callable[[], bool] = lambda: True
+        self, listener: Listener, after: int | None, job: str | None = None, allowed: Callable[[], bool] = lambda: True
     ) -> AsyncIterator[bytes]:
-        """Server-sent events (WHATWG HTML, 9.2) of a user: those after one that was seen, then what happens.
+        """Server-sent events (WHATWG HTML, 9.2): those after one that was seen, then what happens.
 
         Args:
-            user: whose.
+            listener: who listens, from before this is asked for.
             after: number of the last event that was seen; `None` begins now.
             job: only of this job, by identifier.
-            allowed: asked now and then; the stream ends where it says no.
+            allowed: asked now and then, before anything is told; the stream ends where it says no.
         """
-        with self.listen(user) as queue:
-            last, missed, gap = await asyncio.to_thread(self._missed, user, after)
-            yield _frame(last if gap or after is None else after, "reset" if gap else "hello", {})
-            if not gap:
-                for event in missed:
-                    if job is None or event.facts.get("job") == job:
-                        yield _frame(event.id, event.kind, event.facts)
-            asked = asyncio.get_running_loop().time()
-            while True:
-                if asyncio.get_running_loop().time() - asked >= PULSE:
-                    asked = asyncio.get_running_loop().time()
-                    if not await asyncio.to_thread(allowed):
-                        return
-                try:
-                    async with asyncio.timeout(PULSE):
-                        found = await queue.get()
-                except TimeoutError:
-                    yield b": still here\n\n"
-                    continue
-                # All that is there in one piece: with many listeners it is pieces that cost.
-                heard = [found, *(queue.get_nowait() for _ in range(queue.qsize()))]
-                if END in heard:
+        clock = asyncio.get_running_loop().time
+        asked = clock()
+        last, missed, gap = await asyncio.to_thread(self._missed, listener.user, after)
+        yield _frame(last if gap or after is None else after, "reset" if gap else "hello", {})
+        if not gap:
+            for event in missed:
+                if job is None or event.facts.get("job") == job:
+                    yield _frame(event.id, event.kind, event.facts)
+        said = clock()
+        while True:
+            heard = await _heard(listener, said + PULSE)
+            if END in heard:
+                return
+            if clock() - asked >= PULSE:
+                asked = clock()
+                if not await asyncio.to_thread(allowed):
                     return
-                if None in heard:
-                    heard = heard[heard.index(None) + 1 :]
-                    yield _frame(await asyncio.to_thread(self.newest), "reset", {})
-                news = [event for event in heard if event is not None and event.id > last]
-                pieces = [self._frames.get(event.id, b"") for event in news if job is None or event.facts.get("job") == job]
-                if any(pieces):
-                    yield b"".join(pieces)
+            pieces = []
+            if None in heard:
+                heard = heard[heard.index(None) + 1 :]
+                pieces.append(_frame(await asyncio.to_thread(self.newest), "reset", {}))
+            news = [each for each in heard if each is not None and each.event.id > last]
+            pieces += [each.frame for each in news if job is None or each.event.facts.get("job") == job]
+            # Counted from what was said last, whatever was heard meanwhile of other jobs.
+            if pieces or clock() - said >= PULSE:
+                yield b"".join(pieces) or b": still here\n\n"
+                said = clock()
 
     def _missed(self, user: str, after: int | None) -> tuple[int, list[Event], bool]:
         """The last event, those of a user after another one, and whether some of them are forgotten."""
@@ -144,17 +184,34 @@ class Watch:
             return last, missed, gap
 
     def _tell(self, event: Event) -> None:
-        self._frames[event.id] = _frame(event.id, event.kind, event.facts)
-        while len(self._frames) > 2 * BEHIND:
-            self._frames.popitem(last=False)
-        for user, queue in self._listeners:
-            if user == event.user_id:
-                if queue.full():
-                    while not queue.empty():
-                        queue.get_nowait()
-                    queue.put_nowait(None)
-                else:
-                    queue.put_nowait(event)
+        concerned = [listener for listener in self._listeners if listener.user == event.user_id]
+        if not concerned:
+            return
+        told = News(event, _frame(event.id, event.kind, event.facts))
+        for listener in concerned:
+            if listener.news.full():
+                while not listener.news.empty():
+                    listener.news.get_nowait()
+                listener.news.put_nowait(None)
+            else:
+                listener.news.put_nowait(told)
+
+
+async def _heard(listener: Listener, until: float) -> list[News | None]:
+    """All that there is in one piece, as with many listeners it is pieces that cost; nothing where nothing came in time."""
+    try:
+        async with asyncio.timeout_at(until):
+            first = await listener.news.get()
+    except TimeoutError:
+        return []
+    return [first, *(listener.news.get_nowait() for _ in range(listener.news.qsize()))]
+
+
+def _end(listener: Listener) -> None:
+    """Tell a listener that nothing follows. Whoever is so far behind that there is no room is told nothing else."""
+    if listener.news.full():
+        listener.news.get_nowait()
+    listener.news.put_nowait(END)
 
 
 def _frame(number: int, kind: str, facts: dict[str, Any]) -> bytes:

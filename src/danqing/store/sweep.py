@@ -1,4 +1,5 @@
-"""What nobody has any more: files of paintings that were not delivered, canvases and previews of work that ended."""
+"""What nobody has any more: files of paintings that were not delivered, pictures that came with orders, canvases and previews
+of work that ended."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import Select, delete, func, select, true
+from sqlalchemy.orm import Session
 
 from danqing.store.database import Database
 from danqing.store.events import forget
@@ -24,7 +26,7 @@ def sweep(database: Database, files: Files, young: float = YOUNG) -> int:
     Args:
         database: the studio's.
         files: likewise.
-        young: files that were changed within so many seconds are left alone.
+        young: files that were changed, and pictures that came, within so many seconds are left alone.
     """
     before = time.time() - young
     old = [path for path in (files.root / "files").glob("*/*.png") if _older(path, before)]
@@ -32,6 +34,7 @@ def sweep(database: Database, files: Files, young: float = YOUNG) -> int:
     # In one transaction with the deletions, and each file looked at again: whoever delivers one of these waits, or was first.
     with database.write() as session:
         forget(session)
+        _let_go(session, before)
         kept = set(session.scalars(select(Kept.sha256))) | set(session.scalars(select(Upload.sha256)))
         for wish in session.scalars(select(Job.wish).where(Job.state.in_(UNFINISHED))):
             kept |= set(wish.get("files", {}).values())
@@ -45,6 +48,19 @@ def sweep(database: Database, files: Files, young: float = YOUNG) -> int:
         for path in others:
             path.unlink(missing_ok=True)
     return len(pictures) + len(others)
+
+
+def _let_go(session: Session, before: float) -> None:
+    """Forget pictures that came with orders before some time, but for those that are still needed: by orders that wait, run or
+    can be tried again, and by paintings, of which people ask for more in the same way."""
+    needed = _named(Job).where(Job.state != "done").union(_named(Kept))
+    session.execute(delete(Upload).where(Upload.ordered, Upload.created < before, Upload.id.not_in(needed)))
+
+
+def _named(table: type[Job] | type[Kept]) -> Select[str]:
+    """Identifiers of pictures that wishes name."""
+    files = func.json_each(table.wish, "$.files").table_valued("key")
+    return select(files.c.key).select_from(table).join(files, true())
 
 
 def _all(folder: Path) -> Iterable[Path]:

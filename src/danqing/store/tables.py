@@ -75,7 +75,10 @@ class ApiKey(Base):
 
 
 class Upload(Base):
-    """A picture that somebody gave, kept as a plain PNG of its pixels."""
+    """A picture that somebody gave, kept as a plain PNG of its pixels.
+
+    `ordered`: it came with an order and is kept for that alone, so it goes where no order or painting needs it any more.
+    """
 
     __tablename__ = "uploads"
     __table_args__ = (UniqueConstraint("user_id", "sha256"),)
@@ -86,6 +89,7 @@ class Upload(Base):
     width: Mapped[int]
     height: Mapped[int]
     created: Mapped[float]
+    ordered: Mapped[bool] = mapped_column(default=False)
 
 
 class Job(Base):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 from PIL import Image
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, delete, func, select
+from sqlalchemy.orm import Session
 
 from danqing.errors import BusyError, MissingError
 from danqing.files import png
@@ -14,7 +15,7 @@ from danqing.store.files import Files, had
 from danqing.store.tables import Kept, Upload, new_id
 
 MOST = 5000
-"""Pictures of one user."""
+"""Pictures of one user, beside those that came with an order."""
 
 
 class Uploads:
@@ -23,8 +24,14 @@ class Uploads:
     def __init__(self, database: Database, files: Files) -> None:
         self.database, self.files = database, files
 
-    def add(self, user: str, picture: Image.Image, name: str) -> Upload:
+    def add(self, user: str, picture: Image.Image, name: str, ordered: bool = False) -> Upload:
         """Keep a picture; the same one again is the same upload.
+
+        Args:
+            user: whose.
+            picture: any.
+            name: to be shown.
+            ordered: it comes with an order, so that `sweep` may drop it where nothing needs it. What was given to stay, stays.
 
         Raises:
             BusyError: this user has too many already.
@@ -33,10 +40,13 @@ class Uploads:
         sha256 = self.files.put(content)
         with self.database.write() as session:
             known = session.scalar(select(Upload).where(Upload.user_id == user, Upload.sha256 == sha256))
+            if not ordered and (known is None or known.ordered):
+                _check_room(session, user)
             if known is not None:
+                if known.ordered:
+                    # Now to stay; or young again, so that it is not swept away before the order names it.
+                    known.ordered, known.created = ordered, time.time()
                 return known
-            if (session.scalar(select(func.count()).select_from(Upload).where(Upload.user_id == user)) or 0) >= MOST:
-                raise BusyError(f"{MOST} pictures of yours are kept already: delete some")
             # Within the transaction, where nobody can delete it.
             self.files.put(content)
             upload = Upload(
@@ -47,6 +57,7 @@ class Uploads:
                 width=picture.width,
                 height=picture.height,
                 created=time.time(),
+                ordered=ordered,
             )
             session.add(upload)
             return upload
@@ -64,9 +75,9 @@ class Uploads:
             return found
 
     def all(self, user: str, most: int) -> list[Upload]:
-        """The pictures that a user gave, the newest first."""
+        """The pictures that a user gave to stay, the newest first."""
         with self.database.read() as session:
-            return list(session.scalars(select(Upload).where(Upload.user_id == user).order_by(Upload.id.desc()).limit(most)))
+            return list(session.scalars(_given(user).order_by(Upload.id.desc()).limit(most)))
 
     def remove(self, user: str, upload_id: str) -> None:
         """Delete a picture that a user gave.
@@ -92,3 +103,12 @@ class Uploads:
             if found is None or found.user_id != user:
                 raise MissingError(f"there is no picture '{picture_id}': upload it, or name a painting")
             return found.sha256
+
+
+def _given(user: str) -> Select[Upload]:
+    return select(Upload).where(Upload.user_id == user, Upload.ordered.is_(False))
+
+
+def _check_room(session: Session, user: str) -> None:
+    if (session.scalar(select(func.count()).select_from(_given(user).subquery())) or 0) >= MOST:
+        raise BusyError(f"{MOST} pictures of yours are kept already: delete some")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import secrets
+import threading
 import time
 from collections.abc import Sequence
 
@@ -23,6 +24,8 @@ PREFIX = "dq-"
 """What every key begins with, so that a scanner for leaked secrets can tell."""
 
 _HASHER = argon2.PasswordHasher()
+_TURNS = threading.BoundedSemaphore(2)
+"""Each hash takes 64 MiB and a processor, and whoever guesses passwords asks for many at once."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -141,11 +144,8 @@ class Users:
         """
         with self.database.read() as session:
             user = session.scalar(select(User).where(User.name == name.strip(), User.active))
-        try:
-            _HASHER.verify(self._nobody if user is None else user.password, password)
-        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
-            user = None
-        if user is None:
+        fits = _fits(self._nobody if user is None else user.password, password)
+        if user is None or not fits:
             raise LoginError("name and password do not fit: try again")
         token = secrets.token_urlsafe(32)
         with self.database.write() as session:
@@ -153,16 +153,16 @@ class Users:
             session.add(Login(token=_digest(token), user_id=user.id, expires=time.time() + STAYS))
         return _who(user), token
 
+    def fits(self, user_id: str, password: str) -> bool:
+        """Whether this is the password of a user."""
+        with self.database.read() as session:
+            user = session.get(User, user_id)
+        return user is not None and _fits(user.password, password)
+
     def log_out(self, token: str) -> None:
         """Forget a browser."""
         with self.database.write() as session:
             session.execute(delete(Login).where(Login.token == _digest(token)))
-
-    def active(self, user_id: str) -> bool:
-        """Whether somebody is still let in."""
-        with self.database.read() as session:
-            found = session.get(User, user_id)
-            return found is not None and (found.active or found.id == LOCAL)
 
     def by_cookie(self, token: str) -> Who | None:
         """Whose browser it is, if anybody's."""
@@ -216,7 +216,16 @@ class Users:
 def _hash(password: str) -> str:
     if not SHORTEST <= len(password) <= 200:
         raise WishError(f"the password has {len(password)} letters: give {SHORTEST} to 200")
-    return _HASHER.hash(password)
+    with _TURNS:
+        return _HASHER.hash(password)
+
+
+def _fits(hashed: str, password: str) -> bool:
+    try:
+        with _TURNS:
+            return _HASHER.verify(hashed, password)
+    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        return False
 
 
 def _digest(secret: str) -> str:

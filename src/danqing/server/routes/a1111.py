@@ -156,7 +156,9 @@ async def _painted(asked: AskedIn, request: Request, studio: Studio, who: Who) -
         starts = _starts(studio, who, asked) if isinstance(asked, ImageIn) else {}
         return accept(studio, who, wish(asked, found, **starts))
 
-    kept = await done(studio, await run_in_threadpool(order), request)
+    # Listened to first: a client that is refused asks again, and a job would be painted twice.
+    with studio.watch.listen(who.id) as listener:
+        kept = await done(studio, await run_in_threadpool(order), request, listener)
     return await run_in_threadpool(answers.pictures, studio, asked, kept)
 
 
@@ -167,7 +169,7 @@ def _starts(studio: Studio, who: Who, asked: ImageIn) -> dict[str, Any]:
         RefusalError, PictureError: these will not do.
     """
     pixels = pixels_of(studio, who, _bytes(asked.init_images[0], "init_images"), "init_images")
-    starts: dict[str, Any] = {"init": add(studio, who, _shaped(pixels, asked), "picture").id}
+    starts: dict[str, Any] = {"init": add(studio, who, _shaped(pixels, asked), "picture", ordered=True).id}
     starts["strength"] = asked.denoising_strength
     if asked.mask is not None:
         mask = pixels_of(studio, who, _bytes(asked.mask, "mask"), "mask")
@@ -175,7 +177,7 @@ def _starts(studio: Studio, who: Who, asked: ImageIn) -> dict[str, Any]:
             raise RefusalError(400, "the mask has another shape than the picture: make them equal", "invalid_value", "mask")
         where = mask[..., 3:] if mask.shape[2] == 4 else fitted(mask, mask.shape[:2], 1)
         where = _shaped(255 - where if asked.inpainting_mask_invert else where, asked)
-        starts["mask"] = add(studio, who, where, "mask").id
+        starts["mask"] = add(studio, who, where, "mask", ordered=True).id
     return starts
 
 

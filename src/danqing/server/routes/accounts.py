@@ -6,6 +6,8 @@ from fastapi import APIRouter, Request, Response
 
 from danqing import __version__
 from danqing.server.access import COOKIE, Admin, Viewer
+from danqing.server.limits import network
+from danqing.server.problems import RefusalError
 from danqing.server.studio import Open
 from danqing.server.wire import Health, Identifier, KeyIn, KeyOut, LoginIn, Me, PasswordIn, UserChange, UserIn, UserOut
 from danqing.store.tables import LOCAL
@@ -14,7 +16,7 @@ from danqing.store.users import STAYS
 router = APIRouter(prefix="/api", tags=["accounts"])
 
 TRIES = 10
-"""Times in a minute that somebody may try to log in."""
+"""Times in a minute that somebody may try to log in, or to name the password they have."""
 
 
 @router.get("/health")
@@ -32,7 +34,7 @@ def me(who: Viewer) -> Me:
 @router.post("/login")
 def log_in(asked: LoginIn, request: Request, response: Response, studio: Open) -> Me:
     """Log a browser in."""
-    address = request.client.host if request.client else ""
+    address = network(request.client.host) if request.client else ""
     name = asked.name.strip().lower()
     # Of one name from one address; by name alone a hundred times more, or anybody could lock anybody out.
     studio.limits.take(f"login of {name} from {address}", TRIES, "tries")
@@ -46,8 +48,12 @@ def log_in(asked: LoginIn, request: Request, response: Response, studio: Open) -
 @router.post("/password", status_code=204)
 def change_password(asked: PasswordIn, studio: Open, who: Viewer) -> None:
     """Give yourself another password. Every browser has to log in again, and keys end."""
-    studio.limits.take(f"login of {who.name.lower()}", TRIES, "tries")
-    studio.users.log_in(who.name, asked.old)
+    # A bucket of its own: that of logins holds more, and a login would fill it anew.
+    studio.limits.take(f"password of {who.id}", TRIES, "tries")
+    if not studio.users.fits(who.id, asked.old):
+        # No 401, which says that nobody is logged in.
+        message = "the password that you gave as the one you have is wrong: type it again, or ask an admin for another one"
+        raise RefusalError(403, message, "wrong_password", "old")
     studio.users.change(who.id, password=asked.new)
 
 

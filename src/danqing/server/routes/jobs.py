@@ -7,15 +7,16 @@ import re
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from danqing.errors import MissingError, RightsError
-from danqing.server.access import Maker, Viewer
+from danqing.server.access import Maker, Viewer, still
 from danqing.server.orders import accept
 from danqing.server.studio import Open, Studio
+from danqing.server.watch import EventStream
 from danqing.server.wire import Identifier, JobOut, Jobs, Move, Priority, WishIn
 from danqing.store.events import newest
 from danqing.store.states import UNFINISHED, progress_of
@@ -125,6 +126,7 @@ def preview(task_id: Identifier, studio: Open, who: Viewer) -> Response:
 
 @router.get("/events", response_class=StreamingResponse)
 async def events(
+    request: Request,
     studio: Open,
     who: Viewer,
     job: Identifier | None = None,
@@ -134,8 +136,10 @@ async def events(
     """What happens, as server-sent events: `job`, `step`, `painting`, `gallery`. A browser that comes back is told what it
     missed; `reset` says that this is no longer known, so look anew."""
     seen = int(last_event_id) if last_event_id is not None and re.fullmatch("[0-9]{1,18}", last_event_id) else after
-    frames = studio.watch.stream(who.id, seen, job, lambda: studio.users.active(who.id))
-    return StreamingResponse(frames, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    with contextlib.ExitStack() as listening:
+        listener = listening.enter_context(studio.watch.listen(who.id))
+        frames = studio.watch.stream(listener, seen, job, lambda: still(studio, request, who))
+        return EventStream(frames, listening.pop_all())
 
 
 def one(studio: Studio, job_id: str) -> JobOut:

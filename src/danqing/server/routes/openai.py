@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from danqing.server.routes.pictures import LIMITS, add, keep, pixels_of
 from danqing.server.shelf import painters
 from danqing.server.studio import Open, Studio
 from danqing.server.waiting import done
+from danqing.server.watch import EventStream
 from danqing.server.wire import Example, PainterOut, WishIn
 from danqing.store.tables import Job
 from danqing.store.users import Who
@@ -68,8 +71,7 @@ async def generate(
         wanted = look(asked, model(studio, asked.model))
         return wanted, accept(studio, who, wish(asked, init=asked.init, mask=asked.mask, pictures=asked.pictures), key)
 
-    wanted, job = await run_in_threadpool(order)
-    return await _answer(studio, request, asked, wanted, job, "image_generation")
+    return await _answer(studio, request, who, asked, order, "image_generation")
 
 
 @router.post(
@@ -90,8 +92,7 @@ async def edit(request: Request, studio: Open, who: Maker, key: Key = None) -> I
         wanted = look(asked, found)
         return wanted, accept(studio, who, _edited(studio, who, asked, found, files["image"], files["mask"]), key)
 
-    wanted, job = await run_in_threadpool(order)
-    return await _answer(studio, request, asked, wanted, job, "image_edit")
+    return await _answer(studio, request, who, asked, order, "image_edit")
 
 
 def _edited(studio: Studio, who: Who, asked: EditIn, found: PainterOut, images: list[File], masks: list[File]) -> WishIn:
@@ -107,7 +108,7 @@ def _edited(studio: Studio, who: Who, asked: EditIn, found: PainterOut, images: 
         raise wrong("image", f"{len(images)} pictures were sent, and {found.name} starts from one: send one")
     if len(masks) > 1:
         raise wrong("mask", f"{len(masks)} masks were sent: send one")
-    start, *others = [keep(studio, who, file.content, file.name) for file in images]
+    start, *others = [keep(studio, who, file.content, file.name, ordered=True) for file in images]
     starts: dict[str, Any] = {"init": start.id}
     if others:
         starts["pictures"] = {by_pictures: [Example(picture=other.id) for other in others]}
@@ -122,17 +123,20 @@ def _edited(studio: Studio, who: Who, asked: EditIn, found: PainterOut, images: 
         where = pixels[..., 3:] == 0 if pixels.shape[2] == 4 else np.zeros((height, width, 1), bool)
         if not where.any():
             raise wrong("mask", "nothing of the mask is fully transparent, so nothing would be painted: erase where to paint")
-        starts["mask"] = add(studio, who, np.where(where, 255, 0).astype(np.uint8), "mask").id
+        starts["mask"] = add(studio, who, np.where(where, 255, 0).astype(np.uint8), "mask", ordered=True).id
     return wish(asked, **starts)
 
 
 async def _answer(
-    studio: Studio, request: Request, asked: AskedIn, wanted: Look, job: Job, kind: str
+    studio: Studio, request: Request, who: Who, asked: AskedIn, order: Callable[[], tuple[Look, Job]], kind: str
 ) -> ImagesOut | StreamingResponse:
-    if asked.stream:
-        frames = stream(studio, asked, wanted, job, kind)
-        return StreamingResponse(frames, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
-    kept = await done(studio, job, request)
+    """Listen, order and wait, in this sequence: a client that is refused asks again, and a job would be painted twice."""
+    with contextlib.ExitStack() as listening:
+        listener = listening.enter_context(studio.watch.listen(who.id))
+        wanted, job = await run_in_threadpool(order)
+        if asked.stream:
+            return EventStream(stream(studio, asked, wanted, job, kind, listener), listening.pop_all())
+        kept = await done(studio, job, request, listener)
     # Behind a proxy that speaks https, the request itself came by http.
     root = f"{'https' if studio.settings.https else request.url.scheme}://{request.headers['host']}"
     return await run_in_threadpool(pictures, studio, wanted, kept, root if asked.response_format == "url" else None)

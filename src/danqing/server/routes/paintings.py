@@ -9,13 +9,14 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from PIL import ImageColor
 
-from danqing.errors import WishError
+from danqing.errors import MissingError, WishError
 from danqing.maths.colour import bytes_to_oklab
 from danqing.server.access import Maker, Viewer
 from danqing.server.files import FINISHES, FORMATS, Finish, Format, finished, flattened, opened, texts_of, thumbnail, written
 from danqing.server.studio import Open
 from danqing.server.wire import Change, Chosen, Count, Identifier, PaintingOut, Paintings
 from danqing.store.gallery import Search
+from danqing.store.tables import Kept
 
 router = APIRouter(prefix="/api", tags=["paintings"])
 
@@ -150,7 +151,11 @@ def finish(
 @router.get("/paintings/{painting_id}/small", response_class=Response, responses={200: {"content": {"image/webp": {}}}})
 def small(painting_id: Identifier, studio: Open, who: Viewer, side: Literal["64", "128", "256", "512"] = "256") -> Response:
     """A small WebP of it."""
-    kept, _ = studio.gallery.get(who.id, painting_id)
+    with studio.database.read() as session:
+        kept = session.get(Kept, painting_id)
+    # Admins see everybody's jobs, and what became of them.
+    if kept is None or (kept.user_id != who.id and not who.may("admin")):
+        raise MissingError(f"there is no painting '{painting_id}': look into the gallery")
     content = thumbnail(studio.files, kept.sha256, int(side))
     return _answer(content, "image/webp", "", False)
 

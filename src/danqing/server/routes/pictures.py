@@ -44,7 +44,7 @@ def upload(picture: Annotated[UploadFile, File()], studio: Open, who: Maker) -> 
 def take(asked: Address, studio: Open, who: Maker) -> PictureOut:
     """Keep the picture at an address of the public web."""
     studio.limits.take(f"fetch {who.id}", 30, "addresses")
-    with studio.heavy.turn(who.id):
+    with studio.fetches.turn(who.id):
         found = fetch(asked.address, max_bytes=LIMITS.max_bytes, timeout=15.0)
     return PictureOut.of(keep(studio, who, found.content, asked.address.rpartition("/")[2] or "picture"))
 
@@ -75,14 +75,14 @@ def palette(picture_id: Identifier, studio: Open, who: Viewer) -> PaletteOut:
     return PaletteOut(colours=colours, shares=list(found.shares), text=str(found))
 
 
-def keep(studio: Studio, who: Who, content: bytes, name: str) -> Upload:
-    """Check and keep the bytes of a picture.
+def keep(studio: Studio, who: Who, content: bytes, name: str, ordered: bool = False) -> Upload:
+    """Check and keep the bytes of a picture; one that is `ordered` only as long as `sweep` finds what needs it.
 
     Raises:
         PictureError: they are none that can be used, and why.
     """
     name = "".join(letter for letter in name.replace("\\", "/").rpartition("/")[2] if letter.isprintable())[:100] or "picture"
-    return add(studio, who, pixels_of(studio, who, content, name), name)
+    return add(studio, who, pixels_of(studio, who, content, name), name, ordered)
 
 
 def pixels_of(studio: Studio, who: Who, content: bytes, name: str) -> Pixels:
@@ -98,7 +98,7 @@ def pixels_of(studio: Studio, who: Who, content: bytes, name: str) -> Pixels:
             raise PictureError(f"'{name}' {error}") from error
 
 
-def add(studio: Studio, who: Who, pixels: Pixels, name: str) -> Upload:
-    """Keep a picture that was decoded, or made of one."""
+def add(studio: Studio, who: Who, pixels: Pixels, name: str, ordered: bool = False) -> Upload:
+    """Keep a picture that was decoded, or made of one; likewise."""
     with studio.heavy.turn(who.id):
-        return studio.uploads.add(who.id, to_image(pixels), name)
+        return studio.uploads.add(who.id, to_image(pixels), name, ordered)
