@@ -100,6 +100,15 @@ def test_a_sheet_says_where_each_picture_is(tmp_path: Path) -> None:
     assert len(set(sheet(pictures)[1])) == 3
 
 
+@pytest.mark.parametrize("name", ["film.webp", "film.gif", "film.mp4"])
+def test_a_film_shows_pictures_of_one_size(tmp_path: Path, name: str) -> None:
+    pictures = [disc(size=size) for size in ((64, 64), (32, 48), (64, 64))]
+    with pytest.raises(WishError, match="64×64 and 32×48 were given"):
+        finish(pictures, tmp_path / name)
+    assert not list(tmp_path.iterdir())
+    assert finish([pictures[0], pictures[2]], tmp_path / name).stat().st_size > 100
+
+
 @pytest.mark.parametrize("kind", ["WEBP", "GIF"])
 def test_a_film_shows_every_picture_and_rests_on_the_last(kind: str) -> None:
     pictures = [disc("#c0392b"), disc("#27ae60"), disc("#2980b9")]

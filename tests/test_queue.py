@@ -102,6 +102,16 @@ def test_a_job_moved_behind_all_comes_last(tmp_path: Path) -> None:
     assert [queue.claim("w")[0].job_id for _ in range(3)] == [jobs[1], jobs[2], jobs[0]]
 
 
+def test_a_job_goes_before_none_that_has_ended_or_is_anothers(tmp_path: Path) -> None:
+    queue = opened(tmp_path)
+    jobs = [queue.accept(user, order())[0].id for user in "aaab"]
+    queue.cancel(jobs[2])
+    for other in jobs[2:]:
+        with pytest.raises(ConflictError, match="one of the same user that waits or runs"):
+            queue.move(jobs[0], other)
+    assert [queue.claim("w")[0].job_id for _ in range(3)] == [jobs[0], jobs[3], jobs[1]]
+
+
 def test_only_what_is_alike_is_painted_in_one_batch(tmp_path: Path) -> None:
     queue = opened(tmp_path)
     for user, shared in (("a", "s"), ("b", "other"), ("b", "s"), ("a", "s")):

@@ -21,9 +21,12 @@ from studios import local, picture, studio, uploaded
 
 import danqing
 from danqing import worker as worker_module
+from danqing.errors import OutputError
 from danqing.paint import Session, Work
+from danqing.painters.painter import adjust
 from danqing.records.record import read
 from danqing.server.studio import Studio
+from danqing.store.files import Files
 from danqing.store.queue import Order
 from danqing.store.tables import LOCAL
 from danqing.worker import Worker, abilities
@@ -41,13 +44,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
 
 
 @pytest.fixture(scope="module")
-def opened() -> dict[tuple[str, int], Session]:
+def opened() -> dict[tuple[Path | int, ...], Session]:
     """Painters that were opened, so that each is opened once."""
     return {}
 
 
 @pytest.fixture
-def worker(place: Studio, opened: dict[tuple[str, int], Session], monkeypatch: pytest.MonkeyPatch) -> Worker:
+def worker(place: Studio, opened: dict[tuple[Path | int, ...], Session], monkeypatch: pytest.MonkeyPatch) -> Worker:
     monkeypatch.setattr(worker_module, "SHOWN_EVERY", 0.0)
     found = Worker("w", place.database, "cpu", threading.Event(), threading.Event())
     found._open.update(opened)
@@ -118,6 +121,44 @@ def test_what_was_asked_comes_back_with_every_default_filled_in(worker: Worker, 
     again = client.post("/api/jobs", json=found["wish"])
     assert again.status_code == 202, "a painting's wish can be ordered again"
     assert client.get("/api/paintings", params={"colour": "c0392b"}).json()["total"] == 1
+
+
+def test_a_full_disk_fails_nothing(worker: Worker, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs, put, tries = [ordered(client, count=2), ordered(client, words="a pear")], Files.put, list[int]()
+
+    def full(self: Files, content: bytes) -> str:
+        tries.append(len(content))
+        if len(tries) < 4:
+            raise OutputError("no space left on device")
+        return put(self, content)
+
+    monkeypatch.setattr(worker_module, "PAUSE", 0.0)
+    monkeypatch.setattr(Files, "put", full)
+    monkeypatch.setattr(worker, "_show", lambda *_: (_ for _ in ()).throw(OSError("no space left on device")))
+    running = threading.Thread(target=worker.run)
+    running.start()
+    try:
+        until = time.monotonic() + 60
+        while any(client.get(f"/api/jobs/{job}").json()["state"] != "done" for job in jobs) and time.monotonic() < until:
+            time.sleep(0.05)
+    finally:
+        worker.stop.set()
+        worker.wake.set()
+        running.join()
+    assert [client.get(f"/api/jobs/{job}").json()["done"] for job in jobs] == [2, 1]
+    assert len(tries) > 4
+
+
+def test_a_painter_that_was_adjusted_paints_as_it_now_should(worker: Worker, client: TestClient, home: Path) -> None:
+    guidances = []
+    for settings in ({}, {"guidance": 2.0}, {"guidance": 3.0}):
+        if settings:
+            adjust("emoji", settings)
+        job = ordered(client)
+        worker.turn()
+        [name] = client.get(f"/api/jobs/{job}").json()["paintings"]
+        guidances.append(client.get(f"/api/paintings/{name}").json()["wish"]["guidance"])
+    assert guidances == [4.0, 2.0, 3.0]
 
 
 def test_orders_that_are_alike_are_painted_together(

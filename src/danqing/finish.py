@@ -208,9 +208,7 @@ def sheet(pictures: Sequence[Image.Image]) -> tuple[Image.Image, list[tuple[int,
 
 def film(pictures: Sequence[Image.Image], kind: str = "WEBP", milliseconds: int = MILLISECONDS) -> bytes:
     """An animation, "WEBP" or "GIF", that rests on its last picture and begins anew."""
-    if not pictures:
-        raise WishError("a film of no pictures was asked for: give one or more")
-    first, *rest = [image.convert("RGBA") for image in pictures]
+    first, *rest = _frames(pictures)
     durations = [milliseconds] * len(rest) + [REST]
     buffer = io.BytesIO()
     lossless = {"lossless": True} if kind == "WEBP" else {"disposal": 2}
@@ -220,20 +218,29 @@ def film(pictures: Sequence[Image.Image], kind: str = "WEBP", milliseconds: int 
 
 def movie(pictures: Sequence[Image.Image], milliseconds: int = MILLISECONDS) -> bytes:
     """An MPEG-4 film on white, which knows no transparency; odd sides lose a pixel."""
-    if not pictures:
-        raise WishError("a film of no pictures was asked for: give one or more")
-    width, height = (side // 2 * 2 for side in pictures[0].size)
+    frames = _frames(pictures)
+    width, height = (side // 2 * 2 for side in frames[0].size)
     with tempfile.TemporaryDirectory() as folder:
         place = str(Path(folder) / "film.mp4")
         writer = cv2.VideoWriter(place, cv2.VideoWriter.fourcc(*"mp4v"), 1000 / milliseconds, (width, height))
         if not writer.isOpened():
             raise OutputError("this machine's OpenCV writes no MPEG-4: give a .webp or a .gif")
-        for image in pictures:
+        for image in frames:
             sheet = Image.new("RGBA", image.size, "white")
-            sheet.alpha_composite(image.convert("RGBA"))
+            sheet.alpha_composite(image)
             writer.write(np.asarray(sheet.convert("RGB"))[:height, :width, ::-1].copy())
         writer.release()
         return Path(place).read_bytes()
+
+
+def _frames(pictures: Sequence[Image.Image]) -> list[Image.Image]:
+    """With transparency, and all of one size."""
+    if not pictures:
+        raise WishError("a film of no pictures was asked for: give one or more")
+    sizes = list(dict.fromkeys(f"{image.width}×{image.height}" for image in pictures))
+    if len(sizes) > 1:
+        raise WishError(f"a film shows pictures of one size, and {' and '.join(sizes[:2])} were given: give some of one size")
+    return [image.convert("RGBA") for image in pictures]
 
 
 def _named(names: Sequence[str], count: int) -> list[str]:

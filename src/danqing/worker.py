@@ -28,7 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from danqing.conditions.colours import palette_of
 from danqing.conditions.conditioner import KINDS
-from danqing.errors import DanqingError, MissingError, WishError
+from danqing.errors import DanqingError, MissingError, OutputError, WishError
 from danqing.files import unplaced, write_atomically
 from danqing.maths.colour import bytes_to_oklab
 from danqing.maths.samplers import SAMPLERS
@@ -62,6 +62,9 @@ STUCK = 1800.0
 IDLE = 1.0
 """Seconds after which a worker looks for work unasked."""
 
+UNWRITABLE = (SQLAlchemyError, OutputError)
+"""A disk that is full, or somebody who writes for long: the tasks are nobody's fault, and wait."""
+
 log = logging.getLogger("danqing.worker")
 
 
@@ -83,7 +86,7 @@ class Worker:
         self.device, self.stop, self.wake = device or ("cuda" if torch.cuda.is_available() else "cpu"), stop, wake
         self.most = AT_ONCE if self.device == "cpu" else AT_ONCE_FASTER
         self._moved = time.monotonic()
-        self._open: OrderedDict[tuple[str, int], Session] = OrderedDict()
+        self._open: OrderedDict[tuple[Path | int, ...], Session] = OrderedDict()
 
     def run(self) -> None:
         """Paint until told to stop."""
@@ -93,8 +96,8 @@ class Worker:
             try:
                 if not self.turn():
                     self.wake.wait(IDLE)
-            except SQLAlchemyError:  # a disk that is full, or somebody who writes for long; the tasks are nobody's fault
-                log.exception("the queue cannot be reached; trying again")
+            except UNWRITABLE:
+                log.exception("the queue cannot be reached, or no file written; trying again")
                 self.stop.wait(PAUSE)
                 with contextlib.suppress(SQLAlchemyError):
                     self.queue.release(self.name, begun=False)
@@ -108,7 +111,7 @@ class Worker:
             return False
         try:
             session = self._session(claimed[0].painter)
-        except SQLAlchemyError:
+        except UNWRITABLE:
             raise
         except Exception as error:  # a painter's damaged files must not take the worker along
             log.exception("no painter")
@@ -130,7 +133,7 @@ class Worker:
                 wishes[task.id] = session.resolve(self._wish(session, task))
                 if task.job_id not in notes:
                     notes[task.job_id] = session.unheeded(wishes[task.id])
-            except SQLAlchemyError:
+            except UNWRITABLE:
                 raise
             except Exception as error:  # nor may a wish
                 log.exception("no wish")
@@ -151,7 +154,7 @@ class Worker:
             self._paint(
                 session.begin([wishes[task.id] for task in claimed]), {task.id: i for i, task in enumerate(claimed)}, claimed
             )
-        except SQLAlchemyError:
+        except UNWRITABLE:
             raise
         except Exception as error:  # whatever a painter does wrong must not take the others along
             log.exception("painting failed")
@@ -168,7 +171,7 @@ class Worker:
         try:
             work = session.resume(self._canvas(canvas))
             self._paint(work, {task.id: task.row for task in claimed}, claimed, canvas)
-        except SQLAlchemyError:
+        except UNWRITABLE:
             raise
         except Exception:  # the painter was trained anew, or a picture is gone, or one of them fails at its end
             log.exception("a canvas is of no use: begun again")
@@ -201,7 +204,8 @@ class Worker:
             if now - saved >= SAVED_EVERY:
                 canvas, saved = self._save(work, held, canvas), now
             if now - shown >= SHOWN_EVERY and not work.done:
-                self._show(work, held)
+                with contextlib.suppress(OSError):  # who paints can do without
+                    self._show(work, held)
                 self.queue.progress(self.name, list(held), work.canvas.step, steps)
                 shown = time.monotonic()
         images = work.show()
@@ -267,7 +271,8 @@ class Worker:
 
     def _session(self, painter: str) -> Session:
         """A painter, kept open while it is used and its files stay the same."""
-        key = (painter, (find(painter) / "weights.safetensors").stat().st_mtime_ns)
+        folder = find(painter)
+        key = (folder, *((folder / name).stat().st_mtime_ns for name in ("weights.safetensors", "config.json")))
         if key not in self._open:
             self._open[key] = load(painter, self.device)
         self._open.move_to_end(key)

@@ -216,6 +216,7 @@ class Queue:
 
         Raises:
             MissingError: one of them is not there.
+            ConflictError: the other one has ended, or is another user's.
         """
         with self.database.write() as session:
             job = job_of(session, job_id)
@@ -227,7 +228,10 @@ class Queue:
             session.flush()
             alike = mine.where(Job.priority == job.priority, Job.id != job.id).order_by(Job.place, Job.id)
             line = list(session.scalars(alike))
-            line.insert(next((i for i, other in enumerate(line) if other.id == before), len(line)), job)
+            there = [i for i, other in enumerate(line) if other.id == before]
+            if before is not None and not there:
+                raise ConflictError("a job goes before one of the same user that waits or runs: name such a one, or none")
+            line.insert(there[0] if there else len(line), job)
             # The places they had are given out anew, so that none ever lies between two that are too close.
             places = sorted(other.place for other in line)
             for i, other in enumerate(line):
