@@ -79,6 +79,9 @@ def test_bits_are_those_of_whole_levels() -> None:
     assert found.tolist() == pytest.approx([expected] * 4, abs=0.02)
     assert few.tolist() == pytest.approx([expected - math.log2(255 / 16)] * 4, abs=0.05)
     assert flow(noise=4.0).bits(dark, Key(0)) is None
+    gray = Batch(dark.pictures + 2 / 255, dark.conditions, dark.rows)
+    assert flow().bits(gray, Key(0)) is not None
+    assert flow(levels=17).bits(gray, Key(0)) is None, "its levels are no levels of the pictures"
 
 
 def test_guidance_moves_away_from_what_is_not_asked() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from learners import latent, stream, vae
+from torch import Tensor
 from torch.nn import functional as F
 
 from danqing.errors import ConfigError
@@ -77,7 +80,36 @@ def test_a_mask_keeps_latents(size: tuple[int, int]) -> None:
     assert learner.show(canvas).shape == (2, 3, *size)
 
 
+@pytest.mark.parametrize("row", range(30))
+def test_every_place_that_a_mask_touches_is_painted(row: int) -> None:
+    learner = latent(size=(30, 8))
+    factor, mask = learner.config.factor, torch.zeros(1, 1, 30, 8)
+    mask[0, 0, row, 3] = 1
+    touched = learner._touched(mask)
+    assert touched.shape[2:] == learner.codec._shape()[1:]
+    assert touched.nonzero().tolist() == [[0, 0, row // factor, 3 // factor]]
+
+
+def test_a_codec_at_rest_drops_nothing_out() -> None:
+    coder = {"kind": "convolutional", "widths": [8, 16], "depths": [1, 1], "attention": [False, False], "embedding": 8}
+    learner = latent(codec={"coder": {**coder, "dropout": 0.5}}).train()
+    seen, posterior = list[Tensor](), learner.codec.posterior
+
+    def watched(*given: Any) -> tuple[Tensor, Tensor]:
+        seen.append(posterior(*given)[0])
+        return posterior(*given)
+
+    learner.codec.posterior = watched  # type: ignore[method-assign]
+    for turn in range(2):
+        learner.loss(stream().batch(range(8)), "painter", Key(turn), Clock(6000, turn))
+    assert torch.equal(*seen)
+    assert learner.codec.training, "as the loop has it"
+
+
 def test_what_would_not_be_heeded_is_refused() -> None:
+    for name, value in (("temperature", 0.5), ("draws", 4)):
+        with pytest.raises(ConfigError, match=rf"codec\.{name} was set"):
+            latent(codec={name: value})
     with pytest.raises(ConfigError, match=r"codec\.map"):
         latent(codec={"map": False})
     with pytest.raises(ConfigError, match=r"set model\.guidance"):

@@ -299,6 +299,28 @@ def test_what_the_loop_tells_of_its_work() -> None:
         assert 0 <= progress.waited < 1
 
 
+class Relay(Learner):
+    """A product that learns from 32 pictures, and another that learns after it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines = nn.ModuleDict({"first": nn.Linear(192, 5), "second": nn.Linear(192, 7)})
+
+    def players(self) -> dict[str, Player]:
+        spans = {"first": (0, 32), "second": (32, 1000)}
+        return {name: player(parameters=list(line.parameters())).within(*spans[name]) for name, line in self.lines.items()}
+
+    def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
+        return Loss({"square": self.lines[player](batch.pictures.flatten(1)).square().sum(1)})
+
+
+def test_work_is_that_of_whoever_learns() -> None:
+    loop = Loop(Relay(), seed=0)
+    told = list(loop.run(STREAM.batches(0, 64, 8, slice(0, 8)), tell=0.0))
+    counts = [progress.work * 1e12 / progress.speed for progress in told]
+    assert counts == pytest.approx([2 * 2 * 192 * 5] * 4 + [2 * 2 * 192 * 7] * 4)
+
+
 def test_compiled_networks_learn_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Here by the compiler's first half alone, which traces and builds nothing: the second needs a C++ compiler."""
     compile_network, compiled = nn.Module.compile, []

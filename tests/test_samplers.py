@@ -25,7 +25,7 @@ from danqing.maths.schedules import (
 )
 
 diffusers: Any = untyped
-LINEAR = DiscreteSchedule.named("linear")
+LINEAR, COSINE = DiscreteSchedule.named("linear"), DiscreteSchedule.named("cosine")
 FLOW = FlowSchedule()
 CHAIN: dict[str, Any] = {"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear"}
 
@@ -234,7 +234,7 @@ def test_a_last_step_leads_to_the_picture_at_once(schedule: Schedule) -> None:
         leaping(schedule, 0, 1.0, 0.4)
 
 
-@pytest.mark.parametrize("schedule", [FLOW, LINEAR, DiscreteSchedule.named("cosine")], ids=["flow", "chain", "cosine"])
+@pytest.mark.parametrize("schedule", [FLOW, LINEAR, COSINE], ids=["flow", "chain", "cosine"])
 def test_a_noisier_time_lies_a_share_of_the_way_to_noise(schedule: Schedule) -> None:
     def level(time: float) -> float:
         return schedule.point(time).level
@@ -310,7 +310,7 @@ def test_errors_shrink_at_the_order_of_the_solver(name: str, order: int, schedul
 
 
 @pytest.mark.parametrize("name", ["ddpm", "ddim", "heun", "dpm++2m"])
-@pytest.mark.parametrize("schedule", [FLOW, LINEAR], ids=["flow", "chain"])
+@pytest.mark.parametrize("schedule", [FLOW, LINEAR, COSINE], ids=["flow", "chain", "cosine"])
 def test_samples_follow_the_law_they_were_drawn_from(name: str, schedule: Schedule) -> None:
     count, steps = 20_000, 250 if SAMPLERS[name].draws else 60
     grid = schedule.grid(steps)
@@ -320,6 +320,21 @@ def test_samples_follow_the_law_they_were_drawn_from(name: str, schedule: Schedu
     covariance = (MEANS - mean).T @ torch.diag(SHARES) @ (MEANS - mean) + SPREAD**2 * torch.eye(2, dtype=torch.float64)
     torch.testing.assert_close(samples.mean(0), mean, atol=0.03, rtol=0)
     torch.testing.assert_close(samples.T.cov(), covariance, atol=0.04, rtol=0)
+
+
+@pytest.mark.parametrize("steps", [4, 8, 16])
+@pytest.mark.parametrize("schedule", [FLOW, LINEAR, COSINE], ids=["flow", "chain", "cosine"])
+@pytest.mark.parametrize("name", ["ddim", "heun", "dpm++2m"])
+def test_what_is_under_way_is_never_wider_than_pictures_and_noise(name: str, schedule: Schedule, steps: int) -> None:
+    """Also in few steps, and where they begin at noise of which the picture is a ten-thousandth."""
+    grid, widths = schedule.grid(steps), []
+
+    def denoise(x: Tensor, time: float) -> Tensor:
+        widths.append(x.square().mean().sqrt().item())
+        return mixture(schedule)(x, time)
+
+    run(name, schedule, grid, normal(2_000, 2), denoise)
+    assert max(widths) < 1.2
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLERS))

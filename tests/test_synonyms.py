@@ -1,5 +1,6 @@
 """Captions of one picture are taught to mean one thing before the first picture is seen."""
 
+import copy
 import itertools
 
 import pytest
@@ -7,9 +8,10 @@ import torch
 from torch.nn import functional as F
 
 from danqing.conditions import synonyms
-from danqing.conditions.conditioner import Conditioner
+from danqing.conditions.conditioner import Conditioner, begin
 from danqing.conditions.synonyms import contrast, teach
 from danqing.conditions.text import TextCondition, Words
+from danqing.painters.registry import build, settings
 from danqing.parts.contract import Key
 from danqing.words import Picture
 
@@ -45,16 +47,30 @@ def found(conditioner: Conditioner) -> float:
 def test_two_languages_come_to_mean_the_same() -> None:
     _, conditioner, values = made(PICTURES)
     before = found(conditioner)
-    conditioner.begin(values, Key(0))
+    begin(conditioner, values, Key(0))
     assert before < 0.3
     assert found(conditioner) > 0.9
+
+
+@pytest.mark.parametrize("name", ["diffusion", "latent", "vae", "gan", "flow", "autoregressive"])
+def test_captions_come_first_in_every_family(name: str) -> None:
+    """In a game the critic's encoder learns them too."""
+    condition, _, values = made(PICTURES)
+    family = build(name, settings(name, {"preset": "small"}), {"text": condition}, 3, 1000, (16, 16))
+    conditioners = [module for module in family.modules() if isinstance(module, Conditioner) and module.encoders]
+    assert len(conditioners) == (2 if name == "gan" else 1)
+    before = [copy.deepcopy(conditioner.state_dict()) for conditioner in conditioners]
+    begin(family, values, Key(0))
+    for conditioner, old in zip(conditioners, before, strict=True):
+        assert found(conditioner) > 0.8
+        assert any(not torch.equal(tensor, old[key]) for key, tensor in conditioner.state_dict().items())
 
 
 def test_the_same_key_teaches_the_same_and_leaves_no_gradient() -> None:
     states = []
     for _ in range(2):
         _, conditioner, values = made(PICTURES)
-        conditioner.begin(values, Key(3))
+        begin(conditioner, values, Key(3))
         assert all(parameter.grad is None for parameter in conditioner.parameters())
         states.append(conditioner.state_dict())
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
@@ -68,7 +84,7 @@ def test_the_same_key_teaches_the_same_and_leaves_no_gradient() -> None:
 def test_where_nothing_is_to_be_learnt_nothing_changes(pictures: list[Picture]) -> None:
     _, conditioner, values = made(pictures)
     before = {name: tensor.clone() for name, tensor in conditioner.state_dict().items()}
-    conditioner.begin(values, Key(0))
+    begin(conditioner, values, Key(0))
     assert all(torch.equal(tensor, before[name]) for name, tensor in conditioner.state_dict().items())
 
 

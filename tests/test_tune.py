@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 import danqing.tune
 from danqing.cli import app
+from danqing.data.gallery import of_set
 from danqing.data.picture_set import import_pictures
 from danqing.data.shapes import ShapesSource
 from danqing.errors import ConfigError, DataError, PainterError, WishError
@@ -25,6 +26,7 @@ from danqing.paint import load
 from danqing.painters.painter import TUNING, Painter, adjust, altered, amend, open_painter, tuned, untuned, writable
 from danqing.painters.run import averages_kept
 from danqing.painters.shelf import BUNDLED
+from danqing.painters.trial import preparation_of
 from danqing.parts.contract import Key
 from danqing.parts.packing import unpack
 from danqing.records.record import Record, texts
@@ -274,6 +276,22 @@ def test_the_halves_of_search_and_proof_show_different_things() -> None:
     assert not {named[place] for place in one} & {named[place] for place in other} - {None}
     for few in (["one thing"] * 600, []):
         assert [len(half) for half in halves(few, 600, np.random.default_rng(0))] == [300, 300]
+
+
+def test_no_wish_of_a_proof_is_painted_twice() -> None:
+    """Also where one thing is most of a set, so that one half is far larger."""
+    make_painter(channels=3)
+    pictures = import_pictures(ShapesSource(400, size=32), "uneven")
+    gallery = of_set(pictures, preparation_of(open_painter("tiny")))
+    told = ["much" if place < 280 else "little" for place in range(400)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(danqing.tune, "told_of", lambda _: (told, []))
+        grounds = danqing.tune._grounds(open_painter("tiny"), gallery, torch.zeros(400, 3), None, 100, Key(0))
+    for ground in grounds:
+        assert ground.count == 60
+        asked = list(zip(*(map(str, column) for column in ground.values.values()), strict=True))
+        assert len(asked) == 60
+        assert len(set(asked)) > 55
 
 
 def test_too_few_pictures_to_tune_by_are_refused() -> None:

@@ -15,7 +15,7 @@ from torch import distributions
 
 from danqing.conditions.conditioner import drop
 from danqing.errors import ConfigError, WishError
-from danqing.families.vae import Vae, VaeConfig
+from danqing.families.vae import FINEST, SWIFT, Vae, VaeConfig
 from danqing.paint import load
 from danqing.parts.contract import Asked, Batch, Clock, Key, Keys, Plan
 from danqing.parts.loop import Loop
@@ -148,6 +148,28 @@ def test_bits_are_those_of_whole_levels() -> None:
         found = learner.bits(dark, Key(0))
     assert found is not None
     assert found.tolist() == pytest.approx([expected, expected], abs=0.02)
+
+
+def test_a_deviation_that_became_too_fine_comes_back() -> None:
+    learner = linear(1)
+    learner.log_deviation.data.fill_(-2.0)
+    loop = Loop(learner, seed=0)
+    pictures = Batch(Key(0).normal(16, 1, 3, 3).clamp(-1, 1), {}, tuple(range(16)))
+    for _ in range(30):
+        loop.step(pictures)
+    assert learner.log_deviation.item() > FINEST / SWIFT + 1e-3
+
+
+def test_latents_are_followed_as_they_are_drawn() -> None:
+    """One that tells nothing has no mean to measure, and as drawn a variance of 1."""
+    learner = vae(map=True, latent=2)
+    learner.moments.copy_(torch.tensor([[0.0, 0.0], [0.0, 0.0]]))
+    mean, log_variance = torch.zeros(4, *learner._shape()), torch.zeros(4, *learner._shape())
+    log_variance[:, 1] = -2.0
+    learner._posterior = lambda *_: (mean, log_variance)  # type: ignore[method-assign]
+    stats = learner.loss(next(BATCH.split(4)), "painter", Key(0), Clock(0, 0)).stats
+    square = stats["moments"][0][1] / 4
+    torch.testing.assert_close(square, torch.tensor([1.0, math.exp(-2.0)]))
 
 
 def test_silent_latents_are_told() -> None:

@@ -115,6 +115,18 @@ def test_scales_that_do_not_grow_are_refused(scales: list[int]) -> None:
         VqConfig.read({"scales": scales})
 
 
+@pytest.mark.parametrize("levels", [[], [8, 1], [0]])
+def test_levels_that_tell_nothing_are_refused(levels: list[int]) -> None:
+    with pytest.raises(ConfigError, match=r"'levels' was given .* from 2 on, one at least"):
+        VqConfig.read({"quantiser": "fsq", "levels": levels})
+
+
+def test_commitment_is_refused_where_there_is_none() -> None:
+    with pytest.raises(ConfigError, match="levels without scales have none"):
+        VqConfig.read({"quantiser": "fsq", "commitment": 0.5})
+    assert VqConfig.read({"quantiser": "fsq", "commitment": 0.5, "scales": [1, 2]}).commitment == 0.5
+
+
 @pytest.mark.parametrize("size", [(8, 8), (13, 9), (4, 12)])
 @pytest.mark.parametrize("make", [residual, lambda: fsq(scales=[1, 2, 4])], ids=["vq", "fsq"])
 def test_each_map_tells_what_those_before_it_leave_untold(make: Callable[[], Vq], size: tuple[int, int]) -> None:

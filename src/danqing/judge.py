@@ -18,6 +18,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+from danqing.conditions.conditioner import begin
 from danqing.conditions.text import TextCondition, Words
 from danqing.data.gallery import Gallery
 from danqing.errors import DataError
@@ -136,7 +137,7 @@ def judge(gallery: Gallery, looked: Float[Tensor, "pictures looked"], extractor:
     if kept is not None and kept.is_file():
         learner.load_state_dict(load_tensors(kept.read_bytes()))
     else:
-        learner.begin({condition.name: [values[i] for i in learnt]}, key.at("begin"))
+        begin(learner, {condition.name: [values[i] for i in learnt]}, key.at("begin"))
         loop = Loop(learner, seed=0)
         standard = (looked - mean) / deviation
         for progress in loop.run(_batches(learnt, standard, values, condition, length, key.at("order"))):

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
+from danqing.conditions.conditioner import begin
 from danqing.data.picture_set import PictureSet
 from danqing.errors import DanqingError, TrainingError
 from danqing.files import alone, png, write_atomically
@@ -123,7 +124,7 @@ def _train(
             run = make_ready(pictures, settings)
     yield Begun(settings, reasons, len(run.chosen), snapshot.facts["seen"] if snapshot else 0)
     if snapshot is None and settings.start_from is None:
-        run.family.begin(run.values, Key(settings.seed).at("begin"))
+        begin(run.family, run.values, Key(settings.seed).at("begin"))
     loop = Loop(
         run.family,
         seed=settings.seed,

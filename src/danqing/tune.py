@@ -151,7 +151,6 @@ def tune(
     real = learnt_from(painter, pictures)
     folder = writable(name)
     gallery, features, judge = yield from _seen(real, see)
-    count = min(count, len(gallery) // 4)  # no wish twice, or its paintings would be taken for independent ones
     grounds = _grounds(painter, gallery, features, judge, count, key.at("wishes"))
 
     def distances(settings: Mapping[str, Any], number: int) -> tuple[Float[Tensor, " resamples"], float]:
@@ -174,7 +173,7 @@ def tune(
     kept = proof["gained"].low > 0
     told = Tuned(before, after, curve, proof, kept, folder)
     if kept:
-        facts: dict[str, Any] = {"count": count, "seed": seed, "extractor": see.name, "danqing": danqing.__version__}
+        facts: dict[str, Any] = {"count": grounds[0].count, "seed": seed, "extractor": see.name, "danqing": danqing.__version__}
         facts["weights"] = painter.weights_sha256
         facts |= {UNTUNED: untuned(painter)} if (painter.folder / TUNING).is_file() else {}
         file = json.dumps(told.plain() | facts, indent=1).encode()
@@ -262,9 +261,11 @@ def _seen(real: Real, see: Extractor) -> Generator[Doing, None, tuple[Gallery, F
 def _grounds(
     painter: Painter, gallery: Gallery, features: Features, judge: Judge | None, count: int, key: Key
 ) -> tuple[_Ground, _Ground]:
-    """Of the search, and of its proof."""
+    """Of the search, and of its proof; with so many wishes, or fewer where either has fewer pictures."""
     luck = np.random.default_rng(key.generator().initial_seed())
     quarters = [part for half in halves(told_of(gallery)[0], len(gallery), luck) for part in np.array_split(half, 2)]
+    # No wish twice, or its paintings would be taken for independent ones.
+    count = min(count, len(quarters[0]), len(quarters[2]))
     drawn = [
         wishes(painter, gallery.take(gallery.numbers[quarter]), total, key.at(number))
         for number, (quarter, total) in enumerate(

@@ -152,12 +152,6 @@ class Conditioner(nn.Module):
         vector = torch.stack([one.vector * weight[:, None] for one, weight in zip(seen, weights, strict=True)]).sum(0)
         return Encoded(tokens, torch.stack([one.mask for one in seen]).any(0), vector)
 
-    def begin(self, values: Mapping[str, Sequence[Any]], key: Key) -> None:
-        """Let each encoder learn from the values of the whole set, before the first picture."""
-        for name, encoder in self.encoders.items():
-            assert isinstance(encoder, Encoder)
-            encoder.begin(values[name], key.at(name))
-
     def forward(self, collated: Mapping[str, tuple[Tensor, ...]], count: int) -> Encoded:
         """All tokens side by side, and the sum of the vectors. Without any condition: one masked token of zeros."""
         if not self.encoders:
@@ -169,6 +163,22 @@ class Conditioner(nn.Module):
     def _nothing(self, count: int) -> Encoded:
         tokens = self.place.new_zeros(count, 1, self.width)
         return Encoded(tokens, torch.zeros(count, 1, dtype=torch.bool, device=self.place.device), tokens[:, 0])
+
+
+def begin(learner: nn.Module, values: Mapping[str, Sequence[Any]], key: Key) -> None:
+    """Let each encoder of a learner, its critics' too, learn what the values of the whole set teach by themselves.
+
+    Called once, before a training from nothing sees a picture.
+
+    Args:
+        learner: any of its modules may be a `Conditioner`.
+        values: what each condition read from every picture.
+        key: of every draw.
+    """
+    for conditioner in [module for module in learner.modules() if isinstance(module, Conditioner)]:
+        for name, encoder in conditioner.encoders.items():
+            assert isinstance(encoder, Encoder)
+            encoder.begin(values[name], key.at(name))
 
 
 def _part(values: Values, number: int) -> tuple[dict[str, list[Any]], list[float]]:

@@ -27,6 +27,7 @@ from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import Conditioner, drop
 from danqing.families.vq import Vq, VqConfig, shrunk
 from danqing.parts.causal import CausalConfig, CausalTransformer, Kept
+from danqing.parts.coders import resting
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Key, Keys, LatentFamily, Loss, Plan, Player, Values
 from danqing.parts.rates import PlayerConfig
 from danqing.parts.symptoms import Symptom
@@ -131,7 +132,7 @@ class Autoregressive(LatentFamily):
         """The codec's; or how badly the codes of each picture are foretold, in nats a code."""
         if player != "painter":
             return self.codec.loss(batch, player.removeprefix("codec "), key, clock)
-        with torch.no_grad():
+        with torch.no_grad(), resting(self.codec):
             codes = self.codec.tokens(batch.pictures)
         logits = self.foretell(codes, drop(batch.conditions, batch.keys(key).at("drop")))
         return Loss({"code": F.cross_entropy(logits.transpose(1, 2), codes, reduction="none").mean(1)})

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from danqing.conditions.condition import Condition
 from danqing.conditions.conditioner import Conditioner
 from danqing.config import Config
-from danqing.parts.contract import Batch, Clock, Key, Learner, Loss, Player, Values
+from danqing.parts.contract import Batch, Clock, Key, Learner, Loss, Player
 from danqing.parts.rates import trapezoid
 
 # --- config ------------------------------------------------------------------------------------------------------------
@@ -83,10 +83,6 @@ class Contrastive(Learner):
         c = self.config
         rate = trapezoid(c.lr, c.warmup, self.length, c.cooldown)
         return {"judge": Player(list(self.parameters()), rate, decay=c.decay, clip=1.0)}
-
-    def begin(self, values: Values, key: Key) -> None:
-        """Captions first: which of them say the same."""
-        self.words.begin(values, key)
 
     def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
         """How badly pictures and captions find each other in the batch."""

@@ -174,10 +174,6 @@ class Diffusion(Family):
         """The backbone."""
         return (self.network,)
 
-    def begin(self, values: Values, key: Key) -> None:
-        """The conditions learn what their values teach by themselves."""
-        self.conditioner.begin(values, key)
-
     def taught_by(self, base: Family) -> None:
         """Keep the teacher, where it is one of few steps that is learnt."""
         if not self.config.few:
@@ -357,7 +353,7 @@ class Diffusion(Family):
         if not within(point, self.config.steered):
             return picture
         below, share = self.config.loosened
-        given = share if point.sigma < below else LEAPING if leaps else 1.0
+        given = share if point.level < below else LEAPING if leaps else 1.0
         return picture.lerp(steer(self.conditions, picture, asked.conditions), given)
 
     def _keep(self, x: Tensor, start: Tensor, mask: Tensor, canvas: Canvas) -> Tensor:

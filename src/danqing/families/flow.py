@@ -153,11 +153,17 @@ class Flow(LatentFamily):
         return self._joined(latents)
 
     def bits(self, batch: Batch, key: Key) -> Float[Tensor, " batch"] | None:
-        """Exact but for the noise within levels, which makes it an upper bound; none where it learnt with more noise."""
-        if self.config.noise != 1.0:
+        """Exact but for the noise within levels, which makes it an upper bound; none where it learnt with more noise, or of
+        pictures with other levels than they have."""
+        if self.config.noise != 1.0 or not self._known(batch.pictures):
             return None
         found = self.log_likelihood(self._filled(batch, batch.keys(key)), batch.conditions)
         return -found / (batch.pictures[0].numel() * math.log(2)) + math.log2((self.config.levels - 1) / 2)
+
+    def _known(self, pictures: Float[Tensor, "batch channels height width"]) -> bool:
+        """Whether pictures have its levels and no others."""
+        places = (pictures + 1) * (self.config.levels - 1) / 2
+        return bool((places - places.round()).abs().max() < 1e-3)
 
     def encode(
         self, pictures: Float[Tensor, "batch channels height width"], values: Values

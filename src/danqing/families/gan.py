@@ -181,7 +181,8 @@ class Gan(LatentFamily):
 
     def symptoms(self) -> list[Symptom]:
         """A critic that knows the pictures by heart, although they are augmented as far as may be."""
-        found = overfitting(float(self.certain)) if float(self.strength) >= self.config.most else None
+        most = float(self.strength) >= self.config.most * (1 - 1e-6)  # which float32 may have rounded
+        found = overfitting(float(self.certain)) if most else None
         return [found] if found else []
 
     def readings(self) -> dict[str, float]:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from danqing.conditions.condition import Condition
 from danqing.families.diffusion import Diffusion, DiffusionConfig, PaintingConfig
 from danqing.families.vae import Vae, VaeConfig
-from danqing.parts.coders import ConvolutionalConfig
+from danqing.parts.coders import ConvolutionalConfig, resting
 from danqing.parts.contract import Asked, Batch, Canvas, Clock, Key, Keys, LatentFamily, Loss, Plan, Player, Values
 from danqing.parts.symptoms import Symptom
 
@@ -31,6 +31,10 @@ CODEC: dict[str, Any] = {"map": True, "latent": 8, "beta": 0.02, "perceptual": 0
 """What a codec needs beyond the settings of an autoencoder that paints by itself."""
 OURS = (*PaintingConfig.model_fields, "steered", "loosened", "few")
 """Settings of a diffusion that one of latents does not heed: how it paints is said once, for the whole."""
+
+
+ALONE = ("temperature", "draws")
+"""Settings of an autoencoder that a codec does not heed."""
 
 
 class LatentConfig(PaintingConfig):
@@ -50,6 +54,9 @@ class LatentConfig(PaintingConfig):
     def _whole(self) -> LatentConfig:
         if not self.codec.map or not isinstance(self.codec.coder, ConvolutionalConfig):
             raise ValueError("the latents of a codec form a map: leave codec.map true and its coder convolutional")
+        alone = next((name for name in ALONE if getattr(self.codec, name) != VaeConfig.model_fields[name].default), None)
+        if alone is not None:
+            raise ValueError(f"codec.{alone} was set, and only an autoencoder that paints by itself heeds it: leave it out")
         usual = DiffusionConfig()
         wrong = next((name for name in OURS if getattr(self.painter, name) != getattr(usual, name)), None)
         if wrong is not None:
@@ -111,15 +118,11 @@ class Latent(LatentFamily):
         """The backbone, and the codec's."""
         return *self.painter.networks(), *self.codec.networks()
 
-    def begin(self, values: Values, key: Key) -> None:
-        """The painter's conditions learn what their values teach."""
-        self.painter.begin(values, key)
-
     def loss(self, batch: Batch, player: str, key: Key, clock: Clock) -> Loss:
         """The codec's; or that of a diffusion of latents drawn for the pictures."""
         if player != "painter":
             return self.codec.loss(batch, player.removeprefix("codec "), key, clock)
-        with torch.no_grad():
+        with torch.no_grad(), resting(self.codec):
             mean, log_variance = self.codec.posterior(batch.pictures, {})
             noise = batch.keys(key).at("codec").normal(*mean.shape[1:]).to(mean)
             latents = self._even(mean + (0.5 * log_variance).exp() * noise)
@@ -172,8 +175,13 @@ class Latent(LatentFamily):
     def _inside(self, asked: Asked) -> Asked:
         """What is asked, its pictures in latents; places that a mask touches at all are painted."""
         start = None if asked.start is None else self.encode(asked.start.to(self.codec.moments), {})
-        mask = None if asked.mask is None else nn.functional.adaptive_max_pool2d(asked.mask, self._rows())
-        return dataclasses.replace(asked, start=start, mask=mask)
+        return dataclasses.replace(asked, start=start, mask=None if asked.mask is None else self._touched(asked.mask))
+
+    def _touched(self, mask: Tensor) -> Float[Tensor, "batch 1 rows columns"]:
+        """Places of latents that a mask touches; pictures end with some that are not whole."""
+        factor, (height, width) = self.config.factor, self.size
+        padded = nn.functional.pad(mask, (0, -width % factor, 0, -height % factor))
+        return nn.functional.max_pool2d(padded, factor)
 
     def _rows(self) -> tuple[int, int]:
         """Rows and columns of latents."""

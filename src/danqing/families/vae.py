@@ -190,13 +190,15 @@ class Vae(LatentFamily):
         count = each.new_tensor(float(len(batch)))
         stats = {"divergences": each.detach().sum(0), "count": count}
         if self.config.map:
-            told = mean.detach().flatten(2)
-            stats["moments"] = torch.stack([told.mean(2).sum(0), told.square().mean(2).sum(0)])
+            told, square = mean.detach().flatten(2), (mean.square() + log_variance.exp()).detach().flatten(2)
+            stats["moments"] = torch.stack([told.mean(2).sum(0), square.mean(2).sum(0)])
         return Loss(parts, {name: (stat, "sum") for name, stat in stats.items()})
 
     def after(self, player: str, stats: Mapping[str, Tensor], key: Key, clock: Clock) -> None:
-        """Follow how much each latent tells; of a map, its mean and mean square too, which only codecs are asked for."""
+        """Follow how much each latent tells; of a map, its mean and mean square as drawn too."""
         if player != "critic":
+            if self.config.decoder == "gaussian" and self.config.deviation is None:
+                self.log_deviation.clamp_(min=FINEST / SWIFT)
             self.divergences.lerp_(stats["divergences"] / stats["count"], FOLLOW)
             if self.config.map:
                 self.moments.lerp_(stats["moments"] / stats["count"], FOLLOW)
@@ -266,7 +268,8 @@ class Vae(LatentFamily):
     def _log_deviation(self) -> Tensor:
         if self.config.deviation is not None:
             return self.divergences.new_tensor(math.log(self.config.deviation))
-        return (SWIFT * self.log_deviation.float()).clamp(min=FINEST)
+        told = SWIFT * self.log_deviation.float()
+        return told + (told.clamp(min=FINEST) - told).detach()  # its slope stays, or what fell below would never come back
 
     def bound(self, batch: Batch, key: Key, draws: int, levels: bool = True) -> Float[Tensor, " batch"]:
         """A lower bound of log p(x) given the conditions, in nats, the tighter the more draws (Burda et al. 2016, equation 8).

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int64
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -51,7 +51,7 @@ class VqConfig(PlayerConfig):
         levels: of each number with "fsq"; there are as many codes as their product.
         scales: rows and columns of maps of codes, coarse to fine, at most those of the whole map, which is always the last;
             empty is the whole map alone.
-        commitment: weight of the latents' distance to their codes.
+        commitment: weight of the latents' distance to their codes; levels without scales have none.
         follow: share by which an update moves the book towards what chose its codes.
         adversarial: weight of the critic; 0 has none.
     """
@@ -89,6 +89,19 @@ class VqConfig(PlayerConfig):
         if any(fine <= coarse for coarse, fine in itertools.pairwise((0, *scales))):
             raise ValueError("scales are whole numbers above 0, each larger than the one before, such as [1, 2, 4, 8]")
         return scales
+
+    @field_validator("levels")
+    @classmethod
+    def _several(cls, levels: tuple[int, ...]) -> tuple[int, ...]:
+        if not levels or min(levels) < 2:
+            raise ValueError("levels are whole numbers from 2 on, one at least, such as [8, 8, 8]")
+        return levels
+
+    @model_validator(mode="after")
+    def _committed(self) -> VqConfig:
+        if self.quantiser == "fsq" and not self.scales and self.commitment != type(self).model_fields["commitment"].default:
+            raise ValueError("commitment was set, and levels without scales have none: leave it out")
+        return self
 
 
 # --- family ------------------------------------------------------------------------------------------------------------

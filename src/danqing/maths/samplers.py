@@ -28,6 +28,9 @@ Denoise = Callable[[Tensor, float], Tensor]
 Noise = Callable[[], Tensor]
 """Draws this step's standard normal noise, shaped like x; called at most once a step."""
 Step = Callable[[State, Schedule, tuple[float, ...], int, Denoise, Noise], dict[str, Tensor]]
+LEAST = 0.002
+"""Scale below which a step is Euler's: x over it is all noise, and so Heun's slope would be what two predictions differ by,
+times hundreds. The cosine schedule begins there."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -157,7 +160,7 @@ def _heun(state: State, schedule: Schedule, grid: tuple[float, ...], i: int, den
     x, now, then = state["x"], schedule.point(grid[i]), schedule.point(grid[i + 1])
     first = denoise(x, grid[i])
     guess = ddim(x, first, now, then)
-    if then.sigma == 0.0:
+    if then.sigma == 0.0 or schedule.scale(now) < LEAST:
         return {"x": guess}
     second = denoise(guess, grid[i + 1])
     return {"x": heun(x, (first, second), guess, now, then, (schedule.scale(now), schedule.scale(then)))}

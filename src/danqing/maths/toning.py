@@ -1,4 +1,4 @@
-"""Colours moved to a palette: each place of a picture gets one of the colours asked for, in the shares asked for.
+"""Colours moved to a palette: each place of a picture gets one of the colours asked for, about in the shares asked for.
 
 Which place gets which colour is optimal transport with an entropic term (Cuturi 2013, algorithm 1), computed with logarithms
 so that nothing vanishes; places and colours are compared after both were brought to one mean and spread, so that what was
@@ -13,6 +13,8 @@ from jaxtyping import Float
 from danqing.maths.colour import oklab_to_srgb, srgb_to_oklab
 
 ROUNDS = 24
+"""Few on purpose. Until shares are exact, hundreds, even grounds that are larger than any share become mixtures of colours that
+nobody asked for (of three tenths black and white, in red and blue by halves, the white one purple instead of red)."""
 HEAT = 0.002
 """How soft the choice of a colour is, as a squared distance in OKLab."""
 HEIGHT = 0.03
@@ -59,7 +61,8 @@ def toned(
 def assigned(
     cost: Float[np.ndarray, "many few"], supply: Float[np.ndarray, " many"], demand: Float[np.ndarray, " few"]
 ) -> Float[np.ndarray, "many few"]:
-    """For each of many, its shares among few: rows sum to 1, and, weighted by `supply`, columns to `demand`."""
+    """For each of many, its shares among few: rows sum to 1, and, weighted by `supply`, columns about to `demand`: nearer
+    the less costs differ, see `ROUNDS`."""
     kernel = -cost / HEAT
     right = np.zeros(len(demand))
     for _ in range(ROUNDS):

@@ -16,8 +16,9 @@ from torch.nn import functional as F
 
 from danqing.parts.contract import Keys
 
-DRAWS = 16
-SHIFT, ZOOM, TURN, LIGHT, CONTRAST = 0.125, 0.2, math.pi, 0.2, 0.5
+KINDS, DRAWS = 8, 9
+"""Of change, each chosen or not, and the numbers they need."""
+SHIFT, ZOOM, TURN, LIGHT, CONTRAST = 0.125, 0.2, math.pi / 4, 0.2, 0.5
 """Of shifts, in sides; of sizes, as log₂; of angles, the largest; of brightness; of contrast and saturation, as log₂."""
 
 Pictures = Float[Tensor, "batch channels height width"]
@@ -31,10 +32,9 @@ def augmented(pictures: Pictures, keys: Keys, strength: float | Tensor) -> Pictu
         keys: one per picture.
         strength: in [0, 1); 0 leaves pictures alone, to the bit.
     """
-    luck = keys.uniform(DRAWS).to(pictures)
-    chosen = (luck[:, : DRAWS // 2] < strength).to(pictures)
-    drawn = luck[:, DRAWS // 2 :]
-    return _coloured(_moved(pictures, chosen, drawn), chosen[:, 5:], drawn[:, 5:])
+    luck = keys.uniform(KINDS + DRAWS).to(pictures)
+    chosen, drawn = (luck[:, :KINDS] < strength).to(pictures), luck[:, KINDS:]
+    return _coloured(_moved(pictures, chosen[:, :5], drawn[:, :6]), chosen[:, 5:], drawn[:, 6:])
 
 
 def _moved(x: Pictures, chosen: Tensor, drawn: Tensor) -> Pictures:
@@ -42,13 +42,13 @@ def _moved(x: Pictures, chosen: Tensor, drawn: Tensor) -> Pictures:
     one = torch.ones(len(x), device=x.device)
     mirror = 1 - 2 * chosen[:, 0] * (drawn[:, 0] < 0.5)
     right, down = ((2 * drawn[:, place] - 1) * 2 * SHIFT * chosen[:, 1] for place in (1, 2))
-    angle = (drawn[:, 3] * 4).floor() * (math.pi / 2) * chosen[:, 2] + (2 * drawn[:, 4] - 1) * TURN * chosen[:, 3] * 0.25
+    angle = (drawn[:, 3] * 4).floor() * (math.pi / 2) * chosen[:, 2] + (2 * drawn[:, 4] - 1) * TURN * chosen[:, 3]
     zoom = torch.exp2(ZOOM * _normal(drawn[:, 5]) * chosen[:, 4])
     cos, sin, ratio = angle.cos() * zoom, angle.sin() * zoom, x.shape[-2] / x.shape[-1]
     rows = [torch.stack([mirror * cos, -sin * ratio, right * one], 1), torch.stack([mirror * sin / ratio, cos, down * one], 1)]
     grid = F.affine_grid(torch.stack(rows, 1), list(x.shape), align_corners=False)
     moved = F.grid_sample(x + 1, grid, mode="bilinear", padding_mode="zeros", align_corners=False) - 1
-    return torch.where((chosen[:, :5].sum(1) > 0)[:, None, None, None], moved, x)
+    return torch.where((chosen.sum(1) > 0)[:, None, None, None], moved, x)
 
 
 def _coloured(x: Pictures, chosen: Tensor, drawn: Tensor) -> Pictures:
@@ -62,7 +62,7 @@ def _coloured(x: Pictures, chosen: Tensor, drawn: Tensor) -> Pictures:
     gray = seen.mean(1, keepdim=True)
     seen = gray + (seen - gray) * saturation
     seen = (seen - cover) * contrast + cover + light * cover
-    return torch.where((chosen[:, :3].sum(1) > 0)[:, None, None, None], torch.cat([seen - 1, alpha], 1), x)
+    return torch.where((chosen.sum(1) > 0)[:, None, None, None], torch.cat([seen - 1, alpha], 1), x)
 
 
 def _normal(uniform: Tensor) -> Tensor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+from collections.abc import Iterator
 from typing import Literal
 
 from jaxtyping import Bool, Float
@@ -16,6 +18,17 @@ from danqing.parts.unet import LevelsConfig, Stage
 
 BASE = 4
 """Rows and columns of the map that a single vector is read from and painted out of."""
+
+
+@contextlib.contextmanager
+def resting(codec: nn.Module) -> Iterator[None]:
+    """As it will be used, without dropout, also while others learn from what it says."""
+    learning = codec.training
+    codec.eval()
+    try:
+        yield
+    finally:
+        codec.train(learning)
 
 
 class ConvolutionalConfig(LevelsConfig):

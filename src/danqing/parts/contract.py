@@ -132,6 +132,10 @@ class Player:
     averages: tuple[int, ...] = ()
     span: tuple[float, float] = (0, float("inf"))
 
+    def awake(self, seen: int) -> bool:
+        """Whether it moves at all after so many pictures."""
+        return self.span[0] <= seen < self.span[1]
+
     def within(self, first: int, last: float = float("inf")) -> Player:
         """The same in a span of its own, in which its learning rate begins anew."""
         return dataclasses.replace(self, lr=lambda seen: self.lr(max(0, seen - first)), span=(first, last))
@@ -329,9 +333,6 @@ class Family(Learner):
     suggested: ClassVar[Mapping[str, tuple[Any, str]]] = MappingProxyType({})
     """Its settings that a training from nothing is proposed, each with a sentence why; their defaults are what painters of
     before were made with."""
-
-    def begin(self, values: Values, key: Key) -> None:
-        """Called once, before a training from nothing sees a picture, with what each condition read from every one."""
 
     def natural(self, start: tuple[int, int] | None, learnt: tuple[int, int]) -> tuple[int, int]:
         """(height, width) of a painting where nobody says, given those of its start picture, if any, and those learnt."""

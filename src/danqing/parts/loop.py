@@ -86,7 +86,7 @@ class Loop:
         names = {parameter: name for name, parameter in learner.named_parameters()}
         self.movers = {name: Mover(player, [names[p] for p in player.parameters]) for name, player in players.items()}
         self.seen = self.steps = 0
-        self.compiled, self.measured, self.operations = compiled, False, 0.0
+        self.compiled, self.operations = compiled, dict[str, float]()
 
     def step(self, batch: Batch) -> dict[str, float]:
         """Let every player whose turn it is move once per turn; returns the mean of each named loss."""
@@ -95,7 +95,7 @@ class Loop:
             self.learner.train()
         told: dict[str, float] = {}
         for name, mover in self.movers.items():
-            rests = self.steps % mover.player.every or not mover.player.span[0] <= self.seen < mover.player.span[1]
+            rests = self.steps % mover.player.every or not mover.player.awake(self.seen)
             for _ in range(0 if rests else mover.player.turns):
                 told |= {f"{name}/{part}": value for part, value in self._turn(name, mover, batch, count).items()}
             mover.follow(self.seen + count, count)  # also where it rests: half-lives are in pictures, not in updates
@@ -187,11 +187,12 @@ class Loop:
         def word() -> Progress:
             passed = max(1e-9, time.monotonic() - began)
             speed = (self.seen - began_seen) / passed
-            return Progress(self.seen, _means(sums), speed, speed * self.operations / 1e12, max(0.0, 1 - worked / passed))
+            counts = (count for name, count in self.operations.items() if self.movers[name].player.awake(began_seen))
+            return Progress(self.seen, _means(sums), speed, speed * sum(counts) / 1e12, max(0.0, 1 - worked / passed))
 
         for _, batch in batches:
             started = time.monotonic()
-            if not self.measured:
+            if not self.operations:
                 self._measure(batch)
             for part, value in self.step(batch).items():
                 sums.setdefault(part, []).append(value)
@@ -203,13 +204,12 @@ class Loop:
             yield word()
 
     def _measure(self, batch: Batch) -> None:
-        """Count the operations of a picture by a few, which move nothing; then compile, which would hide them."""
-        self.measured = True
+        """Count each player's operations of a picture by a few, which move nothing; then compile, which would hide them."""
         few = next(batch.to(self.device).split(COUNTED))
         for name, mover in self.movers.items():
             with self._alone(mover), Operations() as counter:
                 self._gradients(name, few, self.key.at("count"), Clock(self.seen, 1), len(few))
-            self.operations += counter.count / len(few) * mover.player.turns / mover.player.every
+            self.operations[name] = counter.count / len(few) * mover.player.turns / mover.player.every
         self.learner.zero_grad()
         for network in self.learner.networks() if self.compiled else ():
             network.compile()
