@@ -99,7 +99,7 @@ def test_a_codec_at_rest_drops_nothing_out() -> None:
         seen.append(posterior(*given)[0])
         return posterior(*given)
 
-    learner.codec.posterior = watched  # type: ignore[method-assign]
+    learner.codec.posterior = watched  # type: ignore[assignment, method-assign]
     for turn in range(2):
         learner.loss(stream().batch(range(8)), "painter", Key(turn), Clock(6000, turn))
     assert torch.equal(*seen)

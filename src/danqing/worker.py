@@ -272,7 +272,10 @@ class Worker:
     def _session(self, painter: str) -> Session:
         """A painter, kept open while it is used and its files stay the same."""
         folder = find(painter)
-        key = (folder, *((folder / name).stat().st_mtime_ns for name in ("weights.safetensors", "config.json")))
+        key: tuple[Path | int, ...] = (
+            folder,
+            *((folder / name).stat().st_mtime_ns for name in ("weights.safetensors", "config.json")),
+        )
         if key not in self._open:
             self._open[key] = load(painter, self.device)
         self._open.move_to_end(key)
