@@ -4,7 +4,7 @@ Two stages, as in DALL·E (Ramesh et al. 2021, section 2): first a discrete code
 (`danqing.families.vq`), then a decoder-only transformer learns p(code | conditions, earlier codes), and the codec rests. One
 training does both. Painting draws code after code from the likeliest few (top-k, Fan et al. 2018, section 5.4; top-p, Holtzman
 et al. 2020, equation 2), away from what would be drawn without conditions (Gafni et al. 2022, "Make-A-Scene", equation 6; Yu et
-al. 2022, "Parti", section 3). A step paints a row; within it, keys and values of what was painted are kept.
+al. 2022, "Parti", section 2.3). A step paints a row; within it, keys and values of what was painted are kept.
 
 Where the codec has scales, the transformer foretells map after map, coarse to fine, all codes of a map at once by what the maps
 before it tell at their places (Tian et al. 2024, "Visual Autoregressive Modeling", section 3.2). A step paints a map.

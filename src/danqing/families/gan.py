@@ -7,7 +7,7 @@ kept small at both (R1, Mescheder et al. 2018, equation 9, and R2). It sees pict
 al. 2020, "Analyzing and improving the image quality of StyleGAN", section 2): a mapping network makes a style of noise and
 conditions, which scales the inputs of every convolution; the convolution's output is brought back to unit variance (there,
 equation 3), and noise is added; two styles are mixed in training (Karras et al. 2019, section 3.1), and painting draws styles
-towards their mean (there, section 3.2), or away from the mean of those that are as asked (after the conditional truncation of
+towards their mean (there, appendix B), or away from the mean of those that are as asked (after the conditional truncation of
 Dobler et al. 2022, "Art creation with multi-conditional StyleGANs"). Unlike there the coarsest map is not a constant but is
 made of the style, so that paintings differ in shape from the first update on. What the critic sees is augmented as far as it
 needs (`danqing.parts.augmenting`; Karras et al. 2020, "Limited data"). Or the painter is a plain stack of convolutions (DCGAN,
@@ -212,8 +212,8 @@ class Gan(LatentFamily):
     ) -> Float[Tensor, "batch layers style"]:
         """The styles, one for each layer, whose pictures come nearest: found by descent from the mean style.
 
-        The distance is that of the pictures and of their halves and quarters; the learning rate falls as in Karras et al. 2020,
-        "Analyzing", appendix D.
+        The distance is that of the pictures and of their halves and quarters; the learning rate falls at the end (after Karras
+        et al. 2020, "Analyzing", appendix D, where it rises first and falls like a cosine).
         """
         with torch.inference_mode(False), torch.enable_grad():
             target = pictures.clone().to(self.mean)

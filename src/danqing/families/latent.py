@@ -3,7 +3,7 @@
 Two stages, as in Stable Diffusion (Rombach et al. 2022, section 3): first a variational autoencoder learns a map of latents for
 each picture, with a small weight on their divergence, so that they stay near zero and smooth; then it rests, and diffusion
 learns its latents given the conditions. Latents are brought to mean 0 and variance 1 in every channel by what was measured of
-the set's own (there section 4.1 divides by one number), so that noise means the same for any codec.
+the set's own (there appendix G divides by one number), so that noise means the same for any codec.
 """
 
 from __future__ import annotations
