@@ -259,7 +259,7 @@ def _mean(tensors: Sequence[Tensor], weights: Sequence[float], way: Way) -> Tens
 def direction(session: Session, word: str) -> Generator[Doing, None, Tensor]:
     """From the mean latent of pictures whose captions do not have a word to the mean of those whose captions do.
 
-    Half of the pictures find it (the difference of means, Larsen et al. 2016, section 4.1.1); the other half is told apart by it.
+    Half of the pictures find it (difference of means, Larsen et al. 2016, section 4.1.1); the other half is told apart by it.
 
     Args:
         session: of a painter with latents, whose set is at hand.
