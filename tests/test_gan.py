@@ -21,8 +21,7 @@ from danqing.errors import PainterError
 from danqing.families.gan import Gan, _Modulated
 from danqing.families.rivals import mistaken, steepness, told_apart
 from danqing.painters.painter import open_painter
-from danqing.parts import augmenting
-from danqing.parts.augmenting import DRAWS, KINDS, augmented
+from danqing.parts.augmenting import augmented
 from danqing.parts.contract import Asked, Batch, Clock, Key, Keys, Plan
 from danqing.words import Picture
 
@@ -229,19 +228,16 @@ def test_augmentation_follows_how_sure_the_critic_is(told: float, strength: floa
 
 
 def test_no_change_tells_another() -> None:
-    """Each is drawn by numbers of its own: what is made smaller is as often lighter as darker."""
+    """What is made smaller is as often lighter as darker. An even gray square, which contrast and saturation leave alone."""
     keys = Keys(tuple(Key("changes", row) for row in range(400)))
-    chosen = torch.zeros(len(keys), 8)
-    drawn = keys.uniform(KINDS + DRAWS)[:, KINDS:]
-    smaller, lighter = (torch.zeros(len(keys), 1, 9, 9) - 1 for _ in range(2))
-    smaller[:, :, 3:6, 3:6] = 0.0
-    chosen[:, 4] = chosen[:, 5] = 1
-    size = (augmenting._moved(smaller, chosen[:, :5], drawn[:, :6]) + 1).sum((1, 2, 3))
-    light = augmenting._coloured(lighter, chosen[:, 5:], drawn[:, 6:]).mean((1, 2, 3))
-    together = torch.stack([size, light])
-    assert size.std() > 0.5
+    picture = torch.full((1, 4, 16, 16), -1.0)
+    picture[:, :3, 5:11, 5:11], picture[:, 3, 5:11, 5:11] = 0.0, 1.0
+    changed = augmented(picture.expand(len(keys), -1, -1, -1), keys, 0.999)
+    cover, seen = (changed[:, 3] + 1) / 2, changed[:, 0] + 1
+    size, light = cover.sum((1, 2)), (seen.sum((1, 2)) / cover.sum((1, 2)))
+    assert size.std() > 2
     assert light.std() > 0.1
-    assert abs(together.corrcoef()[0, 1].item()) < 0.15
+    assert abs(torch.stack([size.log(), light]).corrcoef()[0, 1].item()) < 0.15
 
 
 def test_truncation_draws_styles_towards_their_mean() -> None:

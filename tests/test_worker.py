@@ -44,13 +44,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
 
 
 @pytest.fixture(scope="module")
-def opened() -> dict[tuple[Path | int, ...], Session]:
+def opened() -> dict[tuple[Path, tuple[int, ...]], Session]:
     """Painters that were opened, so that each is opened once."""
     return {}
 
 
 @pytest.fixture
-def worker(place: Studio, opened: dict[tuple[Path | int, ...], Session], monkeypatch: pytest.MonkeyPatch) -> Worker:
+def worker(place: Studio, opened: dict[tuple[Path, tuple[int, ...]], Session], monkeypatch: pytest.MonkeyPatch) -> Worker:
     monkeypatch.setattr(worker_module, "SHOWN_EVERY", 0.0)
     found = Worker("w", place.database, "cpu", threading.Event(), threading.Event())
     found._open.update(opened)

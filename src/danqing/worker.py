@@ -86,7 +86,7 @@ class Worker:
         self.device, self.stop, self.wake = device or ("cuda" if torch.cuda.is_available() else "cpu"), stop, wake
         self.most = AT_ONCE if self.device == "cpu" else AT_ONCE_FASTER
         self._moved = time.monotonic()
-        self._open: OrderedDict[tuple[Path | int, ...], Session] = OrderedDict()
+        self._open: OrderedDict[tuple[Path, tuple[int, ...]], Session] = OrderedDict()
 
     def run(self) -> None:
         """Paint until told to stop."""
@@ -272,10 +272,7 @@ class Worker:
     def _session(self, painter: str) -> Session:
         """A painter, kept open while it is used and its files stay the same."""
         folder = find(painter)
-        key: tuple[Path | int, ...] = (
-            folder,
-            *((folder / name).stat().st_mtime_ns for name in ("weights.safetensors", "config.json")),
-        )
+        key = folder, tuple((folder / name).stat().st_mtime_ns for name in ("weights.safetensors", "config.json"))
         if key not in self._open:
             self._open[key] = load(painter, self.device)
         self._open.move_to_end(key)

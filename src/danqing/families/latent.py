@@ -31,8 +31,6 @@ CODEC: dict[str, Any] = {"map": True, "latent": 8, "beta": 0.02, "perceptual": 0
 """What a codec needs beyond the settings of an autoencoder that paints by itself."""
 OURS = (*PaintingConfig.model_fields, "steered", "loosened", "few")
 """Settings of a diffusion that one of latents does not heed: how it paints is said once, for the whole."""
-
-
 ALONE = ("temperature", "draws")
 """Settings of an autoencoder that a codec does not heed."""
 
