@@ -248,7 +248,7 @@ def test_numbers_are_ordered_as_they_are_typed(browser: Browser, studio: Studio)
     form = {**QUICK, "count": 4, "words": "a number"}
     with visiting(browser, studio, form, sections=["technique"]) as page:  # type: ignore[arg-type]
         page.goto(studio.address)
-        count, priority, keys = page.get_by_label("How many"), page.get_by_label("Priority"), page.keyboard
+        count, priority, keys = page.get_by_label("How many"), page.get_by_label("Priority", exact=True), page.keyboard
         # On the way to a number a field may hold none.
         count.press("End")
         keys.press("Backspace")
