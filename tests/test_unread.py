@@ -10,14 +10,15 @@ import pytest
 
 from danqing.conditions.kinds import kinds
 from danqing.conditions.text import TextCondition
-from danqing.conditions.unread import FILLERS, Vocabulary, words_of
+from danqing.conditions.unread import Vocabulary
+from danqing.conditions.word_places import FILLERS, words_of
 from danqing.mix import Mixture, Part, mix
 from danqing.paint import Session, load
 from danqing.parts.distilled_text import open_distilled
 from danqing.replay import replay
 from danqing.words import Painting, Picture, Wish
 
-CAPTIONS = ("dog", "red apple", "house with garden", "chocolate bar", "狗", "红苹果", "花园别墅", "蛇")
+CAPTIONS = ("dog", "red apple", "house with garden", "chocolate bar", "crown", "bird", "狗", "红苹果", "花园别墅", "蛇")
 
 
 @pytest.fixture(scope="module")
@@ -34,24 +35,24 @@ def emoji() -> Session:
     ("text", "read"),
     [
         ("puppy", "dog"),
-        ("a cute puppy", "a cute dog"),
+        ("a cute puppy", "a (cute:0.5) dog"),
         ("(Puppy:1.3) with a crown", "(dog:1.3) with a crown"),
-        ("puppy and doggy", "dog and dog"),
+        ("puppy and doggy", "dog (and dog:0.5)"),
         ("poodle puppy", "dog"),  # neighbours are one
-        ("可爱的蟒蛇", "可爱的蛇"),
-        ("very cute dog", "very cute dog"),  # names nothing
-        ("an apple on a dog", "an apple on a dog"),
+        ("可爱的蟒蛇", "(可爱的:0.5)蛇"),
+        ("very cute dog", "very (cute:0.5) dog"),  # "very" names nothing
+        ("an apple on a dog", "an apple (on a dog:0.5)"),
         ("don't, they're, puppy's", "don't, they're, puppy's"),  # parts of words
         ("pup\u0301py", "pup\u0301py"),
         ("dog ² 三", "dog ² 三"),
-        ("cute red house", "cute red house"),  # each word is in some caption
+        ("cute red house", "(cute red:0.5) house"),  # each word is in some caption
         ("DOG, 2", "DOG, 2"),
         ("pooch", "dog"),  # says the dictionary; the reader knows the word as two pieces
         ("hounds", "dog"),
         ("chocolate bar", "chocolate bar"),
-        ("house dog", "house dog"),
+        ("house dog", "(house:0.5) dog"),
         ("雏菊和狗", "雏菊和狗"),  # characters that the reader cuts one by one are one word
-        ("白狗", "白狗"),
+        ("白狗", "(白:0.5)狗"),
         ("satsuma", "satsuma"),  # nothing is near
         ("", ""),
         ("?! 1.5 ()", "?! 1.5 ()"),
@@ -70,7 +71,7 @@ def test_what_is_read_is_of_the_script_that_was_written(vocabulary: Vocabulary) 
 
 def test_no_word_of_any_caption_is_exchanged() -> None:
     pictures = [
-        Picture("1", {"en": ("corgi", "short legs"), "zh": ("柯基", "短腿")}),
+        Picture("1", {"en": ("corgi", "stubby"), "zh": ("柯基", "短腿")}),
         Picture("2", {"en": ("dog",), "zh": ("狗",)}),
     ]
     condition = TextCondition.fit(pictures, "distilled")
@@ -128,7 +129,7 @@ def test_pictures_of_before_are_replayed_as_they_were_read(emoji: Session, tmp_p
 def test_no_word_that_names_nothing_is_exchanged(emoji: Session) -> None:
     for word in FILLERS:
         assert emoji.understood(Wish(word)).read == word
-    assert emoji.understood(Wish("an owl with an umbrella")).read_as is None
+    assert emoji.understood(Wish("an owl with an umbrella")).read == "an owl (with an umbrella:0.5)"
 
 
 def test_a_weight_changes_nothing_of_what_is_read(emoji: Session) -> None:

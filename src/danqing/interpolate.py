@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from danqing.conditions.conditioner import finished
 from danqing.data.resample import fitted
 from danqing.errors import WishError
 from danqing.maths.latents import Way, between
@@ -73,7 +74,7 @@ def between_pictures(
         share = number / (frames - 1)
         with torch.inference_mode():  # for each anew: it must not last while somebody else looks at a frame
             painted = family.decode(between([a, b], [1 - share, share], way), asked.conditions)
-        yield to_image(from_network(painted)[0])
+        yield to_image(finished(session.painter.conditions, from_network(painted), asked.conditions)[0])
 
 
 def _check(frames: int) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from danqing.conditions.conditioner import Blend
+from danqing.conditions.conditioner import Blend, finished
 from danqing.data.picture_set import PictureSet
 from danqing.data.resample import fitted
 from danqing.errors import PictureError, WishError
@@ -107,9 +107,7 @@ def mix(session: Session, mixture: Mixture) -> Iterator[Doing | Painting]:
         WishError: this painter cannot mix that; one sentence says why.
     """
     _check(session, mixture)
-    parts = tuple(
-        Part(session.understood(part.what), part.weight) if isinstance(part.what, Wish) else part for part in mixture.parts
-    )
+    parts = tuple(_understood(session, mixture, part) for part in mixture.parts)
     family, mixture = session.painter.family, dataclasses.replace(mixture, parts=parts)
     weights = [part.weight for part in parts]
     works = [session.begin([wish]) for wish in wishes(session, mixture)]
@@ -127,7 +125,8 @@ def mix(session: Session, mixture: Mixture) -> Iterator[Doing | Painting]:
                 latents = torch.cat([told[0][:, : mixture.layers], told[-1][:, mixture.layers :]], 1)
             for step in further:
                 latents = latents + step
-            image = to_image(from_network(family.decode(latents, asked.conditions).clamp(-1, 1))[0])
+            painted = from_network(family.decode(latents, asked.conditions).clamp(-1, 1))
+            image = to_image(finished(session.painter.conditions, painted, asked.conditions)[0])
         else:
             image = together(works, [weights], mixture.way).last().show()[0]
     painting = session.painting(image, works[0].wishes[0], 1)
@@ -142,6 +141,14 @@ def wishes(session: Session, mixture: Mixture) -> list[Wish]:
     return [
         dataclasses.replace(wish, conditions={**mixture.conditions, **wish.conditions}, size=(width, height)) for wish in asked
     ]
+
+
+def _understood(session: Session, mixture: Mixture, part: Part) -> Part:
+    """With what is read in place of its words, beside all that is asked of it."""
+    if not isinstance(part.what, Wish):
+        return part
+    whole = dataclasses.replace(part.what, conditions={**mixture.conditions, **part.what.conditions})
+    return dataclasses.replace(part, what=dataclasses.replace(part.what, read_as=session.understood(whole).read_as))
 
 
 def _check(session: Session, mixture: Mixture) -> None:

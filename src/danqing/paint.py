@@ -18,7 +18,8 @@ from jaxtyping import UInt8
 from PIL import Image
 
 import danqing
-from danqing.conditions.conditioner import parse
+from danqing.conditions.conditioner import finished, parse
+from danqing.conditions.text import TextCondition, Words
 from danqing.errors import PictureError, WishError, choices
 from danqing.maths.colour import recoloured
 from danqing.maths.samplers import SAMPLERS
@@ -119,6 +120,7 @@ class Work:
             seen = self.session.chain.show(self.canvas)
             gap = 1 if most is None else -(-max(seen.shape[-2:]) // most)
             pixels = from_network(seen[..., ::gap, ::gap])
+        pixels = finished(self.session.painter.conditions, pixels, self.asked.conditions)
         if self.colours is not None:
             pixels = recoloured(pixels, np.broadcast_to(self.colours[:, ::gap, ::gap], pixels.shape))
         if self.kept is not None:
@@ -283,7 +285,9 @@ class Session:
         values = self._parsed(wish)
         if family.examples and "style" not in values:
             raise WishError(f"painters of the family '{facts.family}' cannot paint without a style: add --style FILE")
-        parse(self.painter.conditions, self._texts(wish.negative, {}))
+        against = parse(self.painter.conditions, self._texts(wish.negative, {})).get("text")
+        if isinstance(against, Words) and against.tints:
+            raise WishError(f"the negative words '{wish.negative}' give a colour: they can only say words to keep away from")
         return dataclasses.replace(
             wish,
             size=size,
@@ -297,7 +301,9 @@ class Session:
     def understood(self, wish: Wish) -> Wish:
         """The wish with what this painter reads in place of words that it never learnt, unless it says what to read."""
         text = self.painter.conditions.get("text")
-        found = wish.words if text is None else text.understood(wish.words)
+        # Who asks for colours by a palette, or keeps those of a start picture, has no use for any that words give.
+        coloured = self.painter.facts.channels > 1 and "palette" not in wish.conditions and not wish.keep_colours
+        found = text.understood(wish.words, coloured) if isinstance(text, TextCondition) else wish.words
         asked = wish.read_as or found
         return dataclasses.replace(wish, read_as=None if asked == found == wish.words else asked)
 
@@ -341,6 +347,8 @@ class Session:
             *parse(known, self._texts(wish.negative, {})).items(),
         ]
         notes = [note for name, value in asked if (note := known[name].unheeded(value))]
+        if self.painter.facts.channels == 1 and any(isinstance(value, Words) and value.tints for _, value in asked):
+            notes.append("this painter paints in gray: the colours that the words give are not heeded")
         own = self.understood(dataclasses.replace(wish, read_as=None)).read_as
         if own is not None and wish.read_as == own:
             notes.append(f"no caption this painter learnt from says all of '{wish.words}': it reads '{wish.read_as}'")

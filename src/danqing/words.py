@@ -61,7 +61,7 @@ class Wish:
         mask: a file whose white parts are painted anew; black parts of `init` stay bit-equal.
         keep_colours: paint light and dark only, and keep the colours of `init`.
         read_as: what is read in place of `words`; by default they are, but for those that the painter never learnt, in whose
-            place it reads the nearest that it did.
+            place it reads the nearest that it did, and softer what is only said of what the wish is of.
     """
 
     words: str = ""

@@ -112,10 +112,6 @@ class Condition(ABC, Generic[V]):
                 return found
         return None
 
-    def understood(self, text: str) -> str:
-        """What is read in place of what a user wrote; the same text again wherever nothing is."""
-        return text
-
     def unheeded(self, value: V) -> str | None:
         """A sentence where some of an asked value will not be heeded; `None` where all of it will."""
         return None
@@ -131,6 +127,10 @@ class Condition(ABC, Generic[V]):
     def steer(self, value: V, picture: UnderWay) -> UnderWay:
         """A picture under way, changed to be what was asked; most conditions can only be told to the network."""
         return picture
+
+    def finish(self, value: V, painted: Pixels) -> Pixels:
+        """A painting, changed at its end to be what was asked; most conditions change nothing, and give it back itself."""
+        return painted
 
     def grades(self, value: V) -> Sequence[V]:
         """The same wish asking for ever more of one thing, which `amount` measures; empty where there is no more and less."""

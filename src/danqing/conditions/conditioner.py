@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from danqing.conditions.condition import Condition, Encoded, Encoder
@@ -96,6 +96,24 @@ def steer(
             # Only what changed is added, so that pixels left alone stay to the bit.
             change = to_network_unrounded(after) - to_network_unrounded(before)
             pictures[rows] = (pictures[rows] + change.to(pictures)).clamp(-1, 1)
+    return pictures
+
+
+def finished(
+    conditions: Mapping[str, Condition[Any]], pictures: UInt8[np.ndarray, "batch height width channels"], values: Values
+) -> UInt8[np.ndarray, "batch height width channels"]:
+    """Paintings, changed at their end by every condition that can and was asked for; by blended values by their weights."""
+    for name, column in values.items():
+        changed = []
+        for value, picture in zip(column, pictures, strict=True):
+            parts = value.parts if isinstance(value, Blend) else ((value, 1.0),)
+            ends = [picture if part is None else conditions[name].finish(part, picture) for part, _ in parts]
+            if all(end is picture for end in ends):
+                changed.append(picture)
+            else:
+                mean = np.sum([end * np.float32(weight) for end, (_, weight) in zip(ends, parts, strict=True)], axis=0)
+                changed.append(mean.round().astype(np.uint8))
+        pictures = np.stack(changed)
     return pictures
 
 

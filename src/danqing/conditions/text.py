@@ -8,15 +8,18 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image, ImageColor, ImageDraw
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor, nn
 
 from danqing.conditions.condition import Condition, Encoded, Encoder, Pixels
 from danqing.conditions.synonyms import teach
-from danqing.conditions.unread import Vocabulary, words_of
+from danqing.conditions.unread import Vocabulary
+from danqing.conditions.word_places import words_of
 from danqing.errors import WishError
+from danqing.maths.tinting import tinted
 from danqing.parts.contract import Key
 from danqing.parts.distilled_text import DISTILLED, DistilledText, open_distilled
 from danqing.parts.frozen_text import FROZEN, FrozenText, open_frozen
@@ -34,6 +37,9 @@ BLUR = 0.5
 """Length of the noise with which the distilled reader's vectors are learnt from."""
 REMEMBERED = 4000
 """Captions that a painter remembers."""
+TINTED = re.compile(r"\(([^():#]*):\s*(#(?:[0-9a-fA-F]{3}){1,2})\)")
+TINTS = 4
+"""Colours that words may give to a painting."""
 WEIGHTED = re.compile(r"\(([^():]+):\s*([0-9]*\.?[0-9]+)\)")
 COLOURED = "色的"
 """Chinese says 绿色的心 and 绿心 alike, a heart that is green, and captions mostly the shorter: so the longer is read as it."""
@@ -46,15 +52,18 @@ class Words:
 
     `parts` are (text, weight) in order. `alternatives` hold the captions of one language each, the best first. What was drawn
     of them to be learnt from keeps in `said` all that is said of its picture, and in `luck` the key of its blur (`BLUR`).
+    `tints` are sRGB uint8 that what is painted mostly has, and then has next.
     """
 
     parts: tuple[tuple[str, float], ...] = ()
     alternatives: tuple[tuple[str, ...], ...] = ()
     said: frozenset[str] = dataclasses.field(default=frozenset(), compare=False, repr=False)
     luck: Key | None = dataclasses.field(default=None, compare=False, repr=False)
+    tints: tuple[tuple[int, int, int], ...] = ()
 
     def __str__(self) -> str:
-        return "".join(text if weight == 1 else f"({text}:{weight:g})" for text, weight in self.parts)
+        tints = "".join(f"(:#{red:02x}{green:02x}{blue:02x})" for red, green, blue in self.tints)
+        return tints + "".join(text if weight == 1 else f"({text}:{weight:g})" for text, weight in self.parts)
 
 
 class TextCondition(Condition[Words]):
@@ -176,7 +185,15 @@ class TextCondition(Condition[Words]):
         return list(found.items())
 
     def parse(self, text: str) -> Words:
-        """`a (red:1.3) apple`: plain words, and words with a weight. Leading articles are dropped, as captions have none."""
+        """`a (red:1.3) apple`: plain words, and words with a weight. Leading articles are dropped, as captions have none.
+
+        In `a (blue:#2f6fd6) cat` the word in brackets is not read where anything else is: the painting is given the colour.
+        """
+        tints = tuple(ImageColor.getrgb(match[2])[:3] for match in TINTED.finditer(text))
+        if len(tints) > TINTS:
+            raise WishError(f"the words give {len(tints)} colours: give at most {TINTS}, or a palette, which has up to 8")
+        if tints:
+            text = TINTED.sub("", text).strip() or TINTED.sub(r"\1", text)
         parts: list[tuple[str, float]] = []
         end = 0
         plain = ARTICLES.sub("", text.strip())
@@ -188,7 +205,7 @@ class TextCondition(Condition[Words]):
         wrong = next((weight for _, weight in kept if weight > 10), None)
         if wrong is not None:
             raise WishError(f"a word was given the weight {wrong:g}: weights lie between 0 and 10, for example (red:1.3)")
-        return Words(kept)
+        return Words(kept, tints=tints)
 
     @functools.cached_property
     def _vocabulary(self) -> Vocabulary | None:
@@ -197,9 +214,14 @@ class TextCondition(Condition[Words]):
             return None
         return Vocabulary(self.frozen, self.learnt, self.words)
 
-    def understood(self, text: str) -> str:
-        """With what was learnt nearest to them in place of words that were not; see `danqing.conditions.unread`."""
-        return text if self._vocabulary is None else self._vocabulary.understood(text)
+    def understood(self, text: str, coloured: bool = False) -> str:
+        """What is read where a text is asked for; see `danqing.conditions.unread`.
+
+        Args:
+            text: as it was asked for.
+            coloured: whether colours that are said of a thing are given to its painting.
+        """
+        return text if self._vocabulary is None else self._vocabulary.understood(text, coloured)
 
     def pieces(self, value: Words) -> list[tuple[int, float]]:
         """Piece numbers with their weights, at most the encoder's length."""
@@ -207,6 +229,12 @@ class TextCondition(Condition[Words]):
 
     def _all_pieces(self, value: Words) -> list[tuple[int, float]]:
         return [(piece, weight) for text, weight in value.parts for piece in self.tokenizer.encode(text).ids]
+
+    def finish(self, value: Words, painted: Pixels) -> Pixels:
+        """With what is painted in the colours that the words give it; gray stays gray."""
+        if not value.tints or painted.shape[-1] == 1:
+            return painted
+        return (tinted(painted / np.float32(255), np.array(value.tints) / 255) * 255).round().astype(np.uint8)
 
     def unheeded(self, value: Words) -> str | None:
         """What a trained encoder has no room for; a frozen one's vector tells of the whole text."""

@@ -11,15 +11,17 @@ from __future__ import annotations
 import functools
 import math
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from danqing.conditions.colour_names import HUE, colour_of
+from danqing.conditions.heads import DOING, WRITTEN, Place, colours, head, softened
 from danqing.conditions.kinds import kinds, singulars
-from danqing.parts.distilled_text import UNSPACED, WORDS, DistilledText
+from danqing.conditions.word_places import cut, filling, linked, places, words_of
+from danqing.parts.distilled_text import UNSPACED, DistilledText
 
 NEAR = 0.5
 """How near at least is what is read in a word's place (decision 18): the cosine of both, and what follows."""
@@ -27,26 +29,14 @@ KIN, KIND = 1.5, 0.5
 """How much nearer what means the same is than the cosine says, and the share of it that is left by each step up."""
 WHOLE = 0.3
 """How much nearer whole captions are where nothing else is said: they are what was learnt best, and name things."""
+ROUNDS = 3
+"""How often what was read is read again: words that stand beside others then may name one thing with them."""
 REMEMBERED = 1000
 """Texts of which it is remembered what is read in their words' place."""
-_FILLING = (
-    "a an the and or but nor so yet if as than then because while when where who whom whose what which why how not no nor "
-    "of in on at by to from into onto upon out off over under above below between among beside besides behind beyond near "
-    "with without within through throughout across along around about against toward towards after before during until since "
-    "for per via like unlike despite except inside outside next up down away back again "
-    "am is are be been being was were has have had having do does did doing can could will would shall should may might must "
-    "this that these those there here it its he him his she her hers they them their we us our you your my me mine i "
-    "very really quite such too just rather pretty extremely super only also even still almost already ever never always often "
-    "some any each every all both either neither one other another much many more most less least few several enough else "
-    "please let get got make makes "
-    "很 非常 十分 特别 太 真 好 这 那 这个 那个 一个 一只 一张 一幅 一条 一朵 我 你 他 她 它 们"
-)
-WRITTEN = re.compile("[():]")
-"""What weights are written with; what holds it is read in no word's place."""
-FILLERS = frozenset(_FILLING.split())
-"""Words that name nothing and no look of anything, in whose place nothing is read."""
-SINGLE = frozenset("红橙黄绿青蓝紫黑白灰粉棕金银大小的和与在上下里中有")
-"""Characters that are words of their own; of others that a reader cuts one by one, neighbours are a word it does not know."""
+SURE = 0.7
+"""How near at least is what is read in place of a word that is only said of a known thing: mostly a look."""
+MEASURED = re.compile("^[一这那][只个张幅条朵头匹辆座棵本把位名件架艘颗杯碗双顶片株群块根台部尊枚](?=.)")
+"""How Chinese counts a thing, which captions do not."""
 
 
 class Vocabulary:
@@ -62,37 +52,84 @@ class Vocabulary:
         self.reader, self.captions = reader, captions
         self._own = frozenset(word for caption in captions for word in words_of(reader, caption))
         self._whole = frozenset(captions)
-        self._exchanged = functools.lru_cache(REMEMBERED)(self._found)
         self.words = self._own | frozenset(words)
+        self._named = frozenset(caption.lower() for caption in captions)
+        self.understood = functools.lru_cache(REMEMBERED)(self._understood)
 
-    def understood(self, text: str) -> str:
-        """The text with what is nearest in place of words that were never learnt.
+    def _understood(self, text: str, coloured: bool = False) -> str:
+        """The text with what is nearest in place of words that were never learnt, and softer what it is not of.
 
-        Weights, as in `(puppy:1.3)`, and all else stay as they are.
+        Whole captions stay as they are; of weights, as in `(puppy:1.3)`, none is changed or added.
+
+        Args:
+            text: as it was asked for.
+            coloured: whether colours that are said of a thing are to be given to its painting: `(blue:#2f6fd6) cat`.
         """
-        for start, end, near in reversed(self._exchanged(text)):
-            text = text[:start] + near + text[end:]
-        return text
+        if not self._own or text.strip().lower() in self._named:
+            return text
+        plain = MEASURED.sub("", text)
+        for _ in range(ROUNDS):  # "poodle puppy", "poodle dog", "poodle"
+            _, of = self._head(plain)
+            exchanged = plain
+            for start, end, near in reversed(self._exchanged(plain, of)):
+                exchanged = exchanged[:start] + near + exchanged[end:]
+            if exchanged == plain:
+                break
+            plain = exchanged
+        found, of = self._head(plain)
+        left = of is None or plain.strip().lower() in self._named or not self._labels
+        if left or of is None:
+            return plain
+        return softened(plain, found, of, colours(plain, found, of, self._names) if coloured else ())
 
-    def _found(self, text: str) -> list[tuple[int, int, str]]:
-        runs = self._unread(text) if self._own else []
+    @functools.cached_property
+    def _labels(self) -> bool:
+        """Whether most captions only name what a picture is of. Where they say more, a painter has learnt to heed that."""
+        said = 0
+        for caption in self.captions:
+            found = linked(caption, places(self.reader, caption))
+            of = head(caption, found, functools.partial(self._names, beside=caption.lower()))
+            said += of is not None and softened(caption, found, of) != caption
+        return said < len(self.captions) / 2
+
+    def _head(self, text: str) -> tuple[list[Place], Place | None]:
+        """The places of a text's words, and that of what it is of, where that was learnt."""
+        found = linked(text, places(self.reader, text))
+        of = head(text, found, self._names)
+        return found, of if of and all(word in self.words for word in words_of(self.reader, text[slice(*of)])) else None
+
+    def _names(self, words: str, beside: str = "") -> bool:
+        """Whether words are the name of a thing that was learnt, of another than what they stand `beside`."""
+        if words == beside:
+            return False
+        return words in self._nouns or words in self._named or self._names_one(words)
+
+    def _exchanged(self, text: str, of: Place | None) -> list[tuple[int, int, str]]:
+        """Places, from the first to the last, with what is read there; `of` is where a thing lies that was learnt."""
         alone = not any(word in self.words and not filling(word) for word in words_of(self.reader, text))
-        found = [(start, end, self._nearest(text[start:end], alone)) for start, end in runs]
-        return [(start, end, near) for start, end, near in found if near is not None]
+        found = []
+        for start, end in self._unread(text):
+            said = of is not None and end <= of[0]
+            near = self._look(text[start:end]) if said else self._nearest(text[start:end], alone)
+            if near is not None:
+                found.append((start, end, near))
+        return found
 
-    def _unread(self, text: str) -> list[tuple[int, int]]:
+    def _unread(self, text: str) -> list[Place]:
         """Where words lie that were never learnt; neighbours among them are one, and so are two words that name one thing."""
-        places = list(_places(self.reader, text))
-        runs: list[tuple[int, int]] = []
+        spans = list(places(self.reader, text))
+        runs: list[Place] = []
         last = -1
-        for number, (start, end) in enumerate(places):
+        for number, (start, end) in enumerate(spans):
             word = text[start:end].lower()
             if runs and end <= runs[-1][1]:
                 continue
-            if number + 1 < len(places) and self._names_one(text[start : places[number + 1][1]]):
-                runs.append((start, places[number + 1][1]))
-            elif word not in self.words and not filling(word) and not _cut(text, start, end):
-                joined = runs and last == runs[-1][1] and not text[last:start].strip()
+            if number + 1 < len(spans) and self._names_one(text[start : spans[number + 1][1]]):
+                runs.append((start, spans[number + 1][1]))
+            elif colour_of(word) and (number + 1 < len(spans) or word.endswith(HUE)):
+                continue
+            elif word not in self.words and not filling(word) and not cut(text, start, end):
+                joined = runs and last == runs[-1][1] and not text[last:start].strip() and not word.endswith(DOING)
                 runs[len(runs) - bool(joined) :] = [(runs[-1][0] if joined else start, end)]
                 last = end
         # A single Han character is mostly a part of a word that the reader does not know, and alone it means something else.
@@ -116,55 +153,33 @@ class Vocabulary:
         return {text: singulars(text.lower()) for text in texts}, _said(self.reader, list(texts))
 
     def _nearest(self, word: str, alone: bool) -> str | None:
-        """In the word's own script, so that whoever wrote it can read it."""
-        texts, known = self._known
+        """What names a thing or a look, in the word's own script, so that whoever wrote it can read it."""
         steps = kinds(word) or kinds(word.split()[-1])
-        # What a reader makes of pieces of English words (tusk, er) says nothing; characters mean something.
-        told, count = self.reader.knows(word)
-        heard = told == count or UNSPACED.search(word) is not None
-        alike = (known @ _said(self.reader, [word])[0]).tolist() if heard else [0.0] * len(texts)
-        near: dict[str, float] = {}
-        for (text, nouns), cosine in zip(texts.items(), alike, strict=True):
-            if bool(UNSPACED.search(text)) == bool(UNSPACED.search(word)):
-                up = min((steps[noun] for noun in nouns if noun in steps), default=math.inf)
-                near[text] = cosine + KIN * KIND**up
+        near = {
+            text: cosine + KIN * KIND ** min((steps[noun] for noun in nouns if noun in steps), default=math.inf)
+            for text, nouns, cosine in self._alike(word)
+        }
         near = {text: nearness for text, nearness in near.items() if nearness >= NEAR}
         return max(near, key=lambda text: near[text] + WHOLE * (alone and text in self._whole), default=None)
 
+    def _look(self, word: str) -> str | None:
+        """What says the same of a thing, and is none itself."""
+        near = {text: cosine for text, _, cosine in self._alike(word) if cosine >= SURE and text not in self._whole}
+        return max(near, key=near.__getitem__, default=None)
 
-def filling(word: str) -> bool:
-    """Whether a word names nothing that could be painted; numbers neither do."""
-    return word in FILLERS or word.isnumeric()
-
-
-def _cut(text: str, start: int, end: int) -> bool:
-    """Whether what lies there is a part of a word, as of "don't", or of one whose accents are written apart."""
-    beside = text[start - 1 : start] + text[end : end + 1]
-    return any(character in "'’" or unicodedata.combining(character) for character in beside)
-
-
-def words_of(reader: DistilledText, text: str) -> Iterator[str]:
-    """The words of a text in small letters; where no spaces are written, those that the reader cuts it into."""
-    for start, end in _places(reader, text):
-        yield text[start:end].lower()
-
-
-def _places(reader: DistilledText, text: str) -> Iterator[tuple[int, int]]:
-    for match in WORDS.finditer(text):
-        if not UNSPACED.search(match[0]):
-            yield match.span()
-            continue
-        whole = -1  # where single characters end that are one word, which the reader does not know
-        begin = match.start()
-        for start, end in reader.tokenizer.encode(match[0]).offsets:
-            start, end = match.start() + start, match.start() + end
-            joins = end - start == 1 and text[start] not in SINGLE
-            if not (joins and whole == start):
-                if start > begin:
-                    yield begin, start
-                begin = start
-            whole = end if joins else -1
-        yield begin, match.end()
+    def _alike(self, word: str) -> list[tuple[str, list[str], float]]:
+        """All that may be read in a word's place, with what each may be the plural of, and the cosine of both."""
+        texts, known = self._known
+        # What a reader makes of pieces of English words (tusk, er) says nothing; characters mean something.
+        told, count = self.reader.knows(word)
+        heard = told == count or UNSPACED.search(word) is not None
+        cosines = (known @ _said(self.reader, [word])[0]).tolist() if heard else [0.0] * len(texts)
+        unspaced = bool(UNSPACED.search(word))
+        return [
+            (text, nouns, cosine)
+            for (text, nouns), cosine in zip(texts.items(), cosines, strict=True)
+            if bool(UNSPACED.search(text)) == unspaced
+        ]
 
 
 def _said(reader: DistilledText, texts: Sequence[str]) -> Float[Tensor, "texts width"]:

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from jaxtyping import Int64
 
-from danqing.conditions.text import TextCondition, Words
+from danqing.conditions.conditioner import finished
+from danqing.conditions.text import TextCondition
 from danqing.data.captions import unread_of
 from danqing.data.gallery import Gallery, Many
 from danqing.data.lookalikes import concept
@@ -154,17 +155,18 @@ def _painted(
     painter: Painter, words: Sequence[str], pictures: Sequence[Picture], what: str, key: Key
 ) -> Generator[Doing, None, Many]:
     """Paintings by these words in the pictures' styles; the same key gives the same noise to each row."""
-    style = painter.conditions["style"]
-    text = painter.conditions["text"]
+    style, text = painter.conditions["style"], painter.conditions["text"]
+    assert isinstance(text, TextCondition)
     values: dict[str, list[Any]] = {
-        "text": [Words(((text.understood(word), 1.0),)) for word in words],
+        "text": [text.parse(text.understood(word, painter.facts.channels > 1)) for word in words],
         "style": [style.parse(picture.style) for picture in pictures],
     }
     parts = []
     for start in range(0, len(words), AT_ONCE):
         yield Doing(f"painting {what}", start, len(words))
         part = {name: column[start : start + AT_ONCE] for name, column in values.items()}
-        parts.append(paint_values(painter.family, part, len(part["text"]), painter.facts.size, key.at(start)))
+        many = paint_values(painter.family, part, len(part["text"]), painter.facts.size, key.at(start))
+        parts.append(finished(painter.conditions, many, part))
     return np.concatenate(parts)
 
 

@@ -62,7 +62,7 @@ class WishIn(Wire):
     keep_colours: bool = False
     read_as: Text | None = Field(
         default=None,
-        description="Read in place of the words; by default they are, but for those that the painter never learnt.",
+        description="Read in place of the words; by default unknown words are exchanged, modifiers made softer.",
     )
     priority: int = Field(default=0, ge=-100, le=100)
 

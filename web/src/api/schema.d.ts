@@ -2860,7 +2860,7 @@ export interface components {
             priority: number;
             /**
              * Read As
-             * @description Read in place of the words; by default they are, but for those that the painter never learnt.
+             * @description Read in place of the words; by default unknown words are exchanged, modifiers made softer.
              */
             read_as?: string | null;
             /** Sampler */
