@@ -16,6 +16,7 @@ from danqing.paint import Session, load
 from danqing.parts.distilled_text import open_distilled
 from danqing.words import Picture, Wish
 
+LOOKS = ("happy", "sad", "angry", "tired", "sick", "silly", "cold", "hot", "dizzy", "kissing", "crying", "winking")
 NAMES = frozenset(("cat", "dog", "robot", "hat", "cup of tea", "fire engine", "ring", "knight", "猫", "帽子", "机器人"))
 
 
@@ -102,6 +103,15 @@ def test_a_caption_is_painted_as_it_was_learnt(emoji: Session) -> None:
 def test_painters_that_learnt_from_descriptions_heed_them(captions: tuple[str, ...], text: str, read: str) -> None:
     words = ["red", "blue", "sleeping", "a", "红色", "蓝色", "的", "一只"]
     assert Vocabulary(open_distilled(), captions, words).understood(text) == read
+
+
+def test_what_captions_say_much_of_is_heeded() -> None:
+    looks = [f"{word} face" for word in LOOKS]
+    things = [f"thing{number}" for number in range(40)]
+    known = Vocabulary(open_distilled(), ("face", "cat", *looks, *things), ["bored", "with", "glasses"])
+    assert known.understood("bored face with glasses") == "bored face with glasses"
+    assert known.understood("bored cat with glasses") == "(bored:0.5) cat (with glasses:0.5)"
+    assert Vocabulary(open_distilled(), ("face", *looks[:3], *things), ["bored"]).understood("bored face") == "(bored:0.5) face"
 
 
 def test_shapes_are_described() -> None:

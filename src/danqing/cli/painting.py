@@ -15,7 +15,10 @@ from danqing.errors import WishError
 
 def paint(
     words: Annotated[
-        str, typer.Argument(help="What to paint, in any language the painter learnt; (red:1.3) weighs a word.")
+        str,
+        typer.Argument(
+            help="What to paint, in any language the painter learnt; (sad:1.3) weighs a word, (blue:#1e90ff) gives a colour."
+        ),
     ] = "",
     painter: Annotated[str, typer.Option(help="Name of a painter, or its folder.")] = "emoji",
     out: Annotated[Path | None, typer.Option(help="PNG to write; by default named after the words.")] = None,

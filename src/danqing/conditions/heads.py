@@ -7,6 +7,7 @@ that is said of it is no matter of loudness: it is given to the painting (decisi
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Sequence
 
@@ -145,7 +146,9 @@ def _of_it(text: str, rest: Sequence[Place], unspaced: bool, named: Named) -> bo
     return not any(named(word) or (word.endswith("ed") and not colour_of(word)) for word in words)
 
 
-def softened(text: str, places: Sequence[Place], of: Place, tints: Sequence[tuple[Place, str]] = ()) -> str:
+def softened(
+    text: str, places: Sequence[Place], of: Place, tints: Sequence[tuple[Place, str]] = (), heeded: bool = False
+) -> str:
     """The text with all that it is not of given the weight `SOFT`, and without what only says that a picture is wanted.
 
     It stays as it is where it has weights of its own.
@@ -155,19 +158,21 @@ def softened(text: str, places: Sequence[Place], of: Place, tints: Sequence[tupl
         places: of its words.
         of: where that lies which it is of.
         tints: as of `colours`, which are written beside their words: "(blue:#2f6fd6) cat".
+        heeded: what is said of it stays as loud as it is.
     """
     if WRITTEN.search(text):
         return text
+    soft = functools.partial(_soft, text, places, heeded=heeded)
     parts, end = [], 0
     for (start, stop), colour in tints:
         if not (end and all(_empty(text[slice(*place)].lower()) for place in places if end <= place[0] < start)):
-            parts.append(_soft(text, places, end, start))
+            parts.append(soft(end, start))
         parts.append(f"({text[start:stop]}:{colour})")
         end = stop
-    return "".join((*parts, _soft(text, places, end, of[0]), text[slice(*of)], _soft(text, places, of[1], len(text), True)))
+    return "".join((*parts, soft(end, of[0]), text[slice(*of)], soft(of[1], len(text), after=True)))
 
 
-def _soft(text: str, places: Sequence[Place], start: int, end: int, after: bool = False) -> str:
+def _soft(text: str, places: Sequence[Place], start: int, end: int, *, after: bool = False, heeded: bool = False) -> str:
     """The part of a text between two places in brackets; outside them, where it is not `after`, what says nothing before it."""
     inside = [place for place in places if start <= place[0] and place[1] <= end]
     words = [text[slice(*place)].lower() for place in inside]
@@ -178,4 +183,4 @@ def _soft(text: str, places: Sequence[Place], start: int, end: int, after: bool 
         skipped += 1
     first, last = inside[skipped][0], inside[-1][1]
     before = "" if CARRIERS.intersection(words[:skipped]) else text[start:first]
-    return f"{before}({text[first:last]}:{SOFT:g}){text[last:end]}"
+    return before + (text[first:end] if heeded else f"({text[first:last]}:{SOFT:g}){text[last:end]}")

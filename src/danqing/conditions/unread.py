@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import torch
@@ -35,6 +36,8 @@ REMEMBERED = 1000
 """Texts of which it is remembered what is read in their words' place."""
 SURE = 0.7
 """How near at least is what is read in place of a word that is only said of a known thing: mostly a look."""
+DESCRIBED = 12
+"""Captions that say something of one thing, from which on a painter is taken to heed that: of faces, not of cats."""
 MEASURED = re.compile("^[一这那][只个张幅条朵头匹辆座棵本把位名件架艘颗杯碗双顶片株群块根台部尊枚](?=.)")
 """How Chinese counts a thing, which captions do not."""
 
@@ -77,20 +80,25 @@ class Vocabulary:
                 break
             plain = exchanged
         found, of = self._head(plain)
-        left = of is None or plain.strip().lower() in self._named or not self._labels
-        if left or of is None:
+        if of is None or plain.strip().lower() in self._named:
             return plain
-        return softened(plain, found, of, colours(plain, found, of, self._names) if coloured else ())
+        return softened(plain, found, of, colours(plain, found, of, self._names) if coloured else (), self._heeded(plain, of))
+
+    def _heeded(self, text: str, of: Place) -> bool:
+        """Whether the painter has learnt to heed what is said of such a thing: captions say much of it, or of all."""
+        said = self._described.total()
+        return said >= len(self.captions) / 2 or self._described[text[slice(*of)].lower()] >= DESCRIBED
 
     @functools.cached_property
-    def _labels(self) -> bool:
-        """Whether most captions only name what a picture is of. Where they say more, a painter has learnt to heed that."""
-        said = 0
+    def _described(self) -> Counter[str]:
+        """How many captions say more of each thing than its name."""
+        said: Counter[str] = Counter()
         for caption in self.captions:
             found = linked(caption, places(self.reader, caption))
             of = head(caption, found, functools.partial(self._names, beside=caption.lower()))
-            said += of is not None and softened(caption, found, of) != caption
-        return said < len(self.captions) / 2
+            if of is not None and softened(caption, found, of) != caption:
+                said[caption[slice(*of)].lower()] += 1
+        return said
 
     def _head(self, text: str) -> tuple[list[Place], Place | None]:
         """The places of a text's words, and that of what it is of, where that was learnt."""
