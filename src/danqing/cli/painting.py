@@ -36,7 +36,7 @@ def paint(
     mask: Annotated[Path | None, typer.Option(help="White where to paint, black where to keep the start picture.")] = None,
     keep_colours: Annotated[bool, typer.Option("--keep-colours", help="Keep the colours of the start picture.")] = False,
     as_written: Annotated[
-        bool, typer.Option("--as-written", help="Read no known words in place of others, and none softer than the rest.")
+        bool, typer.Option("--as-written", help="Exchange no words, make none softer, and give no colours that they say.")
     ] = False,
     best_of: Annotated[
         int | None, typer.Option(help="Paint so many of each, with seeds in a row, and keep the one that suits the words best.")
