@@ -78,6 +78,7 @@ BAD = {
     "a seed that is none": (["--seed", "red"], "--seed"),
     "an unwritable output": (["--out", "words.txt/x.png"], "cannot be written"),
     "an output that is no PNG": (["--out", "x.jpg"], ".png"),
+    "the same, before anything is opened": (["--painter", "nobody", "--out", "x.jpg"], ".png"),
     "no pictures": (["--n", "0"], "1 or more"),
     "0 steps": (["--steps", "0"], "1 to 1000"),
     "an unknown sampler": (["--sampler", "best"], "there is no sampler 'best'"),

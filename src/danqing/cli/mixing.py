@@ -80,8 +80,9 @@ def mix(
     from danqing.mix import Mixture, Part, Towards, wishes
     from danqing.mix import mix as paint_mixture
     from danqing.paint import load
-    from danqing.words import Wish
+    from danqing.words import Wish, check_name
 
+    check_name(out)
     told, weighed = [], [_weighed(part) for part in parts]
     for place, (what, weight) in enumerate(weighed):
         again = sum(what == other for other, _ in weighed[:place])

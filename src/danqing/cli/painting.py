@@ -47,12 +47,13 @@ def paint(
     """Paint pictures from words, styles, colours or another picture."""
     from danqing.finish import finish as write_film
     from danqing.paint import load
-    from danqing.words import Wish
+    from danqing.words import Wish, check_name
 
     if film is not None and film.suffix.lower() not in (".webp", ".gif"):
         raise WishError(f"a film cannot be written to '{film}': give a .webp or a .gif")
     if n < 1:
         raise WishError(f"{n} pictures were asked for: give 1 or more")
+    places = [check_name(path) for path in _places(out, words, n)]
     conditions = conditions_of(style, palette)
     wishes = [
         Wish(
@@ -85,7 +86,7 @@ def paint(
     with console.status("painting"):
         frames = [] if film is None else list(session.frames(paintings[0].wish))
     told = []
-    for painting, path in zip(paintings, _places(out, words, n), strict=True):
+    for painting, path in zip(paintings, places, strict=True):
         painting.save(path)
         facts = {"file": str(path), "wish": painting.wish.to_json(), "scores": dict(painting.scores)}
         told.append(facts | ({"chosen": painting.record["chosen"]} if best_of is not None else {}))
