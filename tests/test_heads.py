@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from danqing.conditions.heads import CARRIERS, SOFT, head, softened
+from danqing.conditions.heads import CARRIED, CARRIERS, SOFT, head, softened
 from danqing.conditions.text import TextCondition
 from danqing.conditions.unread import Vocabulary
 from danqing.conditions.word_places import JOINS, linked, places
@@ -32,6 +32,7 @@ def learnt(painter: Session) -> tuple[str, ...]:
 
 
 def softly(text: str) -> str:
+    text = CARRIED.sub("", text)
     found = linked(text, places(open_distilled(), text))
     of = head(text, found, NAMES.__contains__)
     return text if of is None else softened(text, found, of)
@@ -54,9 +55,16 @@ def softly(text: str) -> str:
         ("big cup of coffee", "(big:0.5) cup of coffee"),  # what it is of belongs to it
         ("red fire engine", "(red:0.5) fire engine"),
         ("a wise philosopher", "a (wise:0.5) philosopher"),  # a noun that nothing is named by
-        ("a picture of a sad cat", "(sad:0.5) cat"),
-        ("picture of a cat", "cat"),
+        ("a picture of a sad cat", "a (sad:0.5) cat"),
+        ("picture of a cat", "a cat"),
         ("cat icon", "cat"),
+        ("cat picture frame", "cat picture frame"),  # it is a frame
+        ("oil painting of a sad cat", "(oil painting of a sad:0.5) cat"),
+        ("a sad king with a crown", "a (sad:0.5) king (with a crown:0.5)"),  # nor what is no thing before it
+        ("a small, cute cat", "a (small, cute:0.5) cat"),  # a list of looks
+        ("masterpiece, a sad cat, detailed", "(masterpiece, a sad:0.5) cat, (detailed:0.5)"),
+        ("cat cage with a ring", "cat cage (with a ring:0.5)"),  # which is no cat
+        ("red and blue", "red and blue"),  # of nothing
         ("an icon", "an icon"),  # else of nothing
         ("well-known cat", "(well-known:0.5) cat"),
         ("cat's hat", "(cat's:0.5) hat"),

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from danqing.conditions.colour_names import CHINESE, COMMON, colour_of
-from danqing.conditions.text import TINTS, TextCondition
+from danqing.conditions.heads import TINTS
+from danqing.conditions.text import TextCondition
 from danqing.errors import WishError
 from danqing.interpolate import walk
 from danqing.maths.colour import srgb_to_oklab
@@ -115,6 +116,19 @@ def test_colours_have_names_in_two_languages() -> None:
         ("红色和绿色的车", "(红色:#d93636)(绿色的:#3fa34d)车"),
         ("戴红帽子的猫", "(戴红帽子的:0.5)猫"),
         ("红色", "红色"),
+        ("red, white and blue flag", "(red:#d93636)(white:#e8e8ea)(blue:#2f6fd6) flag"),
+        ("red green blue yellow purple parrot", "(red green blue yellow purple:0.5) parrot"),  # more than may be given
+        ("a white beard wizard", "a (white beard:0.5) wizard"),  # colours of parts
+        ("红发女孩", "红发女孩"),
+        ("红鼻子小丑", "红鼻子小丑"),
+        ("orange cat", "(orange:#f08a24) cat"),
+        ("orange tree", "(orange:0.5) tree"),
+        ("snow leopard", "(snow:0.5) leopard"),
+        ("black man", "black man"),  # skins
+        ("black guy", "black guy"),
+        ("oil painting of a blue horse", "(oil painting of a:0.5) (blue:#2f6fd6) horse"),
+        ("a sad (blue:#1e90ff) robot", "(blue:#1e90ff)a (sad:0.5) robot"),  # as if none were given
+        ("cat (blue:#facade)", "cat (blue:#facade)"),
     ],
 )
 def test_colours_are_heard(emoji: Session, text: str, read: str) -> None:
@@ -133,6 +147,27 @@ def test_a_painting_takes_the_colour_and_nothing_else_of_it_changes(emoji: Sessi
     assert np.median(away(after[seen] / 255, colour)) < 0.1 < np.median(away(before[seen] / 255, colour))
     assert exact.image.tobytes() == blue.image.tobytes()
     assert replay(blue.save(tmp_path / "blue.png")).same == "identical"
+
+
+def test_the_ground_of_a_picture_without_transparency_stays() -> None:
+    paper = np.ones((16, 16, 3))
+    paper[5:11, 5:11] = (1.0, 0.6, 0.2)
+    after = tinted(paper, BLUE)
+    np.testing.assert_allclose(after[0], 1, atol=0.01)
+    assert away(after[5:11, 5:11], BLUE).max() < 0.1
+    sky = np.full((8, 8, 3), (1.0, 0.6, 0.2))
+    assert away(tinted(sky, BLUE), BLUE).max() < 0.1, "nothing but ground"
+
+
+def test_a_palette_that_comes_later_takes_the_place_of_what_words_gave(emoji: Session) -> None:
+    work = emoji.begin([Wish("a blue cat", **SMALL)])  # type: ignore[arg-type]
+    changed = work.change(conditions={"palette": "#c0392b"})
+    assert changed.wishes[0].read == "a (blue:0.5) cat"
+    assert changed.change(conditions={}).wishes[0].read == "a (blue:#2f6fd6) cat"
+    literal = emoji.begin([Wish("a blue cat", read_as="a blue cat", **SMALL)])  # type: ignore[arg-type]
+    assert literal.change(conditions={"palette": "#c0392b"}).wishes[0].read == "a blue cat"
+    (note,) = emoji.unheeded(Wish("(blue:#00f) cat", conditions={"palette": "#c0392b"}))
+    assert "over the palette" in note
 
 
 def test_colours_are_left_to_whoever_asks_for_them_otherwise(emoji: Session) -> None:
@@ -162,7 +197,8 @@ def test_words_that_give_colours_are_read_without_them(emoji: Session) -> None:
     assert text.parse("(blue:#00f)").parts == (("blue", 1.0),)
     assert text.parse("a blue cat").tints == ()
     with pytest.raises(WishError, match=f"at most {TINTS}"):
-        text.parse("(a:#123)" * (TINTS + 1) + " cat")
+        text.parse("".join(f"(a:#12{number})" for number in range(TINTS + 1)) + " cat")
+    assert text.parse("(a:#123)" * (TINTS + 1) + " cat").tints == ((0x11, 0x22, 0x33),)
     with pytest.raises(WishError, match="give a colour"):
         emoji.resolve(Wish("cat", negative="(blue:#00f)"))
 

@@ -106,6 +106,11 @@ class Work:
         for wish in self.wishes:
             if "words" in changes:  # where the others were read as written, so are these
                 changes["read_as"] = changes["words"] if wish.read_as == wish.words else None
+            elif (
+                "conditions" in changes
+                and wish.read_as == self.session.understood(dataclasses.replace(wish, read_as=None)).read_as
+            ):
+                changes["read_as"] = None  # colours that the words give are left to a palette
             wishes.append(self.session.resolve(dataclasses.replace(wish, **changes)))
         asked = dataclasses.replace(self.session.asked(wishes), start=self.asked.start, mask=self.asked.mask)
         return dataclasses.replace(self, wishes=tuple(wishes), asked=asked)
@@ -347,8 +352,13 @@ class Session:
             *parse(known, self._texts(wish.negative, {})).items(),
         ]
         notes = [note for name, value in asked if (note := known[name].unheeded(value))]
-        if self.painter.facts.channels == 1 and any(isinstance(value, Words) and value.tints for _, value in asked):
-            notes.append("this painter paints in gray: the colours that the words give are not heeded")
+        if any(isinstance(value, Words) and value.tints for _, value in asked):
+            if self.painter.facts.channels == 1:
+                notes.append("this painter paints in gray: the colours that the words give are not heeded")
+            elif wish.keep_colours:
+                notes.append("the colours of the start picture are kept: those that the words give are not heeded")
+            elif "palette" in wish.conditions:
+                notes.append("the words give a colour, which comes over the palette: leave one of both out")
         own = self.understood(dataclasses.replace(wish, read_as=None)).read_as
         if own is not None and wish.read_as == own:
             notes.append(f"no caption this painter learnt from says all of '{wish.words}': it reads '{wish.read_as}'")

@@ -11,7 +11,7 @@ import functools
 import re
 from collections.abc import Callable, Sequence
 
-from danqing.conditions.colour_names import COMMON, colour_of
+from danqing.conditions.colour_names import HUE, colour_of
 from danqing.conditions.kinds import kinds
 from danqing.conditions.word_places import JOINS, filling
 from danqing.parts.distilled_text import UNSPACED
@@ -20,18 +20,52 @@ SOFT = 0.5
 """The weight of all that a wish is not of."""
 WRITTEN = re.compile("[():]")
 """What weights are written with."""
+TINTED = re.compile(r"[(（]([^():#（）：]*)[:：]\s*(#(?:[0-9a-fA-F]{3}){1,2})[)）]")
+"""A colour that is given, as in `(blue:#2f6fd6) cat`."""
+TINTS = 4
+"""Colours that words may give to a painting."""
 PARTED = re.compile(r"[,;!?\n，。；！？、]|\.\s")
 OF = "的"
 DOING = "ing"
 AND = frozenset(("and", "or", "&", "和", "与"))
-SMALL = frozenset("小大")
-"""What may stand between a colour and a thing in Chinese."""
-_CARRYING = (
-    "picture pictures image images photo photograph drawing painting sketch illustration icon emoji sticker portrait "
-    "piece pair bunch slice group kind sort type 图片 照片 图像 图画 画 插画 图标 表情 表情符号 贴纸 头像 图案"
+SMALL = frozenset(("小", "大", "little", "baby", "toy"))
+"""What may stand between a colour and a thing that has it, though it is a noun or no word of its own."""
+CARRIERS = frozenset(
+    ("picture", "pictures", "image", "images", "photo", "photograph", "drawing", "painting", "sketch", "illustration", "icon")
+) | frozenset(
+    ("emoji", "sticker", "portrait", "图片", "照片", "图像", "图画", "插画", "图标", "表情", "表情符号", "贴纸", "图案")
 )
-CARRIERS = frozenset(_CARRYING.split())
-"""Words of which a wish never is where it names anything else: "a picture of a cat" is of a cat."""
+"""A wish is of what they show: of the cat in "an oil painting of a cat"."""
+CARRIED = re.compile(
+    r"^(?:(?:an?|the)\s+)?(?:picture|image|photo|photograph|drawing|painting|sketch|illustration|icon|emoji|sticker)s?\s+of\s+"
+    r"|(?<=\w)(?<!\ba)(?<!\ban)(?<!\bthe)\s+(?:picture|image|icon|emoji|sticker|drawing|illustration)s?$"
+    r"|(?<=\w)的?(?:图片|照片|图像|图画|插画|图标|表情符号|贴纸|图案)$",
+    re.IGNORECASE,
+)
+"""What only says that a picture is wanted."""
+PEOPLE = frozenset(
+    (
+        "man",
+        "men",
+        "woman",
+        "women",
+        "boy",
+        "boys",
+        "girl",
+        "girls",
+        "baby",
+        "person",
+        "people",
+        "child",
+        "children",
+        "kid",
+        "guy",
+    )
+) | frozenset(("人", "男人", "女人", "男孩", "女孩", "男性", "女性", "孩子", "老人"))
+THINGS = frozenset(("orange", "gold", "silver"))
+"""Colours that are things too."""
+SKINS = frozenset(("black", "white", "brown", "yellow", "red", "黑", "白", "棕", "黄", "红"))
+"""What is said of people's skin, and no colour to be given."""
 MOST = 12
 """Words that are looked at: of longer wishes the beginning."""
 
@@ -43,7 +77,8 @@ def head(text: str, places: Sequence[Place], named: Named) -> Place | None:
     """Where that lies which a text is of; `None` where it names nothing.
 
     Of its first phrase (up to "with", "in", a comma, and in Chinese after the last 的) it is the longest name of several words
-    that begins there, or the last word that is a name by itself, with names just before it, or the last noun, or the last word.
+    that begins there, or the last word that is a name by itself, with names just before it and nouns after it, or the last
+    noun, or the last word; a colour alone is none.
 
     Args:
         text: in any script.
@@ -60,17 +95,29 @@ def head(text: str, places: Sequence[Place], named: Named) -> Place | None:
             if spoken[first] in phrase and named(text[start:end].lower()):
                 return start, end
     if UNSPACED.search(text[phrase[0][0] : phrase[-1][1]]):
-        # Words that a reader found in one run of characters may be parts of one that it does not know.
-        while len(phrase) > 1 and colour_of(text[slice(*phrase[0])]):
-            phrase = phrase[1:]
-        runs = re.finditer(r"\S+", text[phrase[0][0] : phrase[-1][1]])
-        phrase = [(phrase[0][0] + run.start(), phrase[0][0] + run.end()) for run in runs]
-    checks: tuple[Callable[[str], object], ...] = (named, kinds, bool)
-    last = next(place for check in checks for place in reversed(phrase) if check(text[slice(*place)].lower()))
-    beside = phrase[: phrase.index(last)]
-    while beside and named(text[slice(*beside[-1])].lower()):  # a robot dog is as much the one as the other
-        last = beside.pop()[0], last[1]
-    return last[0], more[-1][1] if more else last[1]
+        phrase = _runs(text, phrase, named)
+    words = [text[slice(*place)].lower() for place in phrase]
+    checks: tuple[Callable[[str], object], ...] = (named, lambda word: kinds(word) and not colour_of(word), bool)
+    last = next(number for check in checks for number in reversed(range(len(words))) if check(words[number]))
+    if colour_of(words[last]) and not named(words[last]):
+        return None
+    first = last
+    while (
+        first and named(words[first - 1]) and not (colour_of(words[first - 1]))
+    ):  # a robot dog is as much the one as the other
+        first -= 1
+    if kinds(words[-1]) and not colour_of(words[-1]) and named(words[last]):  # a bird cage is no bird
+        last = len(words) - 1
+    return phrase[first][0], more[-1][1] if more else phrase[last][1]
+
+
+def _runs(text: str, phrase: Sequence[Place], named: Named) -> list[Place]:
+    """Runs of characters, as words that a reader found in one may be parts of one it does not know; without a colour before."""
+    start, end = phrase[0][0], phrase[-1][1]
+    colour, rest = text[slice(*phrase[0])], text[phrase[0][1] : end].lower()
+    if rest and colour_of(colour) and (colour.endswith(HUE) or len(phrase) == 2 or named(rest)):
+        start = phrase[1][0]
+    return [(start + run.start(), start + run.end()) for run in re.finditer(r"\S+", text[start:end])]
 
 
 def _phrase(text: str, places: Sequence[Place], named: Named) -> tuple[list[Place], list[Place]]:
@@ -80,18 +127,20 @@ def _phrase(text: str, places: Sequence[Place], named: Named) -> tuple[list[Plac
     part = phrase
     for number, (start, end) in enumerate(places):
         word = text[start:end].lower()
-        if word == "of" and phrase:
+        if word == "of" and number and text[slice(*places[number - 1])].lower() in CARRIERS:
+            phrase.clear()
+        elif word == "of" and phrase:
             part = more
         elif _doing(text, phrase, places[number:], named):
             break
-        elif word == OF and any(not _empty(text[slice(*place)].lower()) for place in places[number + 1 :]):
+        elif word == OF and any(not filling(text[slice(*place)].lower()) for place in places[number + 1 :]):
             phrase.clear()
-        elif phrase and PARTED.search(text[(more or phrase)[-1][1] : start]):
+        elif PARTED.search(text[places[number - 1][1] : start]) and any(named(text[slice(*place)].lower()) for place in phrase):
             break
         elif phrase and word in JOINS:
             if not _more_to_come(text, word, phrase, places[number:], named):
                 break
-        elif not _empty(word):
+        elif not filling(word):
             part.append((start, end))
     return phrase, more
 
@@ -99,9 +148,10 @@ def _phrase(text: str, places: Sequence[Place], named: Named) -> tuple[list[Plac
 def _doing(text: str, phrase: Sequence[Place], places: Sequence[Place], named: Named) -> bool:
     """Whether what follows a phrase says what is done, and not what kind of thing: "fighting a dragon" after "knight"."""
     word, after = (text[slice(*place)].lower() for place in (*places[:1], *(places[1:2] or ((0, 0),))))
-    if not word.endswith(DOING) or named(word):
+    if not word.endswith(DOING) or named(word) or word in CARRIERS:
         return False
-    return any(named(text[slice(*place)].lower()) for place in phrase) or bool(phrase and filling(after))
+    said = [text[slice(*place)].lower() for place in phrase]
+    return any(map(named, said)) or (filling(after) and any(kinds(word) and not colour_of(word) for word in said))
 
 
 def _more_to_come(text: str, join: str, phrase: Sequence[Place], places: Sequence[Place], named: Named) -> bool:
@@ -110,16 +160,13 @@ def _more_to_come(text: str, join: str, phrase: Sequence[Place], places: Sequenc
     if join in AND and not any(named(word) or (kinds(word) and not colour_of(word)) for word in said):
         return True
     words = [text[slice(*place)].lower() for place in places]
-    return OF in words and any(not _empty(word) for word in words[words.index(OF) :])
-
-
-def _empty(word: str) -> bool:
-    return filling(word) or word in CARRIERS
+    return OF in words and any(not filling(word) for word in words[words.index(OF) :])
 
 
 def colours(text: str, places: Sequence[Place], of: Place, named: Named) -> list[tuple[Place, str]]:
     """Where before what a text is of it says which colour that has, and `#rrggbb`; not "blue" of "blue eyed cat"."""
     before = [place for place in places if place[1] <= of[0]]
+    thing = text[slice(*of)].lower()
     found: list[tuple[Place, str]] = []
     number = 0
     while number < len(before):
@@ -128,9 +175,10 @@ def colours(text: str, places: Sequence[Place], of: Place, named: Named) -> list
                 continue
             start, end = before[number][0], before[number + length - 1][1]
             name, rest = text[start:end].lower(), before[number + length :]
+            after = [text[slice(*place)].lower() for place in rest]
             colour = colour_of(name)
-            if colour and (name in COMMON or not named(name)) and _of_it(text, rest, UNSPACED.search(name) is not None, named):
-                end = rest[0][1] if rest and text[slice(*rest[0])] == OF else end
+            if colour and _of_it(name, after, thing, named):
+                end = rest[0][1] if after[:1] == [OF] else end
                 found.append(((start, end), colour))
                 number += length - 1
                 break
@@ -138,18 +186,24 @@ def colours(text: str, places: Sequence[Place], of: Place, named: Named) -> list
     return found
 
 
-def _of_it(text: str, rest: Sequence[Place], unspaced: bool, named: Named) -> bool:
-    """Whether what stands between a colour and what a text is of leaves the colour to the latter."""
-    words = [text[slice(*place)].lower() for place in rest]
-    if unspaced:
-        return all(word == OF or word in SMALL or word in AND or colour_of(word) for word in words)
-    return not any(named(word) or (word.endswith("ed") and not colour_of(word)) for word in words)
+def _of_it(name: str, after: Sequence[str], thing: str, named: Named) -> bool:
+    """Whether a colour is that of the thing, with these words between both."""
+    if name.removesuffix(HUE) in SKINS and any(thing == person or thing.endswith(" " + person) for person in PEOPLE):
+        return False
+    if UNSPACED.search(name):
+        joined = name.endswith(HUE) or after[:1] == [OF]
+        return (joined or not after) and all(word == OF or word in SMALL or word in AND or colour_of(word) for word in after)
+    if name in THINGS and kinds(f"{name} {thing}"):  # an orange tree is green
+        return False
+    return not any(
+        named(word) or word.endswith("ed") or kinds(word) for word in after if word not in SMALL and not colour_of(word)
+    )
 
 
 def softened(
     text: str, places: Sequence[Place], of: Place, tints: Sequence[tuple[Place, str]] = (), heeded: bool = False
 ) -> str:
-    """The text with all that it is not of given the weight `SOFT`, and without what only says that a picture is wanted.
+    """The text with all that it is not of given the weight `SOFT`.
 
     It stays as it is where it has weights of its own.
 
@@ -165,7 +219,7 @@ def softened(
     soft = functools.partial(_soft, text, places, heeded=heeded)
     parts, end = [], 0
     for (start, stop), colour in tints:
-        if not (end and all(_empty(text[slice(*place)].lower()) for place in places if end <= place[0] < start)):
+        if not (end and all(filling(text[slice(*place)].lower()) for place in places if end <= place[0] < start)):
             parts.append(soft(end, start))
         parts.append(f"({text[start:stop]}:{colour})")
         end = stop
@@ -176,11 +230,10 @@ def _soft(text: str, places: Sequence[Place], start: int, end: int, *, after: bo
     """The part of a text between two places in brackets; outside them, where it is not `after`, what says nothing before it."""
     inside = [place for place in places if start <= place[0] and place[1] <= end]
     words = [text[slice(*place)].lower() for place in inside]
-    if all(map(_empty, words)):
-        return "" if CARRIERS.intersection(words) else text[start:end]
+    if all(map(filling, words)):
+        return text[start:end]
     skipped = 0
-    while not after and _empty(words[skipped]) and words[skipped] not in JOINS:
+    while not after and filling(words[skipped]) and words[skipped] not in JOINS:
         skipped += 1
     first, last = inside[skipped][0], inside[-1][1]
-    before = "" if CARRIERS.intersection(words[:skipped]) else text[start:first]
-    return before + (text[first:end] if heeded else f"({text[first:last]}:{SOFT:g}){text[last:end]}")
+    return text[start:first] + (text[first:end] if heeded else f"({text[first:last]}:{SOFT:g}){text[last:end]}")

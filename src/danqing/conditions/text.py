@@ -15,6 +15,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from torch import Tensor, nn
 
 from danqing.conditions.condition import Condition, Encoded, Encoder, Pixels
+from danqing.conditions.heads import TINTED, TINTS
 from danqing.conditions.synonyms import teach
 from danqing.conditions.unread import Vocabulary
 from danqing.conditions.word_places import words_of
@@ -37,9 +38,6 @@ BLUR = 0.5
 """Length of the noise with which the distilled reader's vectors are learnt from."""
 REMEMBERED = 4000
 """Captions that a painter remembers."""
-TINTED = re.compile(r"\(([^():#]*):\s*(#(?:[0-9a-fA-F]{3}){1,2})\)")
-TINTS = 4
-"""Colours that words may give to a painting."""
 WEIGHTED = re.compile(r"\(([^():]+):\s*([0-9]*\.?[0-9]+)\)")
 COLOURED = "色的"
 """Chinese says 绿色的心 and 绿心 alike, a heart that is green, and captions mostly the shorter: so the longer is read as it."""
@@ -189,7 +187,7 @@ class TextCondition(Condition[Words]):
 
         In `a (blue:#2f6fd6) cat` the word in brackets is not read where anything else is: the painting is given the colour.
         """
-        tints = tuple(ImageColor.getrgb(match[2])[:3] for match in TINTED.finditer(text))
+        tints = tuple(dict.fromkeys(ImageColor.getrgb(match[2])[:3] for match in TINTED.finditer(text)))
         if len(tints) > TINTS:
             raise WishError(f"the words give {len(tints)} colours: give at most {TINTS}, or a palette, which has up to 8")
         if tints:

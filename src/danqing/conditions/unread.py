@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from danqing.conditions.colour_names import HUE, colour_of
-from danqing.conditions.heads import DOING, WRITTEN, Place, colours, head, softened
+from danqing.conditions.heads import CARRIED, DOING, PEOPLE, SKINS, SOFT, TINTED, TINTS, WRITTEN, Place, colours, head, softened
 from danqing.conditions.kinds import kinds, singulars
 from danqing.conditions.word_places import cut, filling, linked, places, words_of
 from danqing.parts.distilled_text import UNSPACED, DistilledText
@@ -38,6 +38,8 @@ SURE = 0.7
 """How near at least is what is read in place of a word that is only said of a known thing: mostly a look."""
 DESCRIBED = 12
 """Captions that say something of one thing, from which on a painter is taken to heed that: of faces, not of cats."""
+SOFTENED = re.compile(rf"\([^():]*:{SOFT:g}\)")
+"""What was read before, and is exchanged no more."""
 MEASURED = re.compile("^[一这那][只个张幅条朵头匹辆座棵本把位名件架艘颗杯碗双顶片株群块根台部尊枚](?=.)")
 """How Chinese counts a thing, which captions do not."""
 
@@ -70,7 +72,11 @@ class Vocabulary:
         """
         if not self._own or text.strip().lower() in self._named:
             return text
-        plain = MEASURED.sub("", text)
+        if TINTED.search(text):  # the rest is read as if nothing were given, and as little where it says no more
+            rest = " ".join(TINTED.sub("", text).split())
+            read = self.understood(rest) if rest else rest
+            return text if read == rest else "".join(f"({match[1]}:{match[2]})" for match in TINTED.finditer(text)) + read
+        plain = CARRIED.sub("", MEASURED.sub("", text))
         for _ in range(ROUNDS):  # "poodle puppy", "poodle dog", "poodle"
             _, of = self._head(plain)
             exchanged = plain
@@ -82,7 +88,9 @@ class Vocabulary:
         found, of = self._head(plain)
         if of is None or plain.strip().lower() in self._named:
             return plain
-        return softened(plain, found, of, colours(plain, found, of, self._names) if coloured else (), self._heeded(plain, of))
+        tints = colours(plain, found, of, self._names) if coloured else []
+        few = len({colour for _, colour in tints}) <= TINTS
+        return softened(plain, found, of, tints if few else (), self._heeded(plain, of))
 
     def _heeded(self, text: str, of: Place) -> bool:
         """Whether the painter has learnt to heed what is said of such a thing: captions say much of it, or of all."""
@@ -114,9 +122,12 @@ class Vocabulary:
 
     def _exchanged(self, text: str, of: Place | None) -> list[tuple[int, int, str]]:
         """Places, from the first to the last, with what is read there; `of` is where a thing lies that was learnt."""
+        soft = [match.span() for match in SOFTENED.finditer(text)]
         alone = not any(word in self.words and not filling(word) for word in words_of(self.reader, text))
         found = []
         for start, end in self._unread(text):
+            if any(first <= start < last for first, last in soft):
+                continue
             said = of is not None and end <= of[0]
             near = self._look(text[start:end]) if said else self._nearest(text[start:end], alone)
             if near is not None:
@@ -136,7 +147,9 @@ class Vocabulary:
                 runs.append((start, spans[number + 1][1]))
             elif colour_of(word) and (number + 1 < len(spans) or word.endswith(HUE)):
                 continue
-            elif word not in self.words and not filling(word) and not cut(text, start, end):
+            elif word in PEOPLE or (word.endswith("人") and word[:-1] in SKINS):
+                continue  # of whom WordNet knows slang: no guy is a cat
+            elif word not in self.words and not filling(word) and not cut(text, start, end) and text[start - 1 : start] != "#":
                 joined = runs and last == runs[-1][1] and not text[last:start].strip() and not word.endswith(DOING)
                 runs[len(runs) - bool(joined) :] = [(runs[-1][0] if joined else start, end)]
                 last = end

@@ -23,7 +23,7 @@ _FILLING = (
     "of a an the not no this that these those there here it its he him his she her hers they them their we us our you "
     "your my me mine i very really quite such too just rather pretty extremely super only also even still almost already "
     "ever never always often some any each every all both either neither one other another much many more most less least "
-    "few several enough else please let get got make makes "
+    "few several enough else please let get got make makes made "
     "的 很 非常 十分 特别 太 真 好 这 那 这个 那个 一个 一只 一张 一幅 一条 一朵 我 你 他 她 它 们"
 )
 FILLERS = JOINS | frozenset(_FILLING.split())

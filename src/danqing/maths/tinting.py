@@ -18,6 +18,14 @@ CELL = 0.02
 """Side of the cells in OKLab of which one point stands for all."""
 
 
+ASKED = 256
+"""Of the cells so many, the fullest, are asked how much lies around them."""
+GROUND = 0.6
+"""Share of the edge from which on one colour is the ground."""
+LEAST = 0.02
+"""Share of a picture that must be something else than its ground."""
+
+
 def tinted(
     pixels: Float[np.ndarray, "height width channels"], colours: Float[np.ndarray, "count three"]
 ) -> Float[np.ndarray, "height width channels"]:
@@ -36,7 +44,8 @@ def tinted(
         return pixels
     points, masses = srgb_to_oklab(flat[seen, :3].astype(np.float64)), alpha[seen].astype(np.float64)
     wanted = srgb_to_oklab(colours.astype(np.float64))
-    of = _near(points, _commonest(points, masses, wanted[0]))
+    masses, beside = _but_the_ground(pixels, points, masses) if len(seen) == len(flat) else (masses, np.zeros(len(points)))
+    of = _near(points, _commonest(points, masses, wanted[0])) * (1 - beside)
     if len(colours) > 1:
         alone = np.zeros((len(flat), 4))
         alone[seen] = np.column_stack([flat[seen, :3], alpha[seen] * of])
@@ -59,9 +68,23 @@ def _commonest(points: np.ndarray, masses: np.ndarray, wanted: np.ndarray) -> np
     """Where in OKLab most lies, what is near to the wanted colour counting more."""
     _, first, cell = np.unique(np.floor(points / CELL).astype(np.int64), axis=0, return_index=True, return_inverse=True)
     some, of = points[first], np.bincount(cell.reshape(-1), masses)
-    around = np.stack([_near(some, point) for point in some]) @ of
-    found: np.ndarray = some[(around * (1 + LIKED * _near(some, wanted))).argmax()]
+    asked = some[np.argsort(-of, kind="stable")[:ASKED]]
+    around = np.array([_near(some, point) @ of for point in asked])
+    found: np.ndarray = asked[(around * (1 + LIKED * _near(asked, wanted))).argmax()]
     return found
+
+
+def _but_the_ground(pixels: np.ndarray, points: np.ndarray, masses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The masses of what is not the ground of a picture without transparency, and how much each point is of the ground: of one
+    colour around most of the edge."""
+    edge = np.ones(pixels.shape[:2], bool)
+    edge[1:-1, 1:-1] = False
+    around = points[edge.reshape(-1)]
+    ground = _near(points, _commonest(around, np.ones(len(around)), around[0]))
+    rest = masses * (1 - ground)
+    if ground[edge.reshape(-1)].mean() < GROUND or rest.sum() < LEAST * masses.sum():
+        return masses, np.zeros(len(points))
+    return rest, ground
 
 
 def _near(points: np.ndarray, middle: np.ndarray) -> np.ndarray:
