@@ -58,6 +58,7 @@ def softly(text: str) -> str:
         ("a picture of a sad cat", "a (sad:0.5) cat"),
         ("picture of a cat", "a cat"),
         ("cat icon", "cat"),
+        ("a pair of cats", "cats"),
         ("cat picture frame", "cat picture frame"),  # it is a frame
         ("oil painting of a sad cat", "(oil painting of a sad:0.5) cat"),
         ("a sad king with a crown", "a (sad:0.5) king (with a crown:0.5)"),  # nor what is no thing before it

@@ -38,11 +38,12 @@ CARRIERS = frozenset(
 """A wish is of what they show: of the cat in "an oil painting of a cat"."""
 CARRIED = re.compile(
     r"^(?:(?:an?|the)\s+)?(?:picture|image|photo|photograph|drawing|painting|sketch|illustration|icon|emoji|sticker)s?\s+of\s+"
+    r"|^(?:an?\s+)?(?:bunch|pair|slice|piece|group)\s+of\s+"
     r"|(?<=\w)(?<!\ba)(?<!\ban)(?<!\bthe)\s+(?:picture|image|icon|emoji|sticker|drawing|illustration)s?$"
     r"|(?<=\w)的?(?:图片|照片|图像|图画|插画|图标|表情符号|贴纸|图案)$",
     re.IGNORECASE,
 )
-"""What only says that a picture is wanted."""
+"""What only says that a picture is wanted, or how many, of which a painter of single things knows nothing."""
 PEOPLE = frozenset(
     (
         "man",
