@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from danqing.conditions.heads import CARRIED, CARRIERS, SOFT, head, softened
+from danqing.conditions.heads import CARRIED, CARRIERS, SOFT, head, same_words, softened
 from danqing.conditions.text import TextCondition
 from danqing.conditions.unread import Vocabulary
 from danqing.conditions.word_places import JOINS, linked, places
@@ -86,6 +86,15 @@ def test_what_a_wish_is_of_is_louder_than_what_is_said_of_it(text: str, soft: st
     assert softly(text) == soft
     assert softly(soft) == soft
     assert f"{SOFT:g}" == "0.5"
+
+
+def test_the_same_words_are_known_however_they_are_weighed(emoji: Session) -> None:
+    for text in ("a sad blue robot with a red hat", "可爱的蓝色小猫", "cat icon", "a (sad:1.2) robot"):
+        assert same_words(text, emoji.understood(Wish(text)).read)
+        assert emoji.unheeded(Wish(text), softer=False) == []
+    for text in ("a sleepy puppy", "幼犬", "hound"):
+        assert not same_words(text, emoji.understood(Wish(text)).read)
+        assert len(emoji.unheeded(Wish(text), softer=False)) == 1
 
 
 def test_words_that_join_are_no_pictures() -> None:

@@ -19,6 +19,7 @@ from PIL import Image
 
 import danqing
 from danqing.conditions.conditioner import finished, parse
+from danqing.conditions.heads import same_words
 from danqing.conditions.text import TextCondition, Words
 from danqing.errors import PictureError, WishError, choices
 from danqing.maths.colour import recoloured
@@ -339,8 +340,12 @@ class Session:
                 f"they learnt: ask for {wide}×{tall}{', or larger or smaller in that shape' if self.upscaler else ''}"
             )
 
-    def unheeded(self, wish: Wish) -> list[str]:
+    def unheeded(self, wish: Wish, *, softer: bool = True) -> list[str]:
         """What of a wish this painter will not do as asked, or will do badly; a sentence for each.
+
+        Args:
+            wish: as it was asked.
+            softer: whether to tell too of words that are read as they are, but softer or as a colour.
 
         Raises:
             WishError: it cannot be painted by this painter.
@@ -360,7 +365,7 @@ class Session:
             elif "palette" in wish.conditions:
                 notes.append("the words give a colour, which comes over the palette: leave one of both out")
         own = self.understood(dataclasses.replace(wish, read_as=None)).read_as
-        if own is not None and wish.read_as == own:
+        if own is not None and wish.read_as == own and (softer or not same_words(wish.words, own)):
             notes.append(f"no caption this painter learnt from says all of '{wish.words}': it reads '{wish.read_as}'")
         height, width = self.painter.facts.size
         size = wish.size or (width, height)

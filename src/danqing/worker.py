@@ -132,7 +132,7 @@ class Worker:
             try:
                 wishes[task.id] = session.resolve(self._wish(session, task))
                 if task.job_id not in notes:
-                    notes[task.job_id] = session.unheeded(wishes[task.id])
+                    notes[task.job_id] = session.unheeded(wishes[task.id], softer=False)
             except UNWRITABLE:
                 raise
             except Exception as error:  # nor may a wish

@@ -22,6 +22,7 @@ WRITTEN = re.compile("[():]")
 """What weights are written with."""
 TINTED = re.compile(r"[(（]([^():#（）：]*)[:：]\s*(#(?:[0-9a-fA-F]{3}){1,2})[)）]")
 """A colour that is given, as in `(blue:#2f6fd6) cat`."""
+WEIGHED = re.compile(r"\(([^():]*):[^():]*\)")
 TINTS = 4
 """Colours that words may give to a painting."""
 PARTED = re.compile(r"[,;!?\n，。；！？、]|\.\s")
@@ -210,6 +211,11 @@ def softened(
         parts.append(f"({text[start:stop]}:{colour})")
         end = stop
     return "".join((*parts, soft(end, of[0]), text[slice(*of)], soft(of[1], len(text), after=True)))
+
+
+def same_words(text: str, read: str) -> bool:
+    """Whether what is read in place of a text has no other words, only other weights, colours and less."""
+    return all(word in text.lower() for word in WEIGHED.sub(r" \1 ", read).lower().split())
 
 
 def _soft(text: str, places: Sequence[Place], start: int, end: int, *, after: bool = False, heeded: bool = False) -> str:
