@@ -12,6 +12,7 @@ import argparse
 from collections.abc import Sequence
 
 import numpy as np
+from best_of import result
 
 from danqing.conditions import heads
 from danqing.conditions.colours import shades_of
@@ -74,13 +75,7 @@ def main(name: str, count: int, weights: Sequence[float], through: str) -> None:
     text, style = painter.conditions["text"], painter.conditions["style"]
     assert isinstance(text, TextCondition)
     gallery = learnt_from(painter, PictureSet.open(str(painter.facts.trained["set"]))).train
-    looking = features_of(gallery, see, "looking")
-    while True:
-        try:
-            next(looking)
-        except StopIteration as ended:
-            court = Court(gallery, ended.value, see)
-            break
+    court = Court(gallery, result(features_of(gallery, see, "looking")), see)
 
     def short(picture: Picture) -> bool:
         labels = [picture.captions.get(language, ("",))[0] for language in SAID]

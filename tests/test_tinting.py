@@ -96,6 +96,7 @@ def test_colours_have_names_in_two_languages() -> None:
     assert colour_of("red") == colour_of("红") == colour_of("红色") == COMMON["red"]
     assert colour_of("sky blue") == colour_of("skyblue") == colour_of("天蓝色") == "#87ceeb"
     assert colour_of("cat") is colour_of("猫") is colour_of("粉") is colour_of("颜色") is colour_of("") is None
+    assert colour_of("深蓝色") == colour_of("dark blue")
     assert all(colour_of(name + "色") for name in CHINESE)
 
 

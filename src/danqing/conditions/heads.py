@@ -23,6 +23,7 @@ WRITTEN = re.compile("[():]")
 TINTED = re.compile(r"[(（]([^():#（）：]*)[:：]\s*(#(?:[0-9a-fA-F]{3}){1,2})[)）]")
 """A colour that is given, as in `(blue:#2f6fd6) cat`."""
 WEIGHED = re.compile(r"\(([^():]*):[^():]*\)")
+"""Words with a weight or a colour."""
 TINTS = 4
 """Colours that words may give to a painting."""
 PARTED = re.compile(r"[,;!?\n，。；！？、]|\.\s")
@@ -89,9 +90,7 @@ def head(text: str, places: Sequence[Place], named: Named) -> Place | None:
     if colour_of(words[last]) and not named(words[last]):
         return None
     first = last
-    while (
-        first and named(words[first - 1]) and not (colour_of(words[first - 1]))
-    ):  # a robot dog is as much the one as the other
+    while first and named(words[first - 1]) and not colour_of(words[first - 1]):  # a robot dog is both
         first -= 1
     if kinds(words[-1]) and not colour_of(words[-1]) and named(words[last]):  # a bird cage is no bird
         last = len(words) - 1

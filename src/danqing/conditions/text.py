@@ -50,7 +50,7 @@ class Words:
 
     `parts` are (text, weight) in order. `alternatives` hold the captions of one language each, the best first. What was drawn
     of them to be learnt from keeps in `said` all that is said of its picture, and in `luck` the key of its blur (`BLUR`).
-    `tints` are sRGB uint8 that what is painted mostly has, and then has next.
+    `tints` are sRGB uint8; what is painted takes the one, or several share its place.
     """
 
     parts: tuple[tuple[str, float], ...] = ()

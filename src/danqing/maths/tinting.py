@@ -16,8 +16,6 @@ LIKED = 1.0
 """How much sooner what already has the colour is taken for what should have it."""
 CELL = 0.02
 """Side of the cells in OKLab of which one point stands for all."""
-
-
 ASKED = 256
 """Of the cells so many, the fullest, are asked how much lies around them."""
 GROUND = 0.6
