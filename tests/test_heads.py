@@ -90,7 +90,7 @@ def test_what_a_wish_is_of_is_louder_than_what_is_said_of_it(text: str, soft: st
 
 def test_the_same_words_are_known_however_they_are_weighed(emoji: Session) -> None:
     for text in ("a sad blue robot with a red hat", "可爱的蓝色小猫", "cat icon", "a (sad:1.2) robot"):
-        assert same_words(text, emoji.understood(Wish(text)).read)
+        assert same_words(text, emoji.understood(Wish(text), several=False).read)
         assert emoji.unheeded(Wish(text), softer=False) == []
     for text in ("a sleepy puppy", "幼犬", "hound"):
         assert not same_words(text, emoji.understood(Wish(text)).read)

@@ -104,7 +104,7 @@ def test_colours_have_names_in_two_languages() -> None:
     ("text", "read"),
     [
         ("a blue cat", "a (blue:#2f6fd6) cat"),
-        ("a sad blue robot with a red hat", "a (sad:0.5) (blue:#2f6fd6) robot (with a red hat:0.5)"),
+        ("a sad blue robot with a red hat", "a (sad:0.5) (blue:#2f6fd6) robot [on the head: (red:#d93636) hat]"),
         ("sky blue car", "(sky blue:#87ceeb) car"),
         ("red and green car", "(red:#d93636)(green:#3fa34d) car"),
         ("a red apple", "a red apple"),  # a caption
@@ -115,7 +115,7 @@ def test_colours_have_names_in_two_languages() -> None:
         ("一朵红玫瑰", "(红:#d93636)玫瑰"),
         ("可爱的蓝色小猫", "(可爱的:0.5)(蓝色:#2f6fd6)小猫"),
         ("红色和绿色的车", "(红色:#d93636)(绿色的:#3fa34d)车"),
-        ("戴红帽子的猫", "(戴红帽子的:0.5)猫"),
+        ("戴红帽子的猫", "猫 [头上: (红:#d93636)帽子]"),
         ("红色", "红色"),
         ("red, white and blue flag", "(red:#d93636)(white:#e8e8ea)(blue:#2f6fd6) flag"),
         ("red green blue yellow purple parrot", "(red green blue yellow purple:0.5) parrot"),  # more than may be given

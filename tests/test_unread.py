@@ -129,7 +129,7 @@ def test_pictures_of_before_are_replayed_as_they_were_read(emoji: Session, tmp_p
 def test_no_word_that_names_nothing_is_exchanged(emoji: Session) -> None:
     for word in FILLERS:
         assert emoji.understood(Wish(word)).read == word
-    assert emoji.understood(Wish("an owl with an umbrella")).read == "an owl (with an umbrella:0.5)"
+    assert emoji.understood(Wish("an owl with an umbrella")).read == "an owl [in front: umbrella]"
 
 
 def test_a_weight_changes_nothing_of_what_is_read(emoji: Session) -> None:

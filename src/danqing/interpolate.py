@@ -39,7 +39,7 @@ def walk(session: Session, first: Wish, last: Wish, frames: int, way: Way = "sph
         WishError: there are too few frames, or the wishes differ in more.
     """
     _check(frames)
-    ends = [session.begin([wish]) for wish in (first, last)]
+    ends = [session.begin([session.alone(wish)]) for wish in (first, last)]
     for start in range(0, frames, AT_ONCE):
         shares = [number / (frames - 1) for number in range(start, min(start + AT_ONCE, frames))]
         yield from together(ends, [(1 - share, share) for share in shares], way).last().show()

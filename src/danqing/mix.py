@@ -148,7 +148,7 @@ def _understood(session: Session, mixture: Mixture, part: Part) -> Part:
     if not isinstance(part.what, Wish):
         return part
     whole = dataclasses.replace(part.what, conditions={**mixture.conditions, **part.what.conditions})
-    return dataclasses.replace(part, what=dataclasses.replace(part.what, read_as=session.understood(whole).read_as))
+    return dataclasses.replace(part, what=dataclasses.replace(part.what, read_as=session.alone(whole).read_as))
 
 
 def _check(session: Session, mixture: Mixture) -> None:

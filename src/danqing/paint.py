@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,18 +19,18 @@ from jaxtyping import UInt8
 from PIL import Image
 
 import danqing
-from danqing.conditions.conditioner import finished, parse
-from danqing.conditions.heads import same_words
-from danqing.conditions.text import TextCondition, Words
+from danqing.conditions.conditioner import finished
+from danqing.conditions.things import parted
 from danqing.errors import PictureError, WishError, choices
 from danqing.maths.colour import recoloured
-from danqing.maths.samplers import SAMPLERS
 from danqing.maths.seen import from_network, to_network
+from danqing.painters.arrangement import arranged
+from danqing.painters.asking import Asking
 from danqing.painters.canvas_file import read_canvas, write_canvas
-from danqing.painters.chain import SMALLEST, Chain
+from danqing.painters.chain import Chain
 from danqing.painters.painter import Painter, as_then, open_painter, tuned
-from danqing.painters.shelf import names, usual
-from danqing.painters.start_pictures import check_start, from_image, hashes, read_picture, start_and_mask, to_image
+from danqing.painters.shelf import names
+from danqing.painters.start_pictures import from_image, start_and_mask, to_image
 from danqing.parts.contract import Asked, Canvas, Key, Keys, Plan
 from danqing.records.record import Record, pixels_sha256, texts
 from danqing.words import Painting, Wish
@@ -112,9 +113,18 @@ class Work:
                 and wish.read_as == self.session.understood(dataclasses.replace(wish, read_as=None)).read_as
             ):
                 changes["read_as"] = None  # colours that the words give are left to a palette
-            wishes.append(self.session.resolve(dataclasses.replace(wish, **changes)))
+            changed = self.session.resolve(dataclasses.replace(wish, **changes))
+            if _things(changed) > _things(wish):  # which are not under way
+                changed = self.session.resolve(self.session.alone(dataclasses.replace(wish, **changes)))
+            wishes.append(changed)
+        rows: list[int] = []
+        first = 0
+        for before, after in zip(self.wishes, wishes, strict=True):
+            rows += range(first, first + _things(after))
+            first += _things(before)
         asked = dataclasses.replace(self.session.asked(wishes), start=self.asked.start, mask=self.asked.mask)
-        return dataclasses.replace(self, wishes=tuple(wishes), asked=asked)
+        canvas = self.canvas if len(rows) == first else self.canvas.take(rows)
+        return dataclasses.replace(self, wishes=tuple(wishes), asked=asked, canvas=canvas)
 
     def show(self, most: int | None = None) -> list[Image.Image]:
         """The pictures as far as they are painted.
@@ -132,7 +142,13 @@ class Work:
         if self.kept is not None:
             start, mask = (part[:, ::gap, ::gap] for part in self.kept)
             pixels = np.where(mask > 127, pixels, start)
-        return [to_image(picture) for picture in pixels]
+        whole, row = [], 0
+        for wish in self.wishes:
+            _, others = parted(wish.read)
+            parts = pixels[row : row + 1 + len(others)]
+            whole.append(arranged(list(parts), [other.place for other in others]) if others else parts[0])
+            row += len(parts)
+        return [to_image(picture) for picture in whole]
 
     def save(self, path: str | Path) -> Path:
         """Save the work to go on later with `Session.resume`.
@@ -145,7 +161,7 @@ class Work:
     def finish(self) -> list[Painting]:
         """Paint to the end."""
         pairs = zip(self.last().show(), self.wishes, strict=True)
-        return [self.session.painting(image, wish, len(self.wishes)) for image, wish in pairs]
+        return [self.session.painting(image, wish, len(self.asked)) for image, wish in pairs]
 
     def last(self) -> Self:
         """The same after all its steps."""
@@ -212,17 +228,20 @@ class Session:
             groups.setdefault(_shared(wish), []).append(place)
         paintings: dict[int, Painting] = {}
         for places in groups.values():
-            most = self.at_once(resolved[places[0]])
-            for start in range(0, len(places), most):
-                part = places[start : start + most]
+            rest = places
+            while rest:
+                most = self.at_once([resolved[place] for place in rest])
+                part, rest = rest[:most], rest[most:]
                 paintings |= dict(zip(part, self.begin([resolved[place] for place in part]).finish(), strict=True))
         return [paintings[place] for place in range(len(wishes))]
 
-    def at_once(self, wish: Wish) -> int:
-        """How many of a resolved wish's like are painted in one batch, at most."""
-        width, height = wish.size or (1, 1)
+    def at_once(self, wishes: Sequence[Wish]) -> int:
+        """How many of resolved wishes that may share a batch are painted in one, from the first on; one at least."""
+        width, height = wishes[0].size or (1, 1)
         painted, largest = math.prod(self.chain.painted((height, width))), self.chain.largest((height, width))
-        return max(1, min(PIXELS_AT_ONCE // painted, ENLARGED_AT_ONCE // largest))
+        most = min(PIXELS_AT_ONCE // painted, ENLARGED_AT_ONCE // largest)
+        rows = itertools.accumulate(map(_things, wishes))
+        return max(1, sum(count <= most for count in rows))
 
     def begin(self, wishes: Sequence[Wish]) -> Work:
         """Begin a batch of wishes that share size, steps, sampler, start picture, mask and strength.
@@ -240,11 +259,18 @@ class Session:
         start, mask = start_and_mask(wish, self.painter.facts.channels)
         asked = self.asked(wishes)
         if start is not None:
-            asked = dataclasses.replace(asked, start=_repeat(to_network(start), len(wishes)))
+            asked = dataclasses.replace(asked, start=_repeat(to_network(start), len(asked)))
         if mask is not None:
-            asked = dataclasses.replace(asked, mask=_repeat(to_network(mask) > 0, len(wishes)).float())
+            asked = dataclasses.replace(asked, mask=_repeat(to_network(mask) > 0, len(asked)).float())
         plan = Plan((height, width), wish.steps, wish.sampler, wish.strength or 1.0)
-        keys = Keys(tuple(Key(wish.seed).at("paint") for wish in wishes))
+        # The first thing is painted from the same noise as where it is asked for alone.
+        keys = Keys(
+            tuple(
+                Key(wish.seed).at("paint", *(("thing", number) if number else ()))
+                for wish in wishes
+                for number in range(_things(wish))
+            )
+        )
         with torch.inference_mode():
             canvas = self.chain.start(asked, plan, keys)
         kept = None if start is None or mask is None else (start[None], mask[None])
@@ -265,139 +291,42 @@ class Session:
         tensors = {name: tensor.to(self.device) for name, tensor in canvas.tensors.items()}
         return dataclasses.replace(begun, canvas=dataclasses.replace(canvas, tensors=tensors))
 
+    @functools.cached_property
+    def asking(self) -> Asking:
+        """What may be asked of it."""
+        return Asking(self.painter, self.chain)
+
     def resolve(self, wish: Wish) -> Wish:
         """The wish with every default filled in.
 
         Raises:
             WishError: it cannot be painted by this painter; one sentence says why and what is allowed.
         """
-        facts, family = self.painter.facts, self.painter.family
-        model = usual(facts.model)
-        size = wish.size or self._natural(wish)
-        if not all(SMALLEST <= side <= family.largest for side in size):
-            raise WishError(
-                f"a picture of {size[0]}×{size[1]} was asked for: sides lie between {SMALLEST} and {family.largest} pixels"
-            )
-        if wish.seed < 0:
-            raise WishError(f"the seed {wish.seed} was given: a seed is a whole number, 0 or more")
-        if wish.steps is not None and not 1 <= wish.steps <= 1000:
-            raise WishError(f"{wish.steps} steps were asked for: give 1 to 1000")
-        if wish.guidance is not None and not 0 <= wish.guidance <= 100:
-            raise WishError(f"a guidance of {wish.guidance:g} was asked for: give 0 to 100; 1 is none")
-        if wish.sampler is not None and wish.sampler not in SAMPLERS:
-            raise WishError(f"there is no sampler '{wish.sampler}': {choices(wish.sampler, SAMPLERS)}")
-        self._check_heeded(wish)
-        check_start(wish)
-        values = self._parsed(wish)
-        if family.examples and "style" not in values:
-            raise WishError(f"painters of the family '{facts.family}' cannot paint without a style: add --style FILE")
-        against = parse(self.painter.conditions, self._texts(wish.negative, {})).get("text")
-        if isinstance(against, Words) and against.tints:
-            raise WishError(f"the negative words '{wish.negative}' give a colour: they can only say words to keep away from")
-        return dataclasses.replace(
-            wish,
-            size=size,
-            steps=wish.steps or model.get("steps"),
-            sampler=wish.sampler or model.get("sampler"),
-            guidance=family.guidance if wish.guidance is None else wish.guidance,
-            strength=(wish.strength or (1.0 if wish.mask or family.starts else 0.6)) if wish.init else None,
-            read_as=self.understood(wish).read_as,
-        )
-
-    def understood(self, wish: Wish) -> Wish:
-        """The wish with what this painter reads in place of words that it never learnt, unless it says what to read."""
-        text = self.painter.conditions.get("text")
-        # Who asks for colours by a palette, or keeps those of a start picture, has no use for any that words give.
-        coloured = self.painter.facts.channels > 1 and "palette" not in wish.conditions and not wish.keep_colours
-        found = text.understood(wish.words, coloured) if isinstance(text, TextCondition) else wish.words
-        asked = wish.read_as or found
-        return dataclasses.replace(wish, read_as=None if asked == found == wish.words else asked)
-
-    def _natural(self, wish: Wish) -> tuple[int, int]:
-        """(width, height) where the wish names none."""
-        start = read_picture(wish.init).shape[:2] if wish.init and self.painter.family.starts else None
-        height, width = self.painter.family.natural(start, self.painter.facts.shown or self.painter.facts.size)
-        return width, height
-
-    def _check_heeded(self, wish: Wish) -> None:
-        """Refuse what would make no difference, and shapes that cannot be painted."""
-        facts, family = self.painter.facts, self.painter.family
-        model = usual(facts.model)
-        unsaid = {"steps": model.get("steps"), "sampler": model.get("sampler"), "guidance": family.guidance}
-        asked = {"steps": wish.steps, "sampler": wish.sampler, "guidance": wish.guidance, "negative": wish.negative or None}
-        asked |= {"init": wish.init, "mask": wish.mask}
-        for name, value in asked.items():
-            if value not in (None, unsaid.get(name)) and name not in family.heeds:
-                heeded = ", ".join(sorted(family.heeds)) or "none of those"
-                raise WishError(
-                    f"{name} was given as {value!r}, and painters of the family '{facts.family}' do not heed it (they heed "
-                    f"{heeded}): leave it out"
-                )
-        if wish.size and family.sized and self.chain.painted(wish.size[::-1]) != facts.size:
-            (width, height), (tall, wide) = wish.size, facts.size
-            raise WishError(
-                f"a picture of {width}×{height} was asked for, and painters of the family '{facts.family}' paint the shape "
-                f"they learnt: ask for {wide}×{tall}{', or larger or smaller in that shape' if self.upscaler else ''}"
-            )
+        return self.asking.resolve(wish)
 
     def unheeded(self, wish: Wish, *, softer: bool = True) -> list[str]:
-        """What of a wish this painter will not do as asked, or will do badly; a sentence for each.
+        """As of `Asking.unheeded`."""
+        return self.asking.unheeded(wish, softer=softer)
 
-        Args:
-            wish: as it was asked.
-            softer: whether to tell too of words that are read as they are, but softer or as a colour.
+    def understood(self, wish: Wish, *, several: bool = True) -> Wish:
+        """As of `Asking.understood`."""
+        return self.asking.understood(wish, several=several)
 
-        Raises:
-            WishError: it cannot be painted by this painter.
-        """
-        wish = self.resolve(wish)
-        known = self.painter.conditions
-        asked = [
-            *self._parsed(wish).items(),
-            *parse(known, self._texts(wish.negative, {})).items(),
-        ]
-        notes = [note for name, value in asked if (note := known[name].unheeded(value))]
-        if any(isinstance(value, Words) and value.tints for _, value in asked):
-            if self.painter.facts.channels == 1:
-                notes.append("this painter paints in gray: the colours that the words give are not heeded")
-            elif wish.keep_colours:
-                notes.append("the colours of the start picture are kept: those that the words give are not heeded")
-            elif "palette" in wish.conditions:
-                notes.append("the words give a colour, which comes over the palette: leave one of both out")
-        own = self.understood(dataclasses.replace(wish, read_as=None)).read_as
-        if own is not None and wish.read_as == own and (softer or not same_words(wish.words, own)):
-            notes.append(f"no caption this painter learnt from says all of '{wish.words}': it reads '{wish.read_as}'")
-        height, width = self.painter.facts.size
-        size = wish.size or (width, height)
-        if self.chain.painted((size[1], size[0])) != (height, width) and not self.painter.family.starts:
-            notes.append(
-                f"this painter learnt {width}×{height} pixels; at other {'shapes' if self.upscaler else 'sizes'} it repeats or "
-                "blurs what it knows"
-            )
-        return notes
+    def alone(self, wish: Wish) -> Wish:
+        """As of `Asking.alone`."""
+        return self.asking.alone(wish)
 
     def asked(self, wishes: Sequence[Wish]) -> Asked:
-        """What the family is asked for, without start pictures."""
-        conditions = [self._parsed(wish) for wish in wishes]
-        against = [parse(self.painter.conditions, self._texts(wish.negative, {})) for wish in wishes]
+        """What the family is asked for, without start pictures: a row for each thing of each wish."""
+        conditions = [(wish, row) for wish in wishes for row in self.asking.rows(wish)]
+        against = [self.asking.against(wish) for wish, _ in conditions]
         names = sorted(self.painter.conditions)
-        guidance = torch.tensor([1.0 if wish.guidance is None else wish.guidance for wish in wishes])
+        guidance = torch.tensor([1.0 if wish.guidance is None else wish.guidance for wish, _ in conditions])
         return Asked(
-            {name: [row.get(name) for row in conditions] for name in names},
+            {name: [row.get(name) for _, row in conditions] for name in names},
             {name: [row.get(name) for row in against] for name in names},
             guidance,
         )
-
-    def _parsed(self, wish: Wish) -> dict[str, Any]:
-        """What is asked for, as values, with the pictures that they name."""
-        known, found = self.painter.conditions, parse(self.painter.conditions, self._texts(wish.read, wish.conditions))
-        named = {name: known[name].files(value) for name, value in found.items()}
-        pictures = {path: read_picture(path) for paths in named.values() for path in paths}
-        return {name: known[name].filled(value, pictures) if named[name] else value for name, value in found.items()}
-
-    def _texts(self, words: str, others: Mapping[str, str]) -> dict[str, str]:
-        """Everything asked, as text by condition; empty words ask for nothing."""
-        return {**({"text": words} if words.strip() else {}), **others}
 
     def numerics(self) -> dict[str, Any]:
         """What bit-identity depends on, beside the wish."""
@@ -411,23 +340,23 @@ class Session:
             "settings": tuned(self.painter),
         }
 
-    def inputs(self, wish: Wish) -> dict[str, str]:
-        """SHA-256 of every file that a wish names, its conditions' too."""
-        known, found = self.painter.conditions, parse(self.painter.conditions, self._texts(wish.read, wish.conditions))
-        return hashes(wish, [path for name, value in found.items() for path in known[name].files(value)])
-
     def painting(self, image: Image.Image, wish: Wish, batch: int) -> Painting:
         """A finished picture with its scores and record."""
         size = (image.height, image.width)
         upscaler = self.upscaler if self.chain.painted(size) != size else None
-        values = self._parsed(wish)
-        facts = {"wish": wish.to_json(), "inputs": self.inputs(wish), "batch": batch, "pixels": pixels_sha256(image)}
+        values = self.asking.rows(wish)[0]
+        facts = {"wish": wish.to_json(), "inputs": self.asking.inputs(wish), "batch": batch, "pixels": pixels_sha256(image)}
         facts["upscaler"] = "" if upscaler is None else upscaler.weights_sha256
         record = Record.read({**self.numerics(), **facts})
         pixels = from_image(image)
         misses = {name: self.painter.conditions[name].miss(value, pixels) for name, value in values.items()}
         scores = {name: miss for name, miss in misses.items() if miss is not None}
         return Painting(image, wish, scores, record.plain(), texts(record))
+
+
+def _things(wish: Wish) -> int:
+    """How many paintings a resolved wish is put together from."""
+    return 1 + len(parted(wish.read)[1])
 
 
 def _shared(wish: Wish) -> tuple[Any, ...]:

@@ -129,4 +129,4 @@ def _same(session: Session, wish: Wish, path: Path) -> bool:
     asked = {name: value for name, value in wish.to_json().items() if name != "init"}
     before = {name: value for name, value in Wish.from_json(record.wish).to_json().items() if name != "init"}
     own = record.weights == session.painter.weights_sha256 and record.danqing == danqing.__version__
-    return own and asked == before and record.inputs == session.inputs(wish)
+    return own and asked == before and record.inputs == session.asking.inputs(wish)

@@ -142,7 +142,7 @@ class Worker:
             if found:
                 self.queue.note(job, found)
         able = [task for task in claimed if task.id in wishes]
-        most = min(self.most, session.at_once(wishes[able[0].id])) if able else 1
+        most = min(self.most, session.at_once([wishes[task.id] for task in able])) if able else 1
         self.queue.release(self.name, [task.id for task in able[most:]], begun=False)
         self._guarded(session, able[:most], wishes)
 
@@ -213,7 +213,7 @@ class Worker:
         for task in claimed:
             if task.id in held:
                 row = held[task.id]
-                done[task.id] = self._finished(task, work.session.painting(images[row], work.wishes[row], len(work.wishes)))
+                done[task.id] = self._finished(task, work.session.painting(images[row], work.wishes[row], len(work.asked)))
         tasks = list(done)
         for i in range(0, len(tasks), DELIVERED):
             self.queue.deliver(self.name, {task: done[task] for task in tasks[i : i + DELIVERED]})
@@ -257,7 +257,7 @@ class Worker:
                 facts[part] = self._file(files, facts[part])
         wish = Wish.from_json({**facts, "conditions": conditions, "seed": task.seed})
         given = {self.files.relative(sha256) for sha256 in files.values()}
-        stray = set(session.inputs(wish)) - {"init", "mask"} - given
+        stray = set(session.asking.inputs(wish)) - {"init", "mask"} - given
         if stray:
             raise WishError("a condition names a file: give pictures that were uploaded, by their identifiers")
         return wish

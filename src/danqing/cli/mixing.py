@@ -100,7 +100,7 @@ def mix(
 
 def _note(session: Session, wishes: Iterable[Wish]) -> None:
     """What of the wishes will not be done as asked, each once."""
-    for note in dict.fromkeys(note for wish in wishes for note in session.unheeded(wish)):
+    for note in dict.fromkeys(note for wish in wishes for note in session.unheeded(session.alone(wish))):
         remark(f"note: {note}")
 
 

@@ -54,6 +54,17 @@ THINGS = frozenset(("orange", "gold", "silver"))
 """Colours that are things too."""
 SKINS = frozenset(("black", "white", "brown", "yellow", "red", "黑", "白", "棕", "黄", "红"))
 """What is said of people's skin, and no colour to be given."""
+_BEHIND = (
+    (
+        re.compile(
+            r"^(?P<article>(?:an?|the)\s+)?(?P<thing>[^,]+?)(?:,|\s(?:(?:that|which)\s)?(?:is|are)\s)\s*(?P<colour>[a-z ]+)$",
+            re.IGNORECASE,
+        ),
+        " ",
+    ),
+    (re.compile(f"^(?P<article>)(?P<thing>[^，,是]+)[，,是](?P<colour>[^的]+{HUE})的?$"), OF),
+)
+"""A colour behind its thing, and what stands between both in the usual order."""
 MOST = 12
 """Words that are looked at: of longer wishes the beginning."""
 
@@ -147,6 +158,15 @@ def _more_to_come(text: str, join: str, phrase: Sequence[Place], places: Sequenc
         return True
     words = [text[slice(*place)].lower() for place in places]
     return OF in words and any(not filling(word) for word in words[words.index(OF) :])
+
+
+def colour_first(text: str) -> str:
+    """The text with a colour that is said behind its thing before it: "the cat is blue", "cat, blue", 猫是蓝色的."""
+    for pattern, between in _BEHIND:
+        match = pattern.match(text.strip())
+        if match and colour_of(match["colour"].lower()):
+            return f"{match['article'] or ''}{match['colour']}{between}{match['thing']}"
+    return text
 
 
 def colours(text: str, places: Sequence[Place], of: Place, named: Named) -> list[tuple[Place, str]]:

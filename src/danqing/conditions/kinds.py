@@ -36,6 +36,24 @@ def kinds(noun: str) -> dict[str, float]:
     return found
 
 
+def all_above(noun: str, senses: int = 1) -> frozenset[str]:
+    """Nouns that mean the same or more, however far up, by the most frequent meanings of a noun; of plurals too.
+
+    Args:
+        noun: in small letters.
+        senses: how many meanings are looked at.
+    """
+    meanings = _meanings()
+    todo = [start for singular in singulars(noun) for _, start in meanings.of.get(singular, ())[:senses]]
+    seen: set[int] = set()
+    while todo:
+        place = todo.pop()
+        if place not in seen:
+            seen.add(place)
+            todo += meanings.above[place]
+    return frozenset(noun for place in seen for noun in meanings.nouns[place])
+
+
 def singulars(noun: str) -> list[str]:
     """The noun and what it may be the plural of."""
     return list(dict.fromkeys(noun[: len(noun) - len(end)] + other for end, other in ENDINGS if noun.endswith(end)))

@@ -212,14 +212,15 @@ class TextCondition(Condition[Words]):
             return None
         return Vocabulary(self.frozen, self.learnt, self.words)
 
-    def understood(self, text: str, coloured: bool = False) -> str:
+    def understood(self, text: str, coloured: bool = False, several: bool = False) -> str:
         """What is read where a text is asked for; see `danqing.conditions.unread`.
 
         Args:
             text: as it was asked for.
             coloured: whether colours that are said of a thing are given to its painting.
+            several: whether several things are painted each by itself.
         """
-        return text if self._vocabulary is None else self._vocabulary.understood(text, coloured)
+        return text if self._vocabulary is None else self._vocabulary.understood(text, coloured, several)
 
     def pieces(self, value: Words) -> list[tuple[int, float]]:
         """Piece numbers with their weights, at most the encoder's length."""

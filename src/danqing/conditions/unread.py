@@ -19,9 +19,25 @@ from jaxtyping import Float
 from torch import Tensor
 
 from danqing.conditions.colour_names import HUE, colour_of
-from danqing.conditions.heads import CARRIED, DOING, PEOPLE, SKINS, SOFT, TINTED, TINTS, WRITTEN, Place, colours, head, softened
+from danqing.conditions.heads import (
+    CARRIED,
+    CARRIERS,
+    DOING,
+    PEOPLE,
+    SKINS,
+    SOFT,
+    TINTED,
+    TINTS,
+    WRITTEN,
+    Place,
+    colour_first,
+    colours,
+    head,
+    softened,
+)
 from danqing.conditions.kinds import kinds, singulars
-from danqing.conditions.word_places import cut, filling, linked, places, words_of
+from danqing.conditions.things import Sort, Thing, parted, sort_of, things, written
+from danqing.conditions.word_places import MEASURES, cut, filling, linked, places, words_of
 from danqing.parts.distilled_text import UNSPACED, DistilledText
 
 NEAR = 0.5
@@ -40,7 +56,7 @@ DESCRIBED = 12
 """Captions that say something of one thing, from which on a painter is taken to heed that: of faces, not of cats."""
 SOFTENED = re.compile(rf"\([^():]*:{SOFT:g}\)")
 """What was read before, and is exchanged no more."""
-MEASURED = re.compile("^[一这那][只个张幅条朵头匹辆座棵本把位名件架艘颗杯碗双顶片株群块根台部尊枚](?=.)")
+MEASURED = re.compile(f"^[一这那][{MEASURES}](?=.)")
 """How Chinese counts a thing, which captions do not."""
 
 
@@ -61,7 +77,7 @@ class Vocabulary:
         self._named = frozenset(caption.lower() for caption in captions)
         self.understood = functools.lru_cache(REMEMBERED)(self._understood)
 
-    def _understood(self, text: str, coloured: bool = False) -> str:
+    def _understood(self, text: str, coloured: bool = False, several: bool = False) -> str:
         """The text with what is nearest in place of words that were never learnt, and softer what it is not of.
 
         Whole captions stay as they are; of weights, as in `(puppy:1.3)`, none is changed or added.
@@ -69,14 +85,33 @@ class Vocabulary:
         Args:
             text: as it was asked for.
             coloured: whether colours that are said of a thing are to be given to its painting: `(blue:#2f6fd6) cat`.
+            several: whether several things are to be painted each by itself: `cat [on the head: hat]`.
         """
         if not self._own or text.strip().lower() in self._named:
             return text
+        text = colour_first(text)
+        first, others = parted(text)
+        if several and not others and not self._describes and not WRITTEN.search(text):
+            first, others = things(text, linked(text, places(self.reader, text)), self._sort)
+        if others:
+            return written(
+                self.understood(first, coloured),
+                [Thing(other.place, self.understood(other.words, coloured)) for other in others],
+            )
         if TINTED.search(text):  # the rest is read as if nothing were given, and as little where it says no more
             rest = " ".join(TINTED.sub("", text).split())
             read = self.understood(rest) if rest else rest
             return text if read == rest else "".join(f"({match[1]}:{match[2]})" for match in TINTED.finditer(text)) + read
-        plain = CARRIED.sub("", MEASURED.sub("", text))
+        plain = self._learnt(CARRIED.sub("", MEASURED.sub("", text)))
+        found, of = self._head(plain)
+        if of is None or plain.strip().lower() in self._named:
+            return plain
+        tints = colours(plain, found, of, self._names) if coloured else []
+        few = len({colour for _, colour in tints}) <= TINTS
+        return softened(plain, found, of, tints if few else (), self._heeded(plain, of))
+
+    def _learnt(self, plain: str) -> str:
+        """The text with what is nearest in place of words that were never learnt."""
         for _ in range(ROUNDS):  # "poodle puppy", "poodle dog", "poodle"
             _, of = self._head(plain)
             exchanged = plain
@@ -85,17 +120,39 @@ class Vocabulary:
             if exchanged == plain:
                 break
             plain = exchanged
-        found, of = self._head(plain)
-        if of is None or plain.strip().lower() in self._named:
-            return plain
-        tints = colours(plain, found, of, self._names) if coloured else []
-        few = len({colour for _, colour in tints}) <= TINTS
-        return softened(plain, found, of, tints if few else (), self._heeded(plain, of))
+        return plain
+
+    def _sort(self, text: str) -> Sort | None:
+        """What a text is of; `None` where that was not learnt, or is nothing that stands in a picture by itself."""
+        plain = self._learnt(text)
+        _, of = self._head(plain)
+        thing = plain[slice(*of)].lower() if of else text.strip()
+        if text.rpartition(" ")[2].lower() in CARRIERS or (of is None and len(thing) > 1):
+            return None
+        return (
+            sort_of(thing) or sort_of(self._english(thing, NEAR if of else SURE)) if UNSPACED.search(thing) else sort_of(thing)
+        )
+
+    def _english(self, thing: str, least: float) -> str:
+        """The English caption that is nearest to words in another script; empty where none is near."""
+        texts, known = self._known
+        cosines = (known @ _said(self.reader, [thing])[0]).tolist()
+        near = {text: cosine for text, cosine in zip(texts, cosines, strict=True) if cosine >= least and text in self._latin}
+        return max(near, key=near.__getitem__, default="").lower()
+
+    @functools.cached_property
+    def _latin(self) -> frozenset[str]:
+        """Captions that a dictionary of English may know."""
+        return frozenset(caption for caption in self.captions if not UNSPACED.search(caption))
 
     def _heeded(self, text: str, of: Place) -> bool:
         """Whether the painter has learnt to heed what is said of such a thing: captions say much of it, or of all."""
-        said = self._described.total()
-        return said >= len(self.captions) / 2 or self._described[text[slice(*of)].lower()] >= DESCRIBED
+        return self._describes or self._described[text[slice(*of)].lower()] >= DESCRIBED
+
+    @functools.cached_property
+    def _describes(self) -> bool:
+        """Whether most captions say more of a thing than its name."""
+        return self._described.total() >= len(self.captions) / 2
 
     @functools.cached_property
     def _described(self) -> Counter[str]:
@@ -128,7 +185,7 @@ class Vocabulary:
         for start, end in self._unread(text):
             if any(first <= start < last for first, last in soft):
                 continue
-            said = of is not None and end <= of[0]
+            said = of is not None and (end <= of[0] or text[start:end].lower().endswith(DOING))
             near = self._look(text[start:end]) if said else self._nearest(text[start:end], alone)
             if near is not None:
                 found.append((start, end, near))

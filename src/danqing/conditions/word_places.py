@@ -28,6 +28,8 @@ _FILLING = (
 )
 FILLERS = JOINS | frozenset(_FILLING.split())
 """Words that name nothing and no look of anything."""
+MEASURES = "只个张幅条朵头匹辆座棵本把位名件架艘颗杯碗双顶片株群块根台部尊枚束副盆"
+"""How Chinese counts things."""
 SINGLE = frozenset("红橙黄绿青蓝紫黑白灰粉棕金银大小的和与在上下里中有")
 """Characters that are words of their own; of others that a reader cuts one by one, neighbours are a word it does not know."""
 

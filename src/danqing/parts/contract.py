@@ -289,6 +289,12 @@ class Canvas:
         """Whether the last step has been made."""
         return self.step >= len(self.grid) - 1
 
+    def take(self, rows: Sequence[int]) -> Canvas:
+        """Some of its pictures."""
+        tensors = {name: tensor[list(rows)] for name, tensor in self.tensors.items()}
+        whole = tuple(self.keys.whole[row] for row in rows)
+        return dataclasses.replace(self, tensors=tensors, keys=dataclasses.replace(self.keys, whole=whole))
+
 
 class Family(Learner):
     """A learner that paints. `start`, `step` and `show` are called without gradients, in evaluation mode."""

@@ -1,0 +1,323 @@
+"""Several things in one wish: "a sad robot with a red hat" is of a robot, with a hat on its head.
+
+A painter of single things paints each of them well and all at once badly (decision 25). So a wish of several is written as the
+first, with the others and their places behind it, and each is painted by itself:
+
+    a (sad:0.5) robot [on the head: (red:#d93636) hat]
+
+Here is how that is written, and how it is found in a sentence; `danqing.painters.arrangement` puts the paintings together.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from danqing.conditions.heads import CARRIERS, DOING, OF, PARTED
+from danqing.conditions.kinds import all_above, singulars
+from danqing.conditions.word_places import JOINS, MEASURES, filling
+from danqing.parts.distilled_text import UNSPACED
+
+BESIDE, HEAD, EYES, FRONT, BELOW, ABOVE = "beside", "on the head", "on the eyes", "in front", "below", "above"
+CHINESE = {"旁边": BESIDE, "头上": HEAD, "眼前": EYES, "前面": FRONT, "下面": BELOW, "上面": ABOVE}
+"""Places may be written in either language."""
+PLACES = (BESIDE, HEAD, EYES, FRONT, BELOW, ABOVE)
+MOST = 6
+"""Things in one picture."""
+PLACED = re.compile(rf"\s*\[({'|'.join((*PLACES, *CHINESE))})\s*[:：]\s*([^\[\]]*?)\s*\]")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Thing:
+    """What is in a picture beside its first thing.
+
+    Args:
+        place: one of `PLACES`. What is beside comes next to all before it, and what is below or above all of it; what is worn
+            or in front belongs to the last thing that stands by itself.
+        words: what is painted there.
+    """
+
+    place: str
+    words: str
+
+
+def parted(text: str) -> tuple[str, tuple[Thing, ...]]:
+    """The first thing's words, and the others that are written behind it."""
+    found = tuple(Thing(CHINESE.get(match[1], match[1]), match[2]) for match in PLACED.finditer(text))
+    return PLACED.sub("", text).strip(), found
+
+
+def written(first: str, things: Iterable[Thing]) -> str:
+    """The inverse of `parted`, each place in the script of its words."""
+    names = {place: name for name, place in CHINESE.items()}
+    places = [(names[thing.place] if UNSPACED.search(thing.words) else thing.place, thing.words) for thing in things]
+    return first + "".join(f" [{place}: {words}]" for place, words in places)
+
+
+class Sort(enum.Enum):
+    """What a thing is, as far as that says where it is put."""
+
+    LIVING = enum.auto()
+    STANDING = enum.auto()
+    SEAT = enum.auto()
+    HEADGEAR = enum.auto()
+    EYEWEAR = enum.auto()
+    OTHER = enum.auto()
+
+
+_LIVING = frozenset(("animal", "person", "imaginary being", "spiritual being", "apparition"))
+_REAL = _LIVING | {"living thing", "artifact", "food", "natural object", "geological formation"}
+_OTHERWISE = frozenset(("artifact", "food", "animal", "plant"))
+_NO_THING = frozenset(("body part", "body covering", "natural phenomenon"))
+_STANDING = frozenset(("structure", "tree"))
+_SEATS = frozenset(("vehicle", "furniture", "container", "vessel"))
+_PICTURED = frozenset((
+    "heart", "bone", "rainbow", "star", "moon", "sun", "cloud", "ring", "trophy", "snowflake", "ribbon", "爱心", "红心", "心形",
+))  # fmt: skip
+"""What pictures show as a thing of its own, and dictionaries call a feeling, an award, a part of a body."""
+_FACE = " face"
+
+
+def sort_of(noun: str) -> Sort | None:
+    """What an English noun is; `None` of what cannot stand in a picture by itself: eyes, love, snow.
+
+    Args:
+        noun: in small letters; of several words the last is looked at where they are no noun together.
+    """
+    noun = noun.removesuffix(_FACE)
+    first, often, every = (all_above(noun, senses) for senses in (1, 3, 4))
+    if "headdress" in every:
+        return Sort.HEADGEAR
+    if "spectacles" in every:
+        return Sort.EYEWEAR
+    if _PICTURED.intersection(singulars(noun)):
+        return Sort.OTHER
+    if " " in noun and not first & _REAL:
+        return sort_of(noun.rpartition(" ")[2])
+    if first & _NO_THING or not (first & _REAL or often & _OTHERWISE):
+        return None
+    if first & _LIVING and "food" not in often:
+        return Sort.LIVING
+    return Sort.STANDING if first & _STANDING else Sort.SEAT if first & _SEATS else Sort.OTHER
+
+
+Sorted = Callable[[str], Sort | None]
+"""What the thing is that a text is of; `None` where it is of none that was learnt, or of none that stands by itself."""
+
+_WITH, _WORN, _HELD, _BESIDE, _ON, _UNDER, _IN, _DOES = "with", "worn", "held", "beside", "on", "under", "in", "does"
+_AND = "and"
+_ENGLISH = {
+    "with": _WITH, "and": _AND, "&": _AND, "plus": _AND, "wearing": _WORN, "holding": _HELD, "carrying": _HELD,
+    "hugging": _HELD, "riding": _ON, "on": _ON, "upon": _ON, "onto": _ON, "atop": _ON, "over": _ON, "above": _ON,
+    "under": _UNDER, "beneath": _UNDER, "below": _UNDER, "in": _IN, "inside": _IN, "beside": _BESIDE, "near": _BESIDE,
+    "by": _BESIDE, "behind": _BESIDE, "next to": _BESIDE, "close to": _BESIDE, "in front of": _BESIDE, "on top of": _ON,
+}  # fmt: skip
+"""What joins two things, and how."""
+_NUMBERS = {"two": 2, "three": 3, "four": 4, "2": 2, "3": 3, "4": 4, "两": 2, "二": 2, "三": 3, "四": 4}
+_COUNTED = re.compile(rf"^(?:(two|three|four|[234])\s+|([两二三四234])[{MEASURES}])(?=\D)", re.IGNORECASE)
+_ARTICLE = re.compile(
+    rf"^(?:(?:an?|the|his|her|its|their|some)\s+|[一这那][{MEASURES}]|[你我他她它]们?的)(?=\S)", re.IGNORECASE
+)
+
+
+def _place(relation: str, sort: Sort) -> str | None:
+    """Where a thing is put that is joined so; `None` where it is only said of the other."""
+    if relation in (_WITH, _WORN, _DOES, _HELD, _IN) and sort in (Sort.HEADGEAR, Sort.EYEWEAR):
+        return HEAD if sort is Sort.HEADGEAR else EYES
+    if relation in (_WITH, _DOES):
+        return BESIDE if sort in (Sort.LIVING, Sort.STANDING) else FRONT
+    if relation == _IN:
+        return BELOW if sort is Sort.SEAT else None
+    return {_WORN: FRONT, _HELD: FRONT, _ON: BELOW, _UNDER: ABOVE}.get(relation, BESIDE)
+
+
+def things(text: str, places: Sequence[tuple[int, int]], sort: Sorted) -> tuple[str, tuple[Thing, ...]]:
+    """What a wish is of, and what else is in its picture, in the words of the wish.
+
+    Args:
+        text: in any script, without weights.
+        places: of its words.
+        sort: what a part of the text is of.
+
+    Returns:
+        The first thing's words and the others; none where it is of one thing, or of more than `MOST`.
+    """
+    found = _chinese(text, sort) if UNSPACED.search(text) else _english(text, places, sort)
+    first, rest = _counted(text, found)
+    return (first, rest) if rest and len(rest) < MOST else (text, ())
+
+
+def _counted(text: str, found: tuple[str, tuple[Thing, ...]] | None) -> tuple[str, tuple[Thing, ...]]:
+    """The same with as many of each as is said."""
+    first, rest = found or (text, ())
+    groups: list[list[Thing]] = []
+    for thing in (Thing(BESIDE, first), *rest):
+        match = _COUNTED.match(thing.words)
+        one = Thing(thing.place, _one(thing.words[match.end() :]) if match else thing.words)
+        number = _NUMBERS[(match[1] or match[2]).lower()] if match else 1
+        if thing.place == BESIDE:
+            groups += [[one] for _ in range(number)]
+            counted = number
+        elif thing.place in (HEAD, EYES):  # each of two dogs with hats has one
+            for group in groups[-counted:]:
+                group.append(one)
+        else:
+            groups[-1] += [one] * (number if thing.place == FRONT else 1)
+    every = [thing for group in groups for thing in group]
+    return every[0].words, tuple(every[1:])
+
+
+def _one(words: str) -> str:
+    """Of several: cats, cat."""
+    rest, space, last = words.rpartition(" ")
+    single = next((noun for noun in singulars(last.lower())[1:] if all_above(noun)), last)
+    return rest + space + single
+
+
+def _english(text: str, places: Sequence[tuple[int, int]], sort: Sorted) -> tuple[str, tuple[Thing, ...]] | None:
+    """Parted where a thing was named and a word follows that joins things."""
+    joints = list(_joints(text, places))
+    named = 0  # where the words of what was named last begin
+    first: str | None = None
+    found: list[tuple[str, int, int]] = []
+    said = _AND
+    for number, (start, end, joint) in enumerate(joints):
+        if start < named or sort(_bare(text[named:start])) is None:
+            continue
+        others = [begin for begin, _, _ in joints[number + 1 :] if begin >= end] + [len(text)]
+        stop = next((begin for begin in others if sort(_bare(text[end:begin])) is not None), end)
+        kind = sort(_bare(text[end:stop])) if stop > end else None
+        relation = joint
+        if joint == _AND and said != _AND and kind not in (Sort.LIVING, Sort.STANDING):
+            relation = said
+        elif joint != _AND:
+            said = joint
+        place = None if kind is None else _place(relation, kind)
+        if place is None:
+            continue
+        if first is None:
+            first = text[:start]
+        else:
+            found[-1] = (*found[-1][:2], start)
+        found.append((place, end, len(text)))
+        named = end
+    if first is None:
+        return None
+    return _ended(first), tuple(Thing(place, _ended(_article_off(text[start:end]))) for place, start, end in found)
+
+
+def _joints(text: str, places: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, str]]:
+    """Where words lie that join two things, and how they do."""
+    words = [text[start:end].lower() for start, end in places]
+    number = 0
+    while number < len(words):
+        start = places[number][0]
+        if number and PARTED.search(text[places[number - 1][1] : start]):
+            relation, length = _joint(words, number)
+            yield places[number - 1][1], places[number + length - 1][1] if length else start, relation or _AND
+        else:
+            relation, length = _joint(words, number) if number else (None, 0)
+            if relation is not None:
+                yield start, places[number + length - 1][1], relation
+        number += max(1, length)
+
+
+def _joint(words: Sequence[str], number: int) -> tuple[str | None, int]:
+    """How the words from a place on join what is before to what is after, and how many they are."""
+    for length in (3, 2, 1):
+        relation = _ENGLISH.get(" ".join(words[number : number + length]))
+        if relation == _AND:  # "and wearing"
+            then, more = _joint(words, number + length) if number + length < len(words) else (None, 0)
+            return (relation, length) if then is None else (then, length + more)
+        if relation is not None:
+            return relation, length
+    if not _doing(words, number):
+        return None, 0
+    relation, length = _joint(words, number + 1) if number + 1 < len(words) else (None, 0)
+    if relation == _AND:  # "a cat sleeping and a dog"
+        return None, 0
+    return (_DOES, 1) if relation in (None, _DOES) else (relation, 1 + length)
+
+
+def _doing(words: Sequence[str], number: int) -> bool:
+    """Whether a word says what a thing before it does; not "sleeping" of "a sleeping cat", nor "building"."""
+    word, before = words[number], words[number - 1] if number else ""
+    named = word in CARRIERS or "artifact" in all_above(word)
+    return word.endswith(DOING) and len(word) > len(DOING) + 1 and not named and (before in JOINS or not filling(before))
+
+
+def _bare(words: str) -> str:
+    """Without an article or a number before it."""
+    return _COUNTED.sub("", _article_off(words))
+
+
+def _article_off(words: str) -> str:
+    return _ARTICLE.sub("", words.strip(" ,，、"))
+
+
+def _ended(words: str) -> str:
+    """Without what would go on with something else: "a cat that is"."""
+    rest, space, last = words.rstrip(" ,，、").rpartition(" ")
+    return _ended(rest) if space and filling(last.lower()) else rest + space + last
+
+
+_WORD = {"戴": _WORN, "带": _WITH, "穿": _WORN, "背": _HELD, "系": _WORN, "骑": _ON, "有": _WITH}
+_VERBS = re.compile(r"(戴|带|穿|背|系|骑|有|拿|抱|握|举|捧|吃|喝|弹|打|玩|拉|吹|提|撑|开|看|读|推|追)(?:着|了)?")
+_WHERE = {"上": _ON, "里": _IN, "中": _IN, "内": _IN, "下": _UNDER, "旁": _BESIDE, "边": _BESIDE, "后": _BESIDE, "前": _BESIDE}
+_LIES = re.compile(r"[坐站躺趴睡]?在")
+_THERE = re.compile(r"(上|里|中|内|下|旁|后|前|边)(?:面|边)?$")
+_ALSO = re.compile(r"和|与|跟|以及|、|，|,")
+
+
+def _chinese(text: str, sort: Sorted) -> tuple[str, tuple[Thing, ...]] | None:
+    """Parted where it is said what a thing has (戴帽子的猫), where it is (船上的猫) or what else there is (猫和狗)."""
+    text = _article_off(text)
+    verb = _VERBS.match(text)
+    lies = _LIES.match(text)
+    for match in re.finditer(OF, text):
+        before, after = text[: match.start()], text[match.end() :]
+        if not after or not before:
+            continue
+        if verb and verb.end() < match.start():
+            joined = _joined(after, before[verb.end() :], _WORD.get(verb[1], _HELD), sort)
+        else:
+            there = _THERE.search(before)
+            start = lies.end() if lies else 0
+            joined = _joined(after, before[start : there.start()], _WHERE[there[1]], sort) if there else None
+        if joined:
+            return joined
+    for match in _ALSO.finditer(text):
+        before, after = text[: match.start()], text[match.end() :]
+        if before and after and sort(_bare(before)) is not None and sort(_bare(after)) is not None:
+            first, rest = _chinese(before, sort) or (before, ())
+            second, more = _chinese(after, sort) or (_article_off(after), ())
+            return first, (*rest, Thing(BESIDE, second), *more)
+    for match in _VERBS.finditer(text, 1):
+        before, after = text[: match.start()], text[match.end() :]
+        if before and after and (match[0] != match[1] or match[1] == "骑"):  # 猫戴着帽子; without 着 it may be a part of a word
+            joined = _joined(before, after, _WORD.get(match[1], _HELD), sort)
+            if joined:
+                return joined
+    where = _LIES.search(text, 1)
+    there = _THERE.search(text)
+    if where and there and where.end() < there.start():
+        return _joined(text[: where.start()], text[where.end() : there.start()], _WHERE[there[1]], sort)
+    return None
+
+
+def _joined(first: str, others: str, relation: str, sort: Sorted) -> tuple[str, tuple[Thing, ...]] | None:
+    """The first with what it has or where it is; `None` where one of them is no thing."""
+    placed = []
+    for other in _ALSO.split(others):
+        other = _article_off(other)
+        kind = sort(_bare(other)) if other else None
+        place = None if kind is None else _place(relation, kind)
+        if place is None:
+            return None
+        placed.append(Thing(place, other))
+    if sort(_bare(first)) is None:
+        return None
+    thing, rest = _chinese(first, sort) or (first, ())
+    return thing, (*placed, *rest) if all(one.place == BESIDE for one in rest) else (*rest, *placed)
