@@ -69,6 +69,12 @@ def amounts(many: Many, colours: Sequence[str]) -> np.ndarray:
     return np.array(found)
 
 
+def short(picture: Picture) -> bool:
+    """Whether its labels are one word in English and up to three characters in Chinese."""
+    labels = [picture.captions.get(language, ("",))[0] for language in SAID]
+    return bool(labels[0]) and labels[0].isalpha() and labels[0].islower() and 1 <= len(labels[1]) <= 3
+
+
 def main(name: str, count: int, weights: Sequence[float], through: str) -> None:
     """Paint, judge, print a row for each kind of wish."""
     painter, see, luck = load(name).painter, extractor(through), np.random.default_rng(0)
@@ -76,10 +82,6 @@ def main(name: str, count: int, weights: Sequence[float], through: str) -> None:
     assert isinstance(text, TextCondition)
     gallery = learnt_from(painter, PictureSet.open(str(painter.facts.trained["set"]))).train
     court = Court(gallery, result(features_of(gallery, see, "looking")), see)
-
-    def short(picture: Picture) -> bool:
-        labels = [picture.captions.get(language, ("",))[0] for language in SAID]
-        return bool(labels[0]) and labels[0].isalpha() and labels[0].islower() and 1 <= len(labels[1]) <= 3
 
     rows = [row for row, number in enumerate(gallery.numbers) if short(gallery.pictures[number])]
     drawn = luck.permutation(court.known(gallery, np.array(rows)))[:count]

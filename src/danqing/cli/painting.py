@@ -17,7 +17,8 @@ def paint(
     words: Annotated[
         str,
         typer.Argument(
-            help="What to paint, in any language the painter learnt; (sad:1.3) weighs a word, (blue:#1e90ff) gives a colour."
+            help="What to paint, in any language the painter learnt; (sad:1.3) weighs a word, (blue:#1e90ff) gives a colour, "
+            "cat [on the head: hat] puts things together."
         ),
     ] = "",
     painter: Annotated[str, typer.Option(help="Name of a painter, or its folder.")] = "emoji",
@@ -36,7 +37,10 @@ def paint(
     mask: Annotated[Path | None, typer.Option(help="White where to paint, black where to keep the start picture.")] = None,
     keep_colours: Annotated[bool, typer.Option("--keep-colours", help="Keep the colours of the start picture.")] = False,
     as_written: Annotated[
-        bool, typer.Option("--as-written", help="Exchange no words, make none softer, and give no colours that they say.")
+        bool,
+        typer.Option(
+            "--as-written", help="Exchange no words, make none softer, give no colours that they say, part no things."
+        ),
     ] = False,
     best_of: Annotated[
         int | None, typer.Option(help="Paint so many of each, with seeds in a row, and keep the one that suits the words best.")

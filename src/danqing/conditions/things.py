@@ -74,21 +74,26 @@ _NO_THING = frozenset(("body part", "body covering", "natural phenomenon"))
 _STANDING = frozenset(("structure", "tree"))
 _SEATS = frozenset(("vehicle", "furniture", "container", "vessel"))
 _PICTURED = frozenset((
-    "heart", "bone", "rainbow", "star", "moon", "sun", "cloud", "ring", "trophy", "snowflake", "ribbon", "爱心", "红心", "心形",
+    "heart", "bone", "skull", "feather", "rainbow", "star", "moon", "sun", "cloud", "volcano", "ring", "coin", "trophy",
+    "ribbon", "snowflake", "droplet", "fireworks", "calendar", "scroll", "memo", "ticket", "receipt", "label", "dvd", "soap",
+    "sponge", "cigarette", "superhero", "supervillain", "mage", "phoenix", "family", "爱心", "红心", "心形",
 ))  # fmt: skip
 """What pictures show as a thing of its own, and dictionaries call a feeling, an award, a part of a body."""
-_FACE = " face"
+_FACE, _WHOLE = " face", " (?:with|without|in) "
 
 
 def sort_of(noun: str) -> Sort | None:
     """What an English noun is; `None` of what cannot stand in a picture by itself: eyes, love, snow.
 
     Args:
-        noun: in small letters; of several words the last is looked at where they are no noun together.
+        noun: in small letters, or a caption that begins with one; of several words the last is looked at where they are no noun
+            together.
     """
-    noun = noun.removesuffix(_FACE)
+    noun, _, kind = re.split(_WHOLE, noun.removesuffix(_FACE))[0].partition(" of ")
+    if kind:  # "ear of corn", "bowl of noodles"
+        return sort_of(noun) or sort_of(kind)
     first, often, every = (all_above(noun, senses) for senses in (1, 3, 4))
-    if "headdress" in every:
+    if "headdress" in every and not first & _LIVING:  # a beaver is a hat too
         return Sort.HEADGEAR
     if "spectacles" in every:
         return Sort.EYEWEAR
@@ -98,9 +103,10 @@ def sort_of(noun: str) -> Sort | None:
         return sort_of(noun.rpartition(" ")[2])
     if first & _NO_THING or not (first & _REAL or often & _OTHERWISE):
         return None
-    if first & _LIVING and "food" not in often:
-        return Sort.LIVING
-    return Sort.STANDING if first & _STANDING else Sort.SEAT if first & _SEATS else Sort.OTHER
+    if "food" in often:
+        return Sort.OTHER
+    sorts = ((Sort.LIVING, _LIVING), (Sort.STANDING, _STANDING), (Sort.SEAT, _SEATS))
+    return next((sort for sort, nouns in sorts if first & nouns), Sort.OTHER)
 
 
 Sorted = Callable[[str], Sort | None]

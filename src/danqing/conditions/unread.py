@@ -9,6 +9,7 @@ that (`danqing.conditions.kinds`). Where nothing is near, the word is left, and 
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import re
 from collections import Counter
@@ -56,6 +57,8 @@ DESCRIBED = 12
 """Captions that say something of one thing, from which on a painter is taken to heed that: of faces, not of cats."""
 SOFTENED = re.compile(rf"\([^():]*:{SOFT:g}\)")
 """What was read before, and is exchanged no more."""
+ASKED = 200
+"""Pairs of captions by which is told whether pairs mean the same."""
 MEASURED = re.compile(f"^[一这那][{MEASURES}](?=.)")
 """How Chinese counts a thing, which captions do not."""
 
@@ -134,7 +137,9 @@ class Vocabulary:
         )
 
     def _english(self, thing: str, least: float) -> str:
-        """The English caption that is nearest to words in another script; empty where none is near."""
+        """What is said in English of what words in another script name: by the same picture, or else the nearest caption."""
+        if thing in self._partners:
+            return self._partners[thing].lower()
         texts, known = self._known
         cosines = (known @ _said(self.reader, [thing])[0]).tolist()
         near = {text: cosine for text, cosine in zip(texts, cosines, strict=True) if cosine >= least and text in self._latin}
@@ -144,6 +149,20 @@ class Vocabulary:
     def _latin(self) -> frozenset[str]:
         """Captions that a dictionary of English may know."""
         return frozenset(caption for caption in self.captions if not UNSPACED.search(caption))
+
+    @functools.cached_property
+    def _partners(self) -> dict[str, str]:
+        """Captions in other scripts, with the English one of the same picture, which stands before it where both are new.
+
+        Where many captions are left out that is another picture's: so pairs are believed only where most of those mean the
+        same, as far as the reader knows.
+        """
+        pairs = [
+            (one, other) for one, other in itertools.pairwise(self.captions) if one in self._latin and other not in self._latin
+        ]
+        said = [_said(self.reader, [pair[place] for pair in pairs[:ASKED]]) for place in (0, 1)]
+        cosines = (said[0] * said[1]).sum(1) if pairs else torch.zeros(1)
+        return {other: one for one, other in pairs} if float(cosines.median()) >= NEAR else {}
 
     def _heeded(self, text: str, of: Place) -> bool:
         """Whether the painter has learnt to heed what is said of such a thing: captions say much of it, or of all."""

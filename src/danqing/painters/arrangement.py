@@ -129,8 +129,8 @@ def _carried(whole: Layer, thing: Layer) -> list[Layer]:
 def _covered(whole: Layer, thing: Layer) -> list[Layer]:
     """Under something, before its lower part."""
     tall, wide = whole.pixels.shape[:2]
-    over = thing.within(max(wide, tall) * 1.4, max(wide, tall) * 1.1)
-    return [over.at(0, -tall + over.pixels.shape[0] * 0.3), whole.at(0, 0)]
+    over = thing.within(max(wide, tall) * 1.5, max(wide, tall) * 1.6)
+    return [over.at(0, -tall + over.pixels.shape[0] * 0.4), whole.at(0, 0)]
 
 
 def _beside(things: Sequence[Layer], width: int, height: int, rows: int | None = None) -> Layer:

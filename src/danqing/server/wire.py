@@ -62,7 +62,7 @@ class WishIn(Wire):
     keep_colours: bool = False
     read_as: Text | None = Field(
         default=None,
-        description="Read in place of the words; by default unknown words are exchanged, modifiers made softer.",
+        description="Read in place of the words; by default unknown words are exchanged, modifiers made softer, things parted.",
     )
     priority: int = Field(default=0, ge=-100, le=100)
 

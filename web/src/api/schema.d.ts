@@ -2860,7 +2860,7 @@ export interface components {
             priority: number;
             /**
              * Read As
-             * @description Read in place of the words; by default unknown words are exchanged, modifiers made softer.
+             * @description Read in place of the words; by default unknown words are exchanged, modifiers made softer, things parted.
              */
             read_as?: string | null;
             /** Sampler */
