@@ -60,10 +60,17 @@ def test_what_is_mostly_there_takes_the_colour_and_all_else_stays() -> None:
 def test_what_has_the_colour_already_stays() -> None:
     once = tinted(cat(), BLUE)
     np.testing.assert_allclose(tinted(once, BLUE), once, atol=0.04)
-    rose = np.full((8, 8, 3), (0.2, 0.6, 0.2))
-    rose[:3] = (0.85, 0.2, 0.2)  # less of it than of its leaves
+    rose = np.full((20, 8, 3), (0.2, 0.6, 0.2))
+    rose[:9] = (0.85, 0.2, 0.2)  # less of it than of its leaves
     red = tinted(rose, np.array([[0.85, 0.21, 0.21]]))
-    np.testing.assert_allclose(red[3:], rose[3:], atol=0.05)
+    np.testing.assert_allclose(red[9:], rose[9:], atol=0.05)
+
+
+def test_a_red_car_with_blue_windows_becomes_a_blue_car() -> None:
+    car = np.zeros((22, 10, 4))
+    car[1:21, 1:9] = (0.85, 0.2, 0.2, 1.0)
+    car[1:8, 1:9, :3] = BLUE  # its windows
+    assert away(tinted(car, BLUE)[1:21, 1:9], BLUE).max() < 0.1
 
 
 def test_several_colours_share_what_has_been_one() -> None:

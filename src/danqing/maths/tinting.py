@@ -12,7 +12,7 @@ REACH = 0.1
 """How far apart in OKLab at most is what is surely of one colour; what is half as far again is surely not."""
 LIGHT = 0.3
 """How much light and dark tell colours apart: shades of a surface are one colour."""
-LIKED = 1.0
+LIKED = 0.3
 """How much sooner what already has the colour is taken for what should have it."""
 CELL = 0.02
 """Side of the cells in OKLab of which one point stands for all."""
