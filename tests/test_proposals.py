@@ -214,6 +214,34 @@ def test_a_run_goes_on_with_the_reader_that_it_was_begun_with(tmp_path: Path, mo
         assert resolve(pictures, given)[0].text == text
 
 
+def test_a_run_goes_on_in_its_size_on_another_machine_and_for_another_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DANQING_HOME", str(tmp_path))
+    pictures = import_pictures(Noise(300, (60, 60, 3)), tmp_path / "sets" / "set")
+    given = {"name": "mine", "held_out": False, "threads": 2}
+    begun = resolve(pictures, {**given, "seconds": 30.0})[0]
+    (folder := run_folder("mine")).mkdir(parents=True)
+    (folder / "settings.toml").write_bytes(write_toml(begun.plain()))
+    assert begun.size == (16, 16)
+    assert resolve(pictures, {**given, "seconds": 30000.0})[0].size == (16, 16)
+    assert resolve(pictures, {**given, "seconds": 30000.0, "name": "other"})[0].size == (64, 64)
+    assert resolve(pictures, {**given, "size": 32})[0].size == (32, 32), "which is refused where the run goes on"
+
+
+def test_the_time_that_is_given_counts_and_so_do_the_threads(tmp_path: Path) -> None:
+    pictures = import_pictures(Noise(20, (60, 60, 3)), tmp_path / "set")
+    usual, longer, alone = (
+        propose(pictures, *args) for args in ((2, RATE), (2, RATE, 4 * 2 * SECONDS), (1, RATE, 2 * SECONDS))
+    )
+    assert usual.size == (32, 32)
+    assert longer.size == (64, 64)
+    assert alone.size == usual.size, "as much of the processor"
+    assert alone.pictures_seen == usual.pictures_seen
+    assert "20 minutes on 2 threads" in longer.reasons["pictures_seen"]
+    assert "40 seconds on 2 threads" in propose(pictures, 2, RATE, 80).reasons["pictures_seen"]
+
+
 def test_a_reader_knows_words_that_it_has_whole() -> None:
     known = open_distilled()
     assert known.knows("Sad robot, with a red hat!") == (6, 6)

@@ -55,26 +55,30 @@ class Proposal:
     reasons: Mapping[str, str]
 
 
-def propose(pictures: PictureSet, threads: int | None = None, rate: float | None = None) -> Proposal:
+def propose(
+    pictures: PictureSet, threads: int | None = None, rate: float | None = None, seconds: float | None = None
+) -> Proposal:
     """Look at the set (at most 256 of its pictures) and at the machine.
 
     Args:
         pictures: the set.
         threads: processor threads to count on; all of the machine's by default.
         rate: pictures per second and thread at 32 × 32 pixels; by default as this processor computes.
+        seconds: of the processor, over all threads, that it may take; by default `SECONDS` of each.
     """
     threads = threads or _threads()
+    clock = seconds / threads if seconds else SECONDS
     rate = threads * (rate or (REDUCED_RATE if reduced_precision(torch.device("cpu"), "auto") else RATE))
     shapes = pictures.shapes()
     sample = [pictures.raw(i) for i in _evenly(len(pictures))]
-    side, why_side = _side(int(np.median(shapes[:, :2].max(1))), threads, rate)
+    side, why_side = _side(int(np.median(shapes[:, :2].max(1))), threads, rate, clock)
     channels, why_channels = _channels(sample)
     fit, why_fit = _fit(shapes, channels)
-    seen = max(1000, int(_at(side, rate) * SECONDS) // 1000 * 1000)
+    seen = max(1000, int(_at(side, rate) * clock) // 1000 * 1000)
     batch = 64 if len(pictures) >= 256 else 16
     model: Literal["small", "medium"] = "medium" if threads >= 8 and len(pictures) >= 5000 else "small"
     why_model = "pictures and threads are many" if model == "medium" else "it learns first shapes quickly"
-    length = f"{SECONDS // 60} minutes on {threads} threads, {seen / len(pictures):.1f} times the set"
+    length = f"{_minutes(clock)} on {threads} threads, {seen / len(pictures):.1f} times the set"
     reasons = {
         "size": why_side,
         "channels": why_channels,
@@ -105,15 +109,19 @@ def _evenly(count: int) -> list[int]:
     return found
 
 
-def _side(median: int, threads: int, rate: float) -> tuple[int, str]:
+def _side(median: int, threads: int, rate: float, clock: float) -> tuple[int, str]:
     """The smallest size that shows the pictures whole, or the largest the time suffices for."""
     wanted = next((side for side in SIZES if side >= median * 0.8), SIZES[-1])
-    possible = [side for side in SIZES if _at(side, rate) * SECONDS >= ENOUGH] or [SIZES[0]]
+    possible = [side for side in SIZES if _at(side, rate) * clock >= ENOUGH] or [SIZES[0]]
     side = min(wanted, possible[-1])
     why = f"{side} × {side} pixels: half of the pictures have a longest side of {median} or more"
     if side < wanted:
-        why += f", but at {side * 2} pixels {threads} threads would see too few of them in {SECONDS // 60} minutes"
+        why += f", but at {side * 2} pixels {threads} threads would see too few of them in {_minutes(clock)}"
     return side, why
+
+
+def _minutes(clock: float) -> str:
+    return f"{clock / 60:.0f} minutes" if clock >= 120 else f"{clock:.0f} seconds"
 
 
 def _channels(sample: Sequence[Pixels]) -> tuple[Literal[1, 3, 4], str]:

@@ -149,7 +149,12 @@ class Settings(Config):
 
 def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, tuple[str, ...]]:
     """Settings from what a user gave, the rest proposed from the data; and the reasons for what is proposed."""
-    proposal = propose(pictures)
+    threads, seconds = given.get("threads"), given.get("seconds")
+    proposal = propose(
+        pictures,
+        threads if isinstance(threads, int) and threads > 0 else None,  # what is wrong is told below
+        seconds=seconds if isinstance(seconds, int | float) and seconds > 0 else None,
+    )
     proposed: dict[str, Any] = {
         "data": pictures.name,
         "name": f"{pictures.name}-{given.get('family', 'diffusion')}",
@@ -201,6 +206,8 @@ def resolve(pictures: PictureSet, given: Mapping[str, Any]) -> tuple[Settings, t
         reasons |= {f"model.{name}": why for name, (_, why) in family.suggested.items()}
     begun = _begun(str(given.get("name", proposed["name"])))
     if begun is not None:
+        if not taken:  # proposed on another machine, or for another time, they may be others
+            proposed |= {name: begun[name] for name in ("size", "channels", "batch", "fit") if name in begun}
         proposed["model"] = _as_begun(family, proposed["model"], begun.get("model", {}))
     told = merge(proposed, given)
     model = settings(str(told.get("family", "diffusion")), told["model"])  # what is wrong is told before anything is read
