@@ -19,7 +19,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 import danqing
-from danqing.conditions.conditioner import finished
+from danqing.conditions.conditioner import enlarged, finished
 from danqing.conditions.things import parted
 from danqing.errors import PictureError, WishError, choices
 from danqing.maths.colour import recoloured
@@ -137,6 +137,7 @@ class Work:
             gap = 1 if most is None else -(-max(seen.shape[-2:]) // most)
             pixels = from_network(seen[..., ::gap, ::gap])
         pixels = finished(self.session.painter.conditions, pixels, self.asked.conditions)
+        pixels = self._enlarged(pixels) if self.done else pixels
         if self.colours is not None:
             pixels = recoloured(pixels, np.broadcast_to(self.colours[:, ::gap, ::gap], pixels.shape))
         if self.kept is not None:
@@ -149,6 +150,15 @@ class Work:
             whole.append(arranged(list(parts), [other.place for other in others]) if others else parts[0])
             row += len(parts)
         return [to_image(picture) for picture in whole]
+
+    def _enlarged(self, pixels: Many) -> Many:
+        """The paintings with flat colours, of those wishes that are to have them."""
+        wanted = [wish.flat for wish in self.wishes for _ in range(_things(wish))]
+        rows = [{name: column[row] for name, column in self.asked.conditions.items()} for row in range(len(pixels))]
+        known = self.session.painter.conditions
+        return np.stack(
+            [enlarged(known, one, row) if flat else one for one, row, flat in zip(pixels, rows, wanted, strict=True)]
+        )
 
     def save(self, path: str | Path) -> Path:
         """Save the work to go on later with `Session.resume`.

@@ -62,6 +62,7 @@ class Wish:
         keep_colours: paint light and dark only, and keep the colours of `init`.
         read_as: what is read in place of `words`; by default they are, but for those that the painter never learnt, in whose
             place it reads the nearest that it did, and softer what is only said of what the wish is of.
+        flat: whether an enlarged painting in a style of flat colours gets flat colours; by default it does, but from a picture.
     """
 
     words: str = ""
@@ -77,6 +78,7 @@ class Wish:
     mask: str | None = None
     keep_colours: bool = False
     read_as: str | None = None
+    flat: bool | None = None
 
     @property
     def read(self) -> str:
@@ -87,7 +89,11 @@ class Wish:
         """The wish as JSON-ready values, without what was not asked."""
         facts = dataclasses.asdict(self)
         facts["conditions"] = dict(self.conditions)
-        return {name: value for name, value in facts.items() if value not in (None, "", {}) and value is not False}
+        return {
+            name: value
+            for name, value in facts.items()
+            if value not in (None, "", {}) and (value is not False or name == "flat")
+        }
 
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> Wish:
@@ -97,8 +103,8 @@ class Wish:
 
     @classmethod
     def recorded(cls, facts: Mapping[str, Any]) -> Wish:
-        """A wish that was painted: where nothing was read in place of its words, nothing will be."""
-        return cls.from_json({"read_as": facts.get("words"), **facts})
+        """A wish that was painted: where nothing was read in place of its words, or made flat, nothing will be."""
+        return cls.from_json({"read_as": facts.get("words"), "flat": False, **facts})
 
 
 def check_name(path: Path) -> Path:

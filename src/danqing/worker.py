@@ -232,7 +232,7 @@ class Worker:
         shades = [(light, a, b, share) for (light, a, b), share in zip(found, shares, strict=True)]
         wish = painting.wish
         resolved = {"size": wish.size, "steps": wish.steps, "sampler": wish.sampler, "guidance": wish.guidance}
-        resolved |= {"strength": wish.strength, "seed": wish.seed, "read_as": wish.read_as}
+        resolved |= {"strength": wish.strength, "seed": wish.seed, "read_as": wish.read_as, "flat": wish.flat}
         told = {**task.wish, **{name: value for name, value in resolved.items() if value is not None}}
         width, height = painting.image.size
         kept = Finished(wish.words, wish.seed, width, height, told, painting.scores, sha256, shades)

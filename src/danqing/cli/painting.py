@@ -42,6 +42,7 @@ def paint(
             "--as-written", help="Exchange no words, make none softer, give no colours that they say, part no things."
         ),
     ] = False,
+    soft: Annotated[bool, typer.Option("--soft", help="Keep soft shades also where the style is one of flat colours.")] = False,
     best_of: Annotated[
         int | None, typer.Option(help="Paint so many of each, with seeds in a row, and keep the one that suits the words best.")
     ] = None,
@@ -74,6 +75,7 @@ def paint(
             mask=None if mask is None else str(mask),
             keep_colours=keep_colours,
             read_as=words if as_written else None,
+            flat=False if soft else None,
         )
         for i in range(n)
     ]

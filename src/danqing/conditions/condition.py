@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -130,6 +130,24 @@ class Condition(ABC, Generic[V]):
 
     def finish(self, value: V, painted: Pixels) -> Pixels:
         """A painting, changed at its end to be what was asked; most conditions change nothing, and give it back itself."""
+        return painted
+
+    def learnt_from(self, pictures: Sequence[Picture], pixels: Callable[[int], Pixels]) -> Condition[V]:
+        """The same, having looked at some pictures of the set; most learn nothing from that.
+
+        Args:
+            pictures: all that are learnt from.
+            pixels: gives those of one of them, by its place, as the set has it.
+        """
+        return self
+
+    def enlarged(self, value: V | None, painted: Pixels) -> Pixels:
+        """A painting that was enlarged, changed to what enlarging takes from it; most change nothing, and give it back itself.
+
+        Args:
+            value: what was asked for, or `None` where nothing was.
+            painted: at the size that is shown.
+        """
         return painted
 
     def grades(self, value: V) -> Sequence[V]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from danqing.conditions.condition import Condition, Encoded, Encoder
+from danqing.conditions.condition import Condition, Encoded, Encoder, Pixels
 from danqing.conditions.palette import PaletteCondition
 from danqing.conditions.style import StyleCondition
 from danqing.conditions.style_pictures import StylePictures
@@ -104,17 +104,30 @@ def finished(
 ) -> UInt8[np.ndarray, "batch height width channels"]:
     """Paintings, changed at their end by every condition that can and was asked for; by blended values by their weights."""
     for name, column in values.items():
-        changed = []
-        for value, picture in zip(column, pictures, strict=True):
-            parts = value.parts if isinstance(value, Blend) else ((value, 1.0),)
-            ends = [picture if part is None else conditions[name].finish(part, picture) for part, _ in parts]
-            if all(end is picture for end in ends):
-                changed.append(picture)
-            else:
-                mean = np.sum([end * np.float32(weight) for end, (_, weight) in zip(ends, parts, strict=True)], axis=0)
-                changed.append(mean.round().astype(np.uint8))
-        pictures = np.stack(changed)
+
+        def end(part: Any, picture: Pixels, finish: Callable[[Any, Pixels], Pixels] = conditions[name].finish) -> Pixels:
+            return picture if part is None else finish(part, picture)
+
+        pictures = np.stack([_blended(value, picture, end) for value, picture in zip(column, pictures, strict=True)])
     return pictures
+
+
+def enlarged(conditions: Mapping[str, Condition[Any]], painted: Pixels, values: Mapping[str, Any]) -> Pixels:
+    """One painting that was enlarged, changed by every condition to what enlarging took from it, asked for or not."""
+    for name, condition in conditions.items():
+        painted = _blended(values.get(name), painted, condition.enlarged)
+    return painted
+
+
+def _blended(value: Any, picture: Pixels, change: Callable[[Any, Pixels], Pixels]) -> Pixels:
+    """The picture changed by a value; by a blended one the mean of what its parts change it to."""
+    parts = value.parts if isinstance(value, Blend) else ((value, 1.0),)
+    ends = [change(part, picture) for part, _ in parts]
+    if all(end is picture for end in ends):
+        return picture
+    mean = np.sum([end * np.float32(weight) for end, (_, weight) in zip(ends, parts, strict=True)], axis=0)
+    rounded: Pixels = mean.round().astype(np.uint8)
+    return rounded
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

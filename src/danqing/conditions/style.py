@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
 from danqing.conditions.condition import Condition, Encoded, Encoder, Pixels
 from danqing.errors import WishError, choices
+from danqing.maths.flattening import count_of, flattened
 from danqing.parts.contract import Key
 from danqing.words import Picture
 
@@ -24,13 +27,19 @@ class StyleCondition(Condition[Mix]):
     Args:
         names: in order.
         own: the name of what is in no style of its own, where a set of such was learnt later.
+        flat: of styles in flat colours, how many a picture of theirs mostly has (decision 26).
     """
 
     name: ClassVar[str] = "style"
     unit: ClassVar[str] = "agreement (needs a judge)"
 
-    def __init__(self, names: tuple[str, ...], own: str | None = None) -> None:
-        self.names, self.own = names, own
+    FLAT: ClassVar[int] = 6
+    """Colours that half of a style's pictures have at most, up to which it is one of flat colours."""
+    LOOKED_AT: ClassVar[int] = 80
+    """Pictures of a style whose colours are counted."""
+
+    def __init__(self, names: tuple[str, ...], own: str | None = None, flat: Mapping[str, int] | None = None) -> None:
+        self.names, self.own, self.flat = names, own, dict(flat or {})
 
     @classmethod
     def fit(cls, pictures: list[Picture]) -> StyleCondition | None:
@@ -47,7 +56,35 @@ class StyleCondition(Condition[Mix]):
         """With the styles of these pictures; those without one are in a style of their set's name."""
         found = {picture.style or name for picture in pictures}
         own = name if any(not picture.style for picture in pictures) else self.own
-        return StyleCondition((*self.names, *sorted(found - set(self.names))), own)
+        return StyleCondition((*self.names, *sorted(found - set(self.names))), own, self.flat)
+
+    def learnt_from(self, pictures: Sequence[Picture], pixels: Callable[[int], Pixels]) -> StyleCondition:
+        """Which of the styles are of flat colours, by pictures of each; of styles without any it knows what it knew."""
+        flat = dict(self.flat)
+        for style in self.names:
+            rows = [row for row, picture in enumerate(pictures) if (picture.style or self.own) == style]
+            if not rows:
+                continue
+            flat.pop(style, None)
+            some = rows[:: -(-len(rows) // self.LOOKED_AT)]
+            count = math.floor(float(np.median([count_of(pixels(row)) for row in some])) + 0.5)
+            if count <= self.FLAT:
+                flat[style] = count
+        return StyleCondition(self.names, self.own, flat)
+
+    def enlarged(self, value: Mix | None, painted: Pixels) -> Pixels:
+        """With flat colours where the style has such; mixed styles by their shares. Without a style as most styles have it."""
+        if value is None:
+            counts = sorted(self.flat.values())
+            return flattened(painted, counts[len(counts) // 2]) if 2 * len(counts) > len(self.names) else painted
+        shares: dict[int | None, float] = {}
+        for name, share in value:
+            shares[self.flat.get(name)] = shares.get(self.flat.get(name), 0.0) + share
+        if list(shares) == [None]:
+            return painted
+        ends = [(painted if count is None else flattened(painted, count), share) for count, share in shares.items()]
+        mean: Pixels = np.sum([end * np.float32(share) for end, share in ends], axis=0).round().astype(np.uint8)
+        return mean
 
     def remembered(self, key: Key) -> Mix:
         """One of the styles."""
@@ -79,13 +116,14 @@ class StyleCondition(Condition[Mix]):
         return image
 
     def state(self) -> dict[str, Any]:
-        """The names in order, and which is the own."""
-        return {"names": list(self.names)} | ({"own": self.own} if self.own else {})
+        """The names in order, which is the own, and which are flat."""
+        more = ({"own": self.own} if self.own else {}) | ({"flat": self.flat} if self.flat else {})
+        return {"names": list(self.names), **more}
 
     @classmethod
     def revive(cls, state: dict[str, Any]) -> StyleCondition:
         """From `state`."""
-        return cls(tuple(state["names"]), state.get("own"))
+        return cls(tuple(state["names"]), state.get("own"), state.get("flat"))
 
 
 class StyleEncoder(Encoder):

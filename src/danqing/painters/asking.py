@@ -8,6 +8,7 @@ from typing import Any
 
 from danqing.conditions.conditioner import parse
 from danqing.conditions.heads import same_words
+from danqing.conditions.style import StyleCondition
 from danqing.conditions.text import TextCondition, Words
 from danqing.conditions.things import MOST, parted
 from danqing.errors import WishError, choices
@@ -69,6 +70,7 @@ class Asking:
             guidance=family.guidance if wish.guidance is None else wish.guidance,
             strength=(wish.strength or (1.0 if wish.mask or family.starts else 0.6)) if wish.init else None,
             read_as=read,
+            flat=self._flat(dataclasses.replace(wish, size=size)),
         )
 
     def understood(self, wish: Wish, *, several: bool = True) -> Wish:
@@ -97,6 +99,7 @@ class Asking:
             raise WishError(
                 f"'{wish.words}' is of several things, and only paintings of one can be mixed: leave the others out"
             )
+        read = dataclasses.replace(read, flat=self._flat(wish))
         return read if self.understood(wish).read == read.read else dataclasses.replace(read, read_as=read.read)
 
     def rows(self, wish: Wish) -> list[dict[str, Any]]:
@@ -122,6 +125,20 @@ class Asking:
         """Whether several paintings can be put together for it: they need transparency, and nothing to start from."""
         family = self.painter.family
         return self.painter.facts.channels == 4 and wish.init is None and not family.starts and not family.examples
+
+    def _flat(self, wish: Wish) -> bool | None:
+        """Whether a wish's painting gets flat colours; `None` where nobody would make them flat."""
+        style = self.painter.conditions.get("style")
+        width, height = wish.size or self._natural(wish)
+        enlarged = self.chain.painted((height, width)) != (height, width)
+        if isinstance(style, StyleCondition) and style.flat and enlarged:
+            return wish.flat if wish.flat is not None else wish.init is None
+        if wish.flat:
+            raise WishError(
+                f"flat colours were asked for, and '{self.painter.name}' "
+                f"{'knows no style of flat colours' if enlarged else 'paints this size without enlarging'}: leave them out"
+            )
+        return None
 
     def _natural(self, wish: Wish) -> tuple[int, int]:
         """(width, height) where the wish names none."""

@@ -277,6 +277,11 @@ def _conditions(
     else:  # who teaches few steps teaches what it knows, and who is refined stays as it is
         kept = s.model.get("few") or entry(s.family).family.refines
         conditions = dict(base.conditions) if kept else starting.widened(base.conditions, shown, pictures.name)
+    if base is None or not kept:
+        conditions = {
+            name: condition.learnt_from(shown, lambda place: pictures.raw(int(chosen[place])))
+            for name, condition in conditions.items()
+        }
     if s.conditions is not None:
         wrong = next((name for name in s.conditions if name not in conditions), None)
         if wrong is not None:

@@ -58,6 +58,7 @@ class AskedIn(Foreign):
     strength: float | None = Field(default=None, gt=0, le=1, description="How little of the start picture is kept.")
     keep_colours: bool = False
     read_as: Text | None = Field(default=None, description="Read in place of the prompt, such as the prompt as it is written.")
+    flat: bool | None = Field(default=None, description="Flat colours where the style has such.")
 
     @field_validator("size")
     @classmethod
@@ -240,6 +241,7 @@ def wish(asked: AskedIn, **starts: Any) -> WishIn:
         strength=asked.strength,
         keep_colours=asked.keep_colours,
         read_as=asked.read_as,
+        flat=asked.flat,
         **starts,
     )
 

@@ -64,6 +64,9 @@ class WishIn(Wire):
         default=None,
         description="Read in place of the words; by default unknown words are exchanged, modifiers made softer, things parted.",
     )
+    flat: bool | None = Field(
+        default=None, description="Flat colours where the style has such; by default yes, but from a picture."
+    )
     priority: int = Field(default=0, ge=-100, le=100)
 
 

@@ -1492,6 +1492,11 @@ export interface components {
             conditions?: {
                 [key: string]: string;
             };
+            /**
+             * Flat
+             * @description Flat colours where the style has such.
+             */
+            flat?: boolean | null;
             /** Guidance */
             guidance?: number | null;
             /**
@@ -2819,6 +2824,11 @@ export interface components {
              * @default 1
              */
             count: number;
+            /**
+             * Flat
+             * @description Flat colours where the style has such; by default yes, but from a picture.
+             */
+            flat?: boolean | null;
             /** Guidance */
             guidance?: number | null;
             /**
@@ -5808,6 +5818,11 @@ export interface operations {
                     conditions?: {
                         [key: string]: string;
                     };
+                    /**
+                     * Flat
+                     * @description Flat colours where the style has such.
+                     */
+                    flat?: boolean | null;
                     /** Guidance */
                     guidance?: number | null;
                     /**

@@ -17,6 +17,7 @@ const KNOWN = [
   "mask",
   "keep_colours",
   "read_as",
+  "flat",
   "pictures",
   "conditions",
   "priority",

@@ -64,6 +64,7 @@ const ASKED = [
   "mask",
   "keep_colours",
   "read_as",
+  "flat",
 ] as const;
 
 /** The wish of a painting as an order of new ones. */
