@@ -91,6 +91,30 @@ def emoji() -> Session:
         ),
         ("cat [on the head: puppy]", "cat [on the head: dog]"),
         ("cat [sic]", "cat [(sic:0.5)]"),
+        # Commas part names and what has an article; lists of looks stay lists.
+        ("a cat, a dog", "a cat [beside: dog]"),
+        ("a cat, watercolor", "a cat, (picture:0.5)"),
+        ("cat, pixel art, sword", "cat, (pixel art, sword:0.5)"),
+        ("一只猫，水彩画", "猫，(画:0.5)"),
+        ("太阳、月亮和星星", "太阳 [旁边: 月亮] [旁边: 星星]"),
+        # A colour belongs to what it is said of.
+        ("the cat with a hat that is red", "the cat [on the head: (red:#d93636) hat]"),
+        # Numbers are of things in the plural.
+        ("three piece suit", "(three piece:0.5) suit"),
+        ("three blind mice", "(blind:0.5) mouse [beside: (blind:0.5) mouse] [beside: (blind:0.5) mouse]"),
+        ("two cats in the snow", "cat (in the snow:0.5) [beside: cat (in the snow:0.5)]"),
+        ("两只耳朵的兔子", "(两个耳朵的:0.5)兔子"),
+        # What is with a thing as a part of it.
+        ("a house with a red door", "a house (with a red door:0.5)"),
+        ("a cat, a sleeping bag", "a cat [beside: (sleeping:0.5) bag]"),
+        # What only sounds like a verb or a join.
+        ("开心的猫", "(开心的:0.5)猫"),
+        ("拿破仑的帽子", "(拿破仑的:0.5)帽子"),
+        ("和服", "和服"),
+        ("请画一只猫和一只狗", "猫 [旁边: 狗]"),
+        ("draw me a cat and a dog", "a cat [beside: dog]"),
+        ("戴着帽子的猫和戴着眼镜的狗", "猫 [头上: 帽子] [旁边: 狗] [眼前: 眼镜]"),
+        ("树上的鸟和树下的狗", "鸟 [下面: 树] [旁边: 狗] [上面: 树]"),
         ("戴着红帽子的机器人", "机器人 [头上: (红:#d93636)帽子]"),
         ("猫戴着王冠", "猫 [头上: 王冠]"),
         ("戴眼镜的绿色机器人", "(绿色:#3fa34d)机器人 [眼前: 眼镜]"),
@@ -156,6 +180,11 @@ def test_what_is_written_is_parted_again() -> None:
     assert parted("猫[头上：帽子]") == parted("猫 [on the head: 帽子]") == ("猫", (Thing(HEAD, "帽子"),))
     assert parted("a [red] cat [somewhere: hat]") == ("a [red] cat [somewhere: hat]", ())
     assert set(CHINESE.values()) == set(PLACES)
+
+
+@pytest.mark.parametrize("text", ["cat and dog, " * 400, "猫和狗，" * 400, "戴着帽子的" * 300 + "猫", "cat running " * 600])
+def test_long_texts_are_of_one_thing(emoji: Session, text: str) -> None:
+    assert not parted(emoji.understood(Wish(text)).read)[1]
 
 
 # --- painting ------------------------------------------------------------------------------------------------------------

@@ -148,7 +148,8 @@ def _understood(session: Session, mixture: Mixture, part: Part) -> Part:
     if not isinstance(part.what, Wish):
         return part
     whole = dataclasses.replace(part.what, conditions={**mixture.conditions, **part.what.conditions})
-    return dataclasses.replace(part, what=dataclasses.replace(part.what, read_as=session.alone(whole).read_as))
+    read = session.alone(whole)
+    return dataclasses.replace(part, what=dataclasses.replace(part.what, read_as=read.read_as, flat=read.flat))
 
 
 def _check(session: Session, mixture: Mixture) -> None:

@@ -15,6 +15,7 @@ import enum
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from danqing.conditions.colour_names import HUE
 from danqing.conditions.heads import CARRIERS, DOING, OF, PARTED
 from danqing.conditions.kinds import all_above, singulars
 from danqing.conditions.word_places import JOINS, MEASURES, filling
@@ -64,6 +65,7 @@ class Sort(enum.Enum):
     SEAT = enum.auto()
     HEADGEAR = enum.auto()
     EYEWEAR = enum.auto()
+    PART = enum.auto()
     OTHER = enum.auto()
 
 
@@ -73,12 +75,17 @@ _OTHERWISE = frozenset(("artifact", "food", "animal", "plant"))
 _NO_THING = frozenset(("body part", "body covering", "natural phenomenon"))
 _STANDING = frozenset(("structure", "tree"))
 _SEATS = frozenset(("vehicle", "furniture", "container", "vessel"))
-_PICTURED = frozenset((
+PICTURED = frozenset((
     "heart", "bone", "skull", "feather", "rainbow", "star", "moon", "sun", "cloud", "volcano", "ring", "coin", "trophy",
     "ribbon", "snowflake", "droplet", "fireworks", "calendar", "scroll", "memo", "ticket", "receipt", "label", "dvd", "soap",
     "sponge", "cigarette", "superhero", "supervillain", "mage", "phoenix", "family", "爱心", "红心", "心形",
 ))  # fmt: skip
 """What pictures show as a thing of its own, and dictionaries call a feeling, an award, a part of a body."""
+_PARTS = frozenset((
+    "door", "window", "roof", "chimney", "wheel", "tire", "tyre", "engine", "handle", "lid", "leaf", "leave", "branch", "stem",
+    "petal", "stripe", "spot", "dot", "sleeve", "pocket", "shell", "sail", "mast", "decoration", "pattern", "topping",
+))  # fmt: skip
+"""What is beside something, but with something a part of it."""
 _FACE, _WHOLE = " face", " (?:with|without|in) "
 
 
@@ -97,8 +104,10 @@ def sort_of(noun: str) -> Sort | None:
         return Sort.HEADGEAR
     if "spectacles" in every:
         return Sort.EYEWEAR
-    if _PICTURED.intersection(singulars(noun)):
+    if PICTURED.intersection(singulars(noun)):
         return Sort.OTHER
+    if _PARTS.intersection(singulars(noun)):
+        return Sort.PART
     if " " in noun and not first & _REAL:
         return sort_of(noun.rpartition(" ")[2])
     if first & _NO_THING or not (first & _REAL or often & _OTHERWISE):
@@ -109,8 +118,10 @@ def sort_of(noun: str) -> Sort | None:
     return next((sort for sort, nouns in sorts if first & nouns), Sort.OTHER)
 
 
-Sorted = Callable[[str], Sort | None]
-"""What the thing is that a text is of; `None` where it is of none that was learnt, or of none that stands by itself."""
+Sorted = Callable[[str, bool], Sort | None]
+"""What the thing is that a text is of; `None` where it is of none that was learnt, or of none that stands by itself. Told too
+is whether it stands between commas."""
+_COMMAS = frozenset(",;，；、")
 
 _WITH, _WORN, _HELD, _BESIDE, _ON, _UNDER, _IN, _DOES = "with", "worn", "held", "beside", "on", "under", "in", "does"
 _AND = "and"
@@ -124,7 +135,7 @@ _ENGLISH = {
 _NUMBERS = {"two": 2, "three": 3, "four": 4, "2": 2, "3": 3, "4": 4, "两": 2, "二": 2, "三": 3, "四": 4}
 _COUNTED = re.compile(rf"^(?:(two|three|four|[234])\s+|([两二三四234])[{MEASURES}])(?=\D)", re.IGNORECASE)
 _ARTICLE = re.compile(
-    rf"^(?:(?:an?|the|his|her|its|their|some)\s+|[一这那][{MEASURES}]|[你我他她它]们?的)(?=\S)", re.IGNORECASE
+    rf"^(?:(?:an?|the|my|our|your|his|her|its|their|some)\s+|[一这那][{MEASURES}]|[你我他她它]们?的)(?=\S)", re.IGNORECASE
 )
 
 
@@ -132,6 +143,8 @@ def _place(relation: str, sort: Sort) -> str | None:
     """Where a thing is put that is joined so; `None` where it is only said of the other."""
     if relation in (_WITH, _WORN, _DOES, _HELD, _IN) and sort in (Sort.HEADGEAR, Sort.EYEWEAR):
         return HEAD if sort is Sort.HEADGEAR else EYES
+    if relation == _WITH and sort is Sort.PART:
+        return None
     if relation in (_WITH, _DOES):
         return BESIDE if sort in (Sort.LIVING, Sort.STANDING) else FRONT
     if relation == _IN:
@@ -151,6 +164,8 @@ def things(text: str, places: Sequence[tuple[int, int]], sort: Sorted) -> tuple[
         The first thing's words and the others; none where it is of one thing, or of more than `MOST`.
     """
     found = _chinese(text, sort) if UNSPACED.search(text) else _english(text, places, sort)
+    if found is None and sort(_bare(text), False) is None:
+        return text, ()
     first, rest = _counted(text, found)
     return (first, rest) if rest and len(rest) < MOST else (text, ())
 
@@ -160,9 +175,8 @@ def _counted(text: str, found: tuple[str, tuple[Thing, ...]] | None) -> tuple[st
     first, rest = found or (text, ())
     groups: list[list[Thing]] = []
     for thing in (Thing(BESIDE, first), *rest):
-        match = _COUNTED.match(thing.words)
-        one = Thing(thing.place, _one(thing.words[match.end() :]) if match else thing.words)
-        number = _NUMBERS[(match[1] or match[2]).lower()] if match else 1
+        number, words = _number(thing.words)
+        one = Thing(thing.place, words)
         if thing.place == BESIDE:
             groups += [[one] for _ in range(number)]
             counted = number
@@ -175,26 +189,42 @@ def _counted(text: str, found: tuple[str, tuple[Thing, ...]] | None) -> tuple[st
     return every[0].words, tuple(every[1:])
 
 
-def _one(words: str) -> str:
-    """Of several: cats, cat."""
-    rest, space, last = words.rpartition(" ")
-    single = next((noun for noun in singulars(last.lower())[1:] if all_above(noun)), last)
-    return rest + space + single
+def _number(words: str) -> tuple[int, str]:
+    """How many are said, and the words for one: three, and cat, of "three cats"; one where that is no number of things."""
+    match = _COUNTED.match(words)
+    if match is None:
+        return 1, words
+    number, rest = _NUMBERS[(match[1] or match[2]).lower()], words[match.end() :]
+    if match[2]:  # two ears' rabbit is one
+        return (number, rest) if OF not in rest.replace(HUE + OF, HUE) else (1, words)
+    said = rest.split(" ")
+    last = next((place for place, word in enumerate(said) if place and word.lower() in JOINS), len(said)) - 1
+    several = said[last].lower()
+    single = _IRREGULAR.get(several) or next((noun for noun in singulars(several)[1:] if all_above(noun)), None)
+    return (number, " ".join((*said[:last], single, *said[last + 1 :]))) if single else (1, words)
+
+
+_IRREGULAR = {
+    "children": "child", "people": "person", "geese": "goose", "mice": "mouse", "sheep": "sheep", "fish": "fish",
+    "deer": "deer", "wolves": "wolf", "leaves": "leaf", "knives": "knife",
+}  # fmt: skip
 
 
 def _english(text: str, places: Sequence[tuple[int, int]], sort: Sorted) -> tuple[str, tuple[Thing, ...]] | None:
     """Parted where a thing was named and a word follows that joins things."""
     joints = list(_joints(text, places))
+    if not all(_listed(text, joints, number, sort) for number in range(len(joints))):  # a list of looks
+        joints = [(start, end, joint) for start, end, joint in joints if not _COMMAS & set(text[start:end])]
     named = 0  # where the words of what was named last begin
     first: str | None = None
     found: list[tuple[str, int, int]] = []
     said = _AND
     for number, (start, end, joint) in enumerate(joints):
-        if start < named or sort(_bare(text[named:start])) is None:
+        if start < named or sort(_bare(text[named:start]), False) is None:
             continue
         others = [begin for begin, _, _ in joints[number + 1 :] if begin >= end] + [len(text)]
-        stop = next((begin for begin in others if sort(_bare(text[end:begin])) is not None), end)
-        kind = sort(_bare(text[end:stop])) if stop > end else None
+        stop = next((begin for begin in others if sort(_bare(text[end:begin]), False) is not None), end)
+        kind = sort(_bare(text[end:stop]), False) if stop > end else None
         relation = joint
         if joint == _AND and said != _AND and kind not in (Sort.LIVING, Sort.STANDING):
             relation = said
@@ -212,6 +242,15 @@ def _english(text: str, places: Sequence[tuple[int, int]], sort: Sorted) -> tupl
     if first is None:
         return None
     return _ended(first), tuple(Thing(place, _ended(_article_off(text[start:end]))) for place, start, end in found)
+
+
+def _listed(text: str, joints: Sequence[tuple[int, int, str]], number: int, sort: Sorted) -> bool:
+    """Whether a thing follows a joint, if that is a comma: something with an article or a number, or else a name."""
+    start, end, _ = joints[number]
+    if not _COMMAS & set(text[start:end]):
+        return True
+    part = text[end : joints[number + 1][0] if number + 1 < len(joints) else len(text)].strip()
+    return sort(_bare(part), _bare(part) == part) is not None
 
 
 def _joints(text: str, places: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, str]]:
@@ -237,7 +276,7 @@ def _joint(words: Sequence[str], number: int) -> tuple[str | None, int]:
         if relation == _AND:  # "and wearing"
             then, more = _joint(words, number + length) if number + length < len(words) else (None, 0)
             return (relation, length) if then is None else (then, length + more)
-        if relation is not None:
+        if relation is not None and (words[number] != "by" or _ARTICLE.match(" ".join((*words[number + 1 :][:1], "x")))):
             return relation, length
     if not _doing(words, number):
         return None, 0
@@ -250,8 +289,11 @@ def _joint(words: Sequence[str], number: int) -> tuple[str | None, int]:
 def _doing(words: Sequence[str], number: int) -> bool:
     """Whether a word says what a thing before it does; not "sleeping" of "a sleeping cat", nor "building"."""
     word, before = words[number], words[number - 1] if number else ""
-    named = word in CARRIERS or "artifact" in all_above(word)
+    named = word in CARRIERS or _NOUNS & all_above(word) or all_above(" ".join(words[number : number + 2]))  # "sleeping bag"
     return word.endswith(DOING) and len(word) > len(DOING) + 1 and not named and (before in JOINS or not filling(before))
+
+
+_NOUNS = frozenset(("artifact", "animal", "food", "plant"))
 
 
 def _bare(words: str) -> str:
@@ -271,16 +313,25 @@ def _ended(words: str) -> str:
 
 _WORD = {"戴": _WORN, "带": _WITH, "穿": _WORN, "背": _HELD, "系": _WORN, "骑": _ON, "有": _WITH}
 _VERBS = re.compile(r"(戴|带|穿|背|系|骑|有|拿|抱|握|举|捧|吃|喝|弹|打|玩|拉|吹|提|撑|开|看|读|推|追)(?:着|了)?")
+_WORDS = (
+    "开心", "开花", "开水", "开朗", "开放", "开明", "开学", "有钱", "有名", "有趣", "有力", "有爱", "有意", "有机", "打开",
+    "打折", "打扮", "看来", "看起来", "提高", "背景", "背后", "系统", "推荐", "读者", "玩具", "拉面", "穿越", "吹牛", "吃惊",
+    "吃货", "带鱼", "带劲", "追求", "举重", "握手", "抱歉", "捧腹",
+)  # fmt: skip
+"""What begins like a verb of those and is another word."""
 _WHERE = {"上": _ON, "里": _IN, "中": _IN, "内": _IN, "下": _UNDER, "旁": _BESIDE, "边": _BESIDE, "后": _BESIDE, "前": _BESIDE}
 _LIES = re.compile(r"[坐站躺趴睡]?在")
 _THERE = re.compile(r"(上|里|中|内|下|旁|后|前|边)(?:面|边)?$")
-_ALSO = re.compile(r"和|与|跟|以及|、|，|,")
+_ALSO = re.compile(r"和(?![服平尚谐气睦解蔼])|与(?![众其否])|跟(?![随踪着前])|以及|、|，|,")
 
 
 def _chinese(text: str, sort: Sorted) -> tuple[str, tuple[Thing, ...]] | None:
     """Parted where it is said what a thing has (戴帽子的猫), where it is (船上的猫) or what else there is (猫和狗)."""
     text = _article_off(text)
-    verb = _VERBS.match(text)
+    both = _both(text, sort, clauses=True)
+    if both:
+        return both
+    verb = None if text.startswith(_WORDS) else _VERBS.match(text)
     lies = _LIES.match(text)
     for match in re.finditer(OF, text):
         before, after = text[: match.start()], text[match.end() :]
@@ -294,12 +345,9 @@ def _chinese(text: str, sort: Sorted) -> tuple[str, tuple[Thing, ...]] | None:
             joined = _joined(after, before[start : there.start()], _WHERE[there[1]], sort) if there else None
         if joined:
             return joined
-    for match in _ALSO.finditer(text):
-        before, after = text[: match.start()], text[match.end() :]
-        if before and after and sort(_bare(before)) is not None and sort(_bare(after)) is not None:
-            first, rest = _chinese(before, sort) or (before, ())
-            second, more = _chinese(after, sort) or (_article_off(after), ())
-            return first, (*rest, Thing(BESIDE, second), *more)
+    both = _both(text, sort)
+    if both:
+        return both
     for match in _VERBS.finditer(text, 1):
         before, after = text[: match.start()], text[match.end() :]
         if before and after and (match[0] != match[1] or match[1] == "骑"):  # 猫戴着帽子; without 着 it may be a part of a word
@@ -313,17 +361,39 @@ def _chinese(text: str, sort: Sorted) -> tuple[str, tuple[Thing, ...]] | None:
     return None
 
 
+def _both(text: str, sort: Sorted, *, clauses: bool = False) -> tuple[str, tuple[Thing, ...]] | None:
+    """Parted where it is said what else there is; only between two of which it is said what they have or where they are, where
+    these are asked for: 树上的鸟和树下的狗."""
+    commas = re.split(r"[，,、]", text)
+    looks = any(sort(_bare(part), _bare(part) == part) is None for part in commas[1:] if not _ALSO.search(part))
+    for match in _ALSO.finditer(text):
+        if match[0] in _COMMAS and looks:
+            continue
+        before, after = text[: match.start()], _article_off(text[match.end() :])
+        said = (_VERBS.match(after) and not after.startswith(_WORDS)) or any(
+            _THERE.search(after[: place.start()]) for place in re.finditer(OF, after)
+        )
+        if clauses and not (OF in before and OF in after and said):
+            continue
+        if before and after and sort(_bare(before), False) is not None and sort(_bare(after), False) is not None:
+            first, rest = _chinese(before, sort) or (before, ())
+            second, more = _chinese(after, sort) or (after, ())
+            return first, (*rest, Thing(BESIDE, second), *more)
+    return None
+
+
 def _joined(first: str, others: str, relation: str, sort: Sorted) -> tuple[str, tuple[Thing, ...]] | None:
     """The first with what it has or where it is; `None` where one of them is no thing."""
     placed = []
     for other in _ALSO.split(others):
         other = _article_off(other)
-        kind = sort(_bare(other)) if other else None
+        kind = sort(_bare(other), False) if other else None
         place = None if kind is None else _place(relation, kind)
         if place is None:
             return None
         placed.append(Thing(place, other))
-    if sort(_bare(first)) is None:
+    if sort(_bare(first), False) is None:
         return None
     thing, rest = _chinese(first, sort) or (first, ())
-    return thing, (*placed, *rest) if all(one.place == BESIDE for one in rest) else (*rest, *placed)
+    worn = [one for one in placed if one.place in (HEAD, EYES, FRONT)]  # by the first; the others are said of all
+    return thing, (*worn, *rest, *(one for one in placed if one not in worn))

@@ -37,7 +37,7 @@ from danqing.conditions.heads import (
     softened,
 )
 from danqing.conditions.kinds import kinds, singulars
-from danqing.conditions.things import Sort, Thing, parted, sort_of, things, written
+from danqing.conditions.things import PICTURED, Sort, Thing, parted, sort_of, things, written
 from danqing.conditions.word_places import MEASURES, cut, filling, linked, places, words_of
 from danqing.parts.distilled_text import UNSPACED, DistilledText
 
@@ -57,6 +57,8 @@ DESCRIBED = 12
 """Captions that say something of one thing, from which on a painter is taken to heed that: of faces, not of cats."""
 SOFTENED = re.compile(rf"\([^():]*:{SOFT:g}\)")
 """What was read before, and is exchanged no more."""
+LONGEST = 30
+"""Words of a wish in which several things are looked for."""
 ASKED = 200
 """Pairs of captions by which is told whether pairs mean the same."""
 MEASURED = re.compile(f"^[一这那][{MEASURES}](?=.)")
@@ -92,15 +94,16 @@ class Vocabulary:
         """
         if not self._own or text.strip().lower() in self._named:
             return text
-        text = colour_first(text)
         first, others = parted(text)
-        if several and not others and not self._describes and not WRITTEN.search(text):
-            first, others = things(text, linked(text, places(self.reader, text)), self._sort)
+        found = linked(text, places(self.reader, text))
+        if several and not others and len(found) <= LONGEST and not self._describes and not WRITTEN.search(text):
+            first, others = things(text, found, self._sort)
         if others:
             return written(
                 self.understood(first, coloured),
                 [Thing(other.place, self.understood(other.words, coloured)) for other in others],
             )
+        text = colour_first(text)
         if TINTED.search(text):  # the rest is read as if nothing were given, and as little where it says no more
             rest = " ".join(TINTED.sub("", text).split())
             read = self.understood(rest) if rest else rest
@@ -125,16 +128,33 @@ class Vocabulary:
             plain = exchanged
         return plain
 
-    def _sort(self, text: str) -> Sort | None:
-        """What a text is of; `None` where that was not learnt, or is nothing that stands in a picture by itself."""
-        plain = self._learnt(text)
-        _, of = self._head(plain)
-        thing = plain[slice(*of)].lower() if of else text.strip()
-        if text.rpartition(" ")[2].lower() in CARRIERS or (of is None and len(thing) > 1):
+    def _sort(self, text: str, listed: bool = False) -> Sort | None:
+        """What a text is of; `None` where that was not learnt, or is nothing that stands in a picture by itself.
+
+        Args:
+            text: a part of a wish.
+            listed: whether it stands between commas, where it may be a look as well: then it must be a name as a whole.
+        """
+        if text.rpartition(" ")[2].lower() in CARRIERS:
             return None
-        return (
-            sort_of(thing) or sort_of(self._english(thing, NEAR if of else SURE)) if UNSPACED.search(thing) else sort_of(thing)
-        )
+        text = MEASURED.sub("", CARRIED.sub("", text))
+        if listed and not (self._names(text.lower()) or PICTURED.intersection(singulars(text.lower()))):
+            return None
+        _, of = self._head(text)
+        if of is None and UNSPACED.search(text):
+            text = text.removeprefix("小")
+            _, of = self._head(text)
+        elif of is None:
+            for start, end, near in reversed(self._exchanged(text, None)):
+                # What only sounds near may be anything; what is a kind of something known is that.
+                if not set(singulars(near.lower())) & kinds(text[start:end]).keys():
+                    return None
+                text = text[:start] + near + text[end:]
+            _, of = self._head(text)
+        thing = text[slice(*of)].lower() if of else ""
+        if not UNSPACED.search(thing):
+            return sort_of(thing)
+        return sort_of(thing) or sort_of(self._english(thing, SURE if len(thing) == 1 else NEAR))
 
     def _english(self, thing: str, least: float) -> str:
         """What is said in English of what words in another script name: by the same picture, or else the nearest caption."""

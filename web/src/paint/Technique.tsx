@@ -80,6 +80,14 @@ export function Technique({ painter }: { painter: Painter }) {
           onChange={(event) => change({ asWritten: event.currentTarget.checked })}
         />
       )}
+      {knows(painter, "style") && (
+        <Checkbox
+          label={t("technique.soft")}
+          description={t("technique.softWhy")}
+          checked={asked.soft}
+          onChange={(event) => change({ soft: event.currentTarget.checked })}
+        />
+      )}
       {heeds(painter, "sampler") && (
         <Autocomplete
           label={t("technique.sampler")}

@@ -27,6 +27,7 @@ export interface Form {
   words: string;
   /** Whether words that the painter never learnt are read as they are. */
   asWritten: boolean;
+  soft: boolean;
   negative: string;
   styles: Style[];
   palette: Shade[];
@@ -56,6 +57,7 @@ const FIRST: Form = {
   painter: BUNDLED,
   words: "a red apple",
   asWritten: false,
+  soft: false,
   negative: "",
   styles: [],
   palette: [],

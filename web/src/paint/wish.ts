@@ -46,6 +46,7 @@ export function wishOf(form: Form, painter: Painter, mask: string | null): Wish 
     mask: starts && heeds(painter, "mask") ? mask : null,
     keep_colours: starts && form.keepColours,
     read_as: form.asWritten && form.words && knows(painter, "text") ? form.words : null,
+    flat: form.soft && knows(painter, "style") ? false : null,
     priority: form.priority,
   };
 }
@@ -100,6 +101,7 @@ export async function formOf(painting: Painting): Promise<{ form: Partial<Form>;
     strength: size && !wish.mask ? (wish.strength ?? null) : null,
     keepColours: wish.keep_colours ?? false,
     asWritten: wish.read_as !== undefined && wish.read_as === wish.words,
+    soft: wish.flat === false && !wish.init,
     mask: EMPTY,
   };
   return { form, lost: wish.init && !size ? "start" : wish.mask ? "mask" : null };
