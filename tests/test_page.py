@@ -91,7 +91,7 @@ def test_what_is_read_in_place_of_unknown_words_is_told(browser: Browser, studio
     with visiting(browser, studio, {**QUICK, "words": "puppy"}, sections=["technique"]) as page:  # type: ignore[arg-type]
         page.goto(studio.address)
         page.get_by_role("button", name="Paint", exact=True).click()
-        expect(page.get_by_text("it reads 'dog'")).to_be_visible()
+        expect(page.get_by_text("is read as 'dog'")).to_be_visible()
         page.get_by_label("Read words as written").check()
         before = studio.total
         page.get_by_role("button", name="Paint", exact=True).click()

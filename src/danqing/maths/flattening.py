@@ -20,8 +20,8 @@ COUNTED = 0.03
 """Likewise, where the colours of real pictures are counted."""
 MOST = 12
 """Colours at most."""
-CELL = 0.02
-"""Side of the cells in OKLab of which one point stands for all."""
+BITS = 3
+"""Bits of each channel that do not tell cells apart, of which one point stands for all."""
 SEEN, SOLID = 0.05, 0.5
 """Opacity of what has a colour, and of what has one of its own: at the edges it may be mixed with nothing."""
 REACH = 64
@@ -88,12 +88,13 @@ def _far(points: np.ndarray, weights: np.ndarray, centres: np.ndarray) -> float:
 
 
 def _cells(pixels: UInt8[np.ndarray, "height width 3"]) -> tuple[np.ndarray, np.ndarray]:
-    """A point in OKLab for each cell that has a pixel, and each pixel's cell."""
-    lab = srgb_to_oklab(pixels.reshape(-1, 3).astype(np.float64) / 255)
-    _, cells = np.unique(np.floor(lab / CELL).astype(np.int64), axis=0, return_inverse=True)
-    cells = cells.reshape(-1)
-    sums = np.stack([np.bincount(cells, lab[:, axis]) for axis in range(3)], 1)
-    return sums / np.bincount(cells)[:, None], cells
+    """A point in OKLab for each cell of colours that has a pixel, and each pixel's cell."""
+    flat = pixels.reshape(-1, 3)
+    codes = (flat >> BITS).astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
+    full = np.bincount(codes) > 0
+    cells = (full.cumsum() - 1)[codes]
+    sums = np.stack([np.bincount(cells, flat[:, channel]) for channel in range(3)], 1)
+    return srgb_to_oklab(sums / np.bincount(cells)[:, None] / 255), cells
 
 
 def _spread(colours: UInt8[np.ndarray, "height width 3"], solid: np.ndarray) -> UInt8[np.ndarray, "height width 3"]:
