@@ -182,6 +182,21 @@ def test_what_is_written_is_parted_again() -> None:
     assert set(CHINESE.values()) == set(PLACES)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "two tiny red dogs, with a hat and holding an umbrella next to a tree on a boat in front of by the house and",
+        "戴着红色帽子和眼镜的两只猫和在树下的狗、拿着花的熊，骑着马的人在房子旁边",
+        "cat [beside: dog [on the head: hat]] and [sic] (red:1.2) &",
+    ],
+)
+def test_however_far_a_wish_was_typed_it_is_read(emoji: Session, text: str) -> None:
+    for end in range(len(text) + 1):
+        for start in (0, end // 2):
+            read = emoji.understood(Wish(text[start:end])).read
+            assert isinstance(emoji.understood(Wish(read)).read, str)
+
+
 @pytest.mark.parametrize("text", ["cat and dog, " * 400, "猫和狗，" * 400, "戴着帽子的" * 300 + "猫", "cat running " * 600])
 def test_long_texts_are_of_one_thing(emoji: Session, text: str) -> None:
     assert not parted(emoji.understood(Wish(text)).read)[1]

@@ -122,6 +122,7 @@ Sorted = Callable[[str, bool], Sort | None]
 """What the thing is that a text is of; `None` where it is of none that was learnt, or of none that stands by itself. Told too
 is whether it stands between commas."""
 _COMMAS = frozenset(",;，；、")
+_EDGES = " \t\r\n\u3000,，、"
 
 _WITH, _WORN, _HELD, _BESIDE, _ON, _UNDER, _IN, _DOES = "with", "worn", "held", "beside", "on", "under", "in", "does"
 _AND = "and"
@@ -271,7 +272,7 @@ def _joints(text: str, places: Sequence[tuple[int, int]]) -> Iterator[tuple[int,
 
 def _joint(words: Sequence[str], number: int) -> tuple[str | None, int]:
     """How the words from a place on join what is before to what is after, and how many they are."""
-    for length in (3, 2, 1):
+    for length in range(min(3, len(words) - number), 0, -1):
         relation = _ENGLISH.get(" ".join(words[number : number + length]))
         if relation == _AND:  # "and wearing"
             then, more = _joint(words, number + length) if number + length < len(words) else (None, 0)
@@ -302,12 +303,12 @@ def _bare(words: str) -> str:
 
 
 def _article_off(words: str) -> str:
-    return _ARTICLE.sub("", words.strip(" ,，、"))
+    return _ARTICLE.sub("", words.strip(_EDGES))
 
 
 def _ended(words: str) -> str:
     """Without what would go on with something else: "a cat that is"."""
-    rest, space, last = words.rstrip(" ,，、").rpartition(" ")
+    rest, space, last = words.rstrip(_EDGES).rpartition(" ")
     return _ended(rest) if space and filling(last.lower()) else rest + space + last
 
 
