@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from best_of import result
@@ -80,7 +80,7 @@ def main(name: str, count: int, through: str) -> None:
     beside = [second[OTHERS[place % len(OTHERS)], picture.style] for place, picture in enumerate(pictures)]
     others = [of[row] for row in beside]
 
-    def cells(many: Sequence[np.ndarray]) -> str:
+    def cells(many: Iterable[np.ndarray]) -> str:
         columns = np.array([[part(pixels, *corners) for corners in PARTS] for pixels in many])
         seen = [see.features(column) for column in columns.swapaxes(0, 1)]
         hits = [np.max([court.recognised(features, of_them) for features in seen], 0) for of_them in (pictures, others)]

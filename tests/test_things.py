@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ from danqing.painters.start_pictures import from_image
 from danqing.replay import replay
 from danqing.words import Painting, Wish
 
-SMALL = {"steps": 2, "size": (32, 32)}
+SMALL: dict[str, Any] = {"steps": 2, "size": (32, 32)}
 
 
 @pytest.fixture(scope="module")
