@@ -25,6 +25,7 @@ from danqing.conditions.things import (
     Thing,
     parted,
     sort_of,
+    spoken,
     written,
 )
 from danqing.errors import WishError
@@ -81,6 +82,10 @@ def emoji() -> Session:
         ("a cat in love", "a cat (in love:0.5)"),
         ("skull on fire", "skull (on fire:0.5)"),
         ("cat without a hat", "cat (without a hat:0.5)"),
+        ("a cat with no hat", "a cat (with no hat:0.5)"),
+        ("a cat not wearing a hat", "a cat (not wearing a hat:0.5)"),
+        ("two children and a dog", "two (children and a dog:0.5)"),
+        ("a cat and a dog?", "a cat [beside: dog]"),
         ("a cat, pencil drawing", "a cat, (pencil:0.5)"),
         ("oil painting of a blue horse", "(oil painting of a:0.5) (blue:#2f6fd6) horse"),
         ("smiling face with sunglasses", "smiling face with sunglasses"),  # a caption
@@ -173,6 +178,14 @@ def test_a_colour_may_be_said_behind_its_thing(emoji: Session, text: str, read: 
 )  # fmt: skip
 def test_the_dictionary_tells_what_stands_by_itself(noun: str, sort: Sort | None) -> None:
     assert sort_of(noun) is sort
+
+
+def test_what_is_said_of_several_is_judged_as_one() -> None:
+    read = written(
+        "a (red:#d93636) cat", [Thing(BESIDE, f"(blue:{colour}) dog") for colour in ("#111111", "#222222", "#333333")]
+    )
+    assert spoken(read) == "a red  cat, blue  dog, blue  dog, blue  dog"
+    assert spoken("a (sad:0.5) (blue:#2f6fd6) cat") == "a (sad:0.5) (blue:#2f6fd6) cat"
 
 
 def test_what_is_written_is_parted_again() -> None:

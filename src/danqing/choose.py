@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
 
+from danqing.conditions.things import spoken
 from danqing.data.picture_set import PictureSet
 from danqing.data.resample import fitted
 from danqing.errors import DataError, WishError
@@ -47,7 +48,7 @@ def paint_best(session: Session, wishes: Sequence[Wish], of: int) -> Iterator[Do
     paintings = session.paint_all(many)
     size, channels = session.painter.facts.size, session.painter.facts.channels
     pixels = np.stack([fitted(from_image(painting.image), size, channels) for painting in paintings])
-    words = [judge.condition.parse(painting.wish.read) for painting in paintings]
+    words = [judge.condition.parse(spoken(painting.wish.read)) for painting in paintings]
     found = judge.similarity(look(see.features(pixels), iter([pixels])), words)
     chosen = []
     for start in range(0, len(many), of):

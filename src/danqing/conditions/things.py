@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from danqing.conditions.colour_names import HUE
-from danqing.conditions.heads import CARRIERS, DOING, OF, PARTED
+from danqing.conditions.heads import CARRIERS, DOING, OF, PARTED, TINTED
 from danqing.conditions.kinds import all_above, singulars
 from danqing.conditions.word_places import JOINS, MEASURES, filling
 from danqing.parts.distilled_text import UNSPACED
@@ -55,6 +55,12 @@ def written(first: str, things: Iterable[Thing]) -> str:
     names = {place: name for name, place in CHINESE.items()}
     places = [(names[thing.place] if UNSPACED.search(thing.words) else thing.place, thing.words) for thing in things]
     return first + "".join(f" [{place}: {words}]" for place, words in places)
+
+
+def spoken(text: str) -> str:
+    """All that is read, as one text; colours that are given to several things are words again."""
+    first, others = parted(text)
+    return ", ".join(TINTED.sub(r"\1 ", words) for words in (first, *(other.words for other in others))) if others else text
 
 
 class Sort(enum.Enum):
@@ -122,7 +128,10 @@ Sorted = Callable[[str, bool], Sort | None]
 """What the thing is that a text is of; `None` where it is of none that was learnt, or of none that stands by itself. Told too
 is whether it stands between commas."""
 _COMMAS = frozenset(",;，；、")
-_EDGES = " \t\r\n\u3000,，、"
+_EDGES = ' \t\r\n\u3000,，、.!?。！？"'
+"""What is no part of words at their ends."""
+_DENIED = re.compile(r"\b(?:no|not|never|neither|nor|without)\b|n['’]t\b|[没不无]", re.IGNORECASE)
+"""What says that something is not there, and is left to the words."""
 
 _WITH, _WORN, _HELD, _BESIDE, _ON, _UNDER, _IN, _DOES = "with", "worn", "held", "beside", "on", "under", "in", "does"
 _AND = "and"
@@ -164,8 +173,11 @@ def things(text: str, places: Sequence[tuple[int, int]], sort: Sorted) -> tuple[
     Returns:
         The first thing's words and the others; none where it is of one thing, or of more than `MOST`.
     """
+    if _DENIED.search(text) or "[" in text or "]" in text:  # brackets would part the notation otherwise
+        return text, ()
     found = _chinese(text, sort) if UNSPACED.search(text) else _english(text, places, sort)
-    if found is None and sort(_bare(text), False) is None:
+    several = any(relation == _AND for _, _, relation in _joints(text, places))
+    if found is None and (several or sort(_bare(text), False) is None):
         return text, ()
     first, rest = _counted(text, found)
     return (first, rest) if rest and len(rest) < MOST else (text, ())
