@@ -2,7 +2,8 @@
 
 One-word labels that the painter learnt are asked for with another thing: on the head, beside, in front, below. Painted as one
 picture they are read as written, or with all that is said of the first thing softer (decision 23); or each thing is painted by
-itself and both are put together (decision 25), which is also done with real pictures of both in the same style. Judges who
+itself and both are put together (decision 25), which is also done with real pictures of both in the same style, as the last of
+the languages was read, and beside each other where it was not read as of two. Judges who
 learnt from real pictures of other styles look at the whole and at its halves and quarters, and tell whether the one and the
 other thing are among their five guesses of any.
 """

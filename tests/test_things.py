@@ -11,6 +11,7 @@ import pytest
 import torch
 from painters import make_painter
 
+from danqing.conditions.sorts import Sort, sort_of
 from danqing.conditions.things import (
     ABOVE,
     BELOW,
@@ -21,10 +22,8 @@ from danqing.conditions.things import (
     HEAD,
     MOST,
     PLACES,
-    Sort,
     Thing,
     parted,
-    sort_of,
     spoken,
     written,
 )
@@ -156,6 +155,8 @@ def test_things_are_heard(emoji: Session, text: str, read: str) -> None:
         ("cat, orange", "(orange:#f08a24) cat"),
         ("猫是蓝色的", "(蓝色的:#2f6fd6)猫"),
         ("猫，蓝色", "(蓝色的:#2f6fd6)猫"),
+        ("猫戴着帽子，红色", "猫帽子，(红色:0.5)"),  # of which it is not said
+        ("画一杯咖啡", "咖啡"),
         ("a man in black", "a man in black"),
         ("a cat is sleeping", "a cat (is sleeping:0.5)"),
     ],
@@ -271,6 +272,12 @@ def test_other_words_on_the_way(emoji: Session) -> None:
     assert len(more.finish()) == 2
 
 
+def test_each_wish_of_a_batch_is_changed_by_itself(emoji: Session) -> None:
+    palette = {"palette": "#00ff00"}
+    work = emoji.begin([Wish("a red car", **SMALL), Wish("a cow", read_as="a horse", **SMALL)]).step()
+    assert [wish.read for wish in work.change(conditions=palette).wishes] == ["a (red:0.5) car", "a horse"]
+
+
 def test_what_is_of_several_is_told(emoji: Session) -> None:
     (note,) = emoji.unheeded(Wish("a dog with a crown"))
     assert "'a dog [on the head: crown]'" in note
@@ -324,7 +331,7 @@ def test_mixtures_are_of_one_thing(emoji: Session, tmp_path: Path) -> None:
         lambda: list(walk(emoji, Wish("cat [beside: dog]"), both, 2)),
         lambda: list(mix(emoji, Mixture((Part(Wish("cat [beside: dog]")),)))),
     ):
-        with pytest.raises(WishError, match="one can be mixed"):
+        with pytest.raises(WishError, match="only one can be painted"):
             refused()
 
 

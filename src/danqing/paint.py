@@ -38,7 +38,8 @@ from danqing.words import Painting, Wish
 UPSCALER = "x4"
 """The painter that enlarges what others paint."""
 PIXELS_AT_ONCE = 64 * 64 * 64
-"""Wishes are painted in batches of at most this many pixels, so that memory stays bounded."""
+"""Wishes are painted in batches of at most this many pixels, so that memory stays bounded; of a wish of several things
+all are painted at once."""
 ENLARGED_AT_ONCE = 16 * 512 * 512
 """Pixels of a batch after they were enlarged, which takes less memory for each."""
 
@@ -94,6 +95,8 @@ class Work:
     def change(self, **changes: Any) -> Self:
         """The same with other words, negative words, conditions or guidance from here on.
 
+        Words of more things than are under way are read as of one.
+
         Args:
             changes: fields of `Wish` among words, negative, conditions, guidance.
 
@@ -106,16 +109,17 @@ class Work:
             raise WishError(f"'{wrong}' cannot be changed while painting: {choices(wrong, allowed)}")
         wishes = []
         for wish in self.wishes:
+            new = dataclasses.replace(wish, **changes)
             if "words" in changes:  # where the others were read as written, so are these
-                changes["read_as"] = changes["words"] if wish.read_as == wish.words else None
+                new = dataclasses.replace(new, read_as=new.words if wish.read_as == wish.words else None)
             elif (
                 "conditions" in changes
                 and wish.read_as == self.session.understood(dataclasses.replace(wish, read_as=None)).read_as
             ):
-                changes["read_as"] = None  # colours that the words give are left to a palette
-            changed = self.session.resolve(dataclasses.replace(wish, **changes))
+                new = dataclasses.replace(new, read_as=None)  # colours that the words give are left to a palette
+            changed = self.session.resolve(new)
             if _things(changed) > _things(wish):  # which are not under way
-                changed = self.session.resolve(self.session.alone(dataclasses.replace(wish, **changes)))
+                changed = self.session.resolve(self.session.alone(new))
             wishes.append(changed)
         rows: list[int] = []
         first = 0

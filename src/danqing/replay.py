@@ -74,15 +74,15 @@ def compare(image: Image.Image, painting: Painting, record: Record, session: Ses
         return Verdict("different", "size or channels differ", painting)
     apart = np.abs(np.asarray(image, np.int16) - np.asarray(painting.image, np.int16))
     share = float((apart <= TOLERANCE).mean())
-    changes = _changes(record, session)
+    changes = _changes(record, session, int(painting.record["batch"]))
     if share >= SHARE:
         return Verdict("within tolerance", f"{share:.2%} of values within 1/255{changes}", painting)
     return Verdict("different", f"only {share:.1%} of values within 1/255{changes}", painting)
 
 
-def _changes(record: Record, session: Session) -> str:
+def _changes(record: Record, session: Session, batch: int) -> str:
     """What is not as it was when the picture was painted."""
-    now, before = session.numerics() | {"batch": 1}, record.plain()
+    now, before = session.numerics() | {"batch": batch}, record.plain()
     changed = [
         f"{name} {before[name]} then, {now[name]} now"
         for name in ("danqing", "torch", "device", "threads", "batch")

@@ -61,7 +61,8 @@ class Wish:
         mask: a file whose white parts are painted anew; black parts of `init` stay bit-equal.
         keep_colours: paint light and dark only, and keep the colours of `init`.
         read_as: what is read in place of `words`; by default they are, but for those that the painter never learnt, in whose
-            place it reads the nearest that it did, and softer what is only said of what the wish is of.
+            place it reads the nearest that it did, softer what is only said of what the wish is of, and several things each by
+            itself, as in `cat [on the head: hat]`.
         flat: whether an enlarged painting in a style of flat colours gets flat colours; by default it does, but from a picture.
     """
 

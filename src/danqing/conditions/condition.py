@@ -24,6 +24,13 @@ UnderWay = Float[np.ndarray, "height width channels"]
 """A picture under way: likewise, but in [0, 1] and not rounded."""
 
 
+def averaged(pictures: Sequence[Pixels], weights: Sequence[float]) -> Pixels:
+    """The mean of pictures of one size, by weights that sum to 1."""
+    mean = np.sum([picture * np.float32(weight) for picture, weight in zip(pictures, weights, strict=True)], axis=0)
+    rounded: Pixels = mean.round().astype(np.uint8)
+    return rounded
+
+
 class Encoded:
     """What a network sees of one condition.
 
@@ -67,6 +74,11 @@ class Condition(ABC, Generic[V]):
     """What `miss` is measured in."""
     steers: ClassVar[bool] = False
     """Whether `steer` does anything."""
+
+    @property
+    def flattens(self) -> bool:
+        """Whether `enlarged` does anything."""
+        return False
 
     @abstractmethod
     def read(self, picture: Picture, pixels: Pixels) -> V | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from danqing.conditions.condition import Condition, Encoded, Encoder, Pixels
+from danqing.conditions.condition import Condition, Encoded, Encoder, Pixels, averaged
 from danqing.conditions.palette import PaletteCondition
 from danqing.conditions.style import StyleCondition
 from danqing.conditions.style_pictures import StylePictures
@@ -104,12 +105,13 @@ def finished(
 ) -> UInt8[np.ndarray, "batch height width channels"]:
     """Paintings, changed at their end by every condition that can and was asked for; by blended values by their weights."""
     for name, column in values.items():
-
-        def end(part: Any, picture: Pixels, finish: Callable[[Any, Pixels], Pixels] = conditions[name].finish) -> Pixels:
-            return picture if part is None else finish(part, picture)
-
-        pictures = np.stack([_blended(value, picture, end) for value, picture in zip(column, pictures, strict=True)])
+        finish = functools.partial(_finished, conditions[name])
+        pictures = np.stack([_blended(value, picture, finish) for value, picture in zip(column, pictures, strict=True)])
     return pictures
+
+
+def _finished(condition: Condition[Any], value: Any, picture: Pixels) -> Pixels:
+    return picture if value is None else condition.finish(value, picture)
 
 
 def enlarged(conditions: Mapping[str, Condition[Any]], painted: Pixels, values: Mapping[str, Any]) -> Pixels:
@@ -123,11 +125,7 @@ def _blended(value: Any, picture: Pixels, change: Callable[[Any, Pixels], Pixels
     """The picture changed by a value; by a blended one the mean of what its parts change it to."""
     parts = value.parts if isinstance(value, Blend) else ((value, 1.0),)
     ends = [change(part, picture) for part, _ in parts]
-    if all(end is picture for end in ends):
-        return picture
-    mean = np.sum([end * np.float32(weight) for end, (_, weight) in zip(ends, parts, strict=True)], axis=0)
-    rounded: Pixels = mean.round().astype(np.uint8)
-    return rounded
+    return picture if all(end is picture for end in ends) else averaged(ends, [weight for _, weight in parts])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

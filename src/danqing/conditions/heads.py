@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from danqing.conditions.colour_names import HUE, colour_of
 from danqing.conditions.kinds import kinds
-from danqing.conditions.word_places import JOINS, filling
+from danqing.conditions.word_places import JOINS, MEASURES, filling
 from danqing.parts.distilled_text import UNSPACED
 
 SOFT = 0.5
@@ -38,8 +38,9 @@ CARRIERS = frozenset((
 ))  # fmt: skip
 """A wish is of what they show: of the cat in "an oil painting of a cat"."""
 CARRIED = re.compile(
-    r"^(?:please\s+)?(?:(?:can|could)\s+you\s+)?(?:please\s+)?(?:draw|paint|make|create|generate)\s+(?:me\s+|us\s+)?(?=(?:an?|the|some|my|two|three|four|\d)\s)"
-    r"|^请?(?:你?能|可以)?(?:帮我|给我|我想要|我要)*(?:画|来)?(?=[一两二三四][只个张幅条朵头匹辆座棵本把位名件架艘颗])"
+    r"^(?:please\s+)?(?:(?:can|could)\s+you\s+)?(?:please\s+)?(?:draw|paint|make|create|generate)\s+"
+    r"(?:me\s+|us\s+)?(?=(?:an?|the|some|my|two|three|four|\d)\s)"
+    rf"|^请?(?:你?能|可以)?(?:帮我|给我|我想要|我要)*(?:画|来)?(?=[一两二三四][{MEASURES}])"
     r"|^(?:(?:an?|the)\s+)?(?:picture|image|photo|photograph|drawing|painting|sketch|illustration|icon|emoji|sticker)s?\s+of\s+"
     r"|^(?:an?\s+)?(?:bunch|pair|slice|piece|group)\s+of\s+"
     r"|(?<=\w)(?<!\ba)(?<!\ban)(?<!\bthe)\s+(?:picture|image|icon|emoji|sticker|drawing|illustration)s?$"
@@ -166,11 +167,10 @@ def colour_first(text: str) -> str:
     """The text with a colour that is said behind its thing before it: "the cat is blue", "cat, blue", 猫是蓝色的."""
     for pattern, between in _BEHIND:
         match = pattern.match(text.strip())
-        if (
-            match
-            and colour_of(match["colour"].lower())
-            and not JOINS & set(re.findall(r"\w+|[和与跟及或]", match["thing"].lower()))
-        ):
+        if match is None or not colour_of(match["colour"].lower()):
+            continue
+        thing = match["thing"].lower()
+        if not JOINS & {*thing.split(), *thing}:  # of two it is not said of the first; Chinese joins by single characters
             return f"{match['article'] or ''}{match['colour']}{between}{match['thing']}"
     return text
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
-from danqing.conditions.condition import Condition, Encoded, Encoder, Pixels
+from danqing.conditions.condition import Condition, Encoded, Encoder, Pixels, averaged
 from danqing.errors import WishError, choices
 from danqing.maths.flattening import count_of, flattened
 from danqing.parts.contract import Key
@@ -72,6 +72,11 @@ class StyleCondition(Condition[Mix]):
                 flat[style] = count
         return StyleCondition(self.names, self.own, flat)
 
+    @property
+    def flattens(self) -> bool:
+        """Whether any style is one of flat colours."""
+        return bool(self.flat)
+
     def enlarged(self, value: Mix | None, painted: Pixels) -> Pixels:
         """With flat colours where the style has such; mixed styles by their shares. Without a style as most styles have it."""
         if value is None:
@@ -82,9 +87,8 @@ class StyleCondition(Condition[Mix]):
             shares[self.flat.get(name)] = shares.get(self.flat.get(name), 0.0) + share
         if list(shares) == [None]:
             return painted
-        ends = [(painted if count is None else flattened(painted, count), share) for count, share in shares.items()]
-        mean: Pixels = np.sum([end * np.float32(share) for end, share in ends], axis=0).round().astype(np.uint8)
-        return mean
+        ends = [painted if count is None else flattened(painted, count) for count in shares]
+        return averaged(ends, list(shares.values()))
 
     def remembered(self, key: Key) -> Mix:
         """One of the styles."""

@@ -37,7 +37,8 @@ from danqing.conditions.heads import (
     softened,
 )
 from danqing.conditions.kinds import kinds, singulars
-from danqing.conditions.things import PICTURED, Sort, Thing, parted, sort_of, things, written
+from danqing.conditions.sorts import PICTURED, Sort, sort_of
+from danqing.conditions.things import Thing, parted, things, written
 from danqing.conditions.word_places import MEASURES, cut, filling, linked, places, words_of
 from danqing.parts.distilled_text import UNSPACED, DistilledText
 
@@ -108,7 +109,7 @@ class Vocabulary:
             rest = " ".join(TINTED.sub("", text).split())
             read = self.understood(rest) if rest else rest
             return text if read == rest else "".join(f"({match[1]}:{match[2]})" for match in TINTED.finditer(text)) + read
-        plain = self._learnt(CARRIED.sub("", MEASURED.sub("", text)))
+        plain = self._learnt(_bare(text))
         found, of = self._head(plain)
         if of is None or plain.strip().lower() in self._named:
             return plain
@@ -137,7 +138,7 @@ class Vocabulary:
         """
         if text.rpartition(" ")[2].lower() in CARRIERS:
             return None
-        text = MEASURED.sub("", CARRIED.sub("", text))
+        text = _bare(text)
         if listed and not (self._names(text.lower()) or PICTURED.intersection(singulars(text.lower()))):
             return None
         _, of = self._head(text)
@@ -297,6 +298,11 @@ class Vocabulary:
             for (text, nouns), cosine in zip(texts.items(), cosines, strict=True)
             if bool(UNSPACED.search(text)) == unspaced
         ]
+
+
+def _bare(text: str) -> str:
+    """Without what only says that a picture is wanted, and how Chinese counts one thing."""
+    return MEASURED.sub("", CARRIED.sub("", text))
 
 
 def _said(reader: DistilledText, texts: Sequence[str]) -> Float[Tensor, "texts width"]:

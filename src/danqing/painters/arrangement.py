@@ -58,11 +58,6 @@ class Layer:
         """Likewise."""
         return self.top + float(self.pixels.shape[0])
 
-    @property
-    def middle(self) -> float:
-        """Between left and right."""
-        return self.left + float(self.pixels.shape[1]) / 2
-
     def within(self, width: float, height: float) -> Self:
         """As large as fits."""
         scale = min(width / self.pixels.shape[1], height / self.pixels.shape[0])
@@ -101,7 +96,7 @@ def arranged(pictures: Sequence[Pixels], places: Sequence[str]) -> Pixels:
 
 
 def _worn(layers: list[Layer], thing: Layer, place: str) -> list[Layer]:
-    """With what belongs to the first of them."""
+    """With what belongs to the first of them: to who stands, or after `_covered` and `_carried` to what was drawn first."""
     who = layers[0]
     tall, wide = who.pixels.shape[:2]
     if place == FRONT:

@@ -8,7 +8,6 @@ from typing import Any
 
 from danqing.conditions.conditioner import parse
 from danqing.conditions.heads import same_words
-from danqing.conditions.style import StyleCondition
 from danqing.conditions.text import TextCondition, Words
 from danqing.conditions.things import MOST, parted
 from danqing.errors import WishError, choices
@@ -96,9 +95,7 @@ class Asking:
         """
         read = self.understood(wish, several=False)
         if parted(read.read)[1]:
-            raise WishError(
-                f"'{wish.words}' is of several things, and only paintings of one can be mixed: leave the others out"
-            )
+            raise WishError(f"'{wish.words}' is of several things, and here only one can be painted: leave the others out")
         read = dataclasses.replace(read, flat=self._flat(wish))
         return read if self.understood(wish).read == read.read else dataclasses.replace(read, read_as=read.read)
 
@@ -128,10 +125,9 @@ class Asking:
 
     def _flat(self, wish: Wish) -> bool | None:
         """Whether a wish's painting gets flat colours; `None` where nobody would make them flat."""
-        style = self.painter.conditions.get("style")
         width, height = wish.size or self._natural(wish)
         enlarged = self.chain.painted((height, width)) != (height, width)
-        if isinstance(style, StyleCondition) and style.flat and enlarged:
+        if enlarged and any(condition.flattens for condition in self.painter.conditions.values()):
             return wish.flat if wish.flat is not None else wish.init is None
         if wish.flat:
             raise WishError(

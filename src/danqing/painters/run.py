@@ -272,21 +272,22 @@ def _conditions(
             raise TrainingError(f"the family '{s.family}' heeds styles by example alone: leave out conditions and text")
         return {StylePictures.name: StylePictures()}
     shown = [pictures.pictures[i] for i in chosen]
+    # Who teaches few steps teaches what it knows, and who is refined stays as it is.
+    fresh = base is None or not (s.model.get("few") or entry(s.family).family.refines)
     if base is None:
         conditions = fit(shown, s.text)
-    else:  # who teaches few steps teaches what it knows, and who is refined stays as it is
-        kept = s.model.get("few") or entry(s.family).family.refines
-        conditions = dict(base.conditions) if kept else starting.widened(base.conditions, shown, pictures.name)
-    if base is None or not kept:
-        conditions = {
-            name: condition.learnt_from(shown, lambda place: pictures.raw(int(chosen[place])))
-            for name, condition in conditions.items()
-        }
+    else:
+        conditions = starting.widened(base.conditions, shown, pictures.name) if fresh else dict(base.conditions)
     if s.conditions is not None:
         wrong = next((name for name in s.conditions if name not in conditions), None)
         if wrong is not None:
             raise TrainingError(f"the set '{s.data}' has no condition '{wrong}': {choices(wrong, conditions)}")
         conditions = {name: conditions[name] for name in s.conditions}
+    if fresh:
+        conditions = {
+            name: condition.learnt_from(shown, lambda place: pictures.raw(int(chosen[place])))
+            for name, condition in conditions.items()
+        }
     words = conditions.get("text")
     found = words.network if isinstance(words, TextCondition) else "no network, for it learns no words"
     if s.text not in (None, found):
